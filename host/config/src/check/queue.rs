@@ -1,0 +1,152 @@
+//! `queue = { … }`: the stage's, and those of single inputs.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::de::DeValue;
+
+use crate::codes::*;
+use crate::diagnostic::Findings;
+use crate::document::{Elsewhere, Section, entries};
+use crate::keys::Table;
+use crate::manifest::Manifest;
+use crate::nearest::{hint_for, shown};
+use crate::pipeline::Overflow;
+
+/// What is written about the queues of a stage.
+#[derive(Default)]
+pub(super) struct Queues {
+    all: Queue,
+    by_input: BTreeMap<usize, Queue>,
+}
+
+/// What is written about one queue; the rest is the default.
+#[derive(Default, Clone)]
+pub(super) struct Queue {
+    depth: Option<usize>,
+    bytes: Option<u64>,
+    /// With the place where it is written.
+    pub(super) overflow: Option<(Overflow, Range<usize>)>,
+}
+
+impl Queues {
+    pub(super) fn read(
+        stage: &Section<'_>,
+        manifest: Option<&Manifest>,
+        findings: &mut Findings<'_>,
+    ) -> Queues {
+        let Some((table, span)) = stage.table("queue", findings) else {
+            return Queues::default();
+        };
+        if manifest.is_some_and(|manifest| manifest.source) {
+            findings
+                .error(
+                    E0206,
+                    &span,
+                    "`queue` has no effect: this stage has no inputs",
+                )
+                .hint("a queue belongs to the stage that takes the packets");
+            return Queues::default();
+        }
+        // A table inside is a queue of the input of that name; it is read below.
+        let section = Section::new(Table::Queue, table, span, findings, |entry| {
+            match entry.value {
+                DeValue::Table(_) => Elsewhere::Known,
+                _ => Elsewhere::No,
+            }
+        });
+        let mut queues = Queues {
+            all: Queue::read(&section, findings),
+            by_input: BTreeMap::new(),
+        };
+        let Some(manifest) = manifest else {
+            return queues;
+        };
+        for entry in entries(table) {
+            let DeValue::Table(content) = entry.value else {
+                continue;
+            };
+            if crate::keys::get(Table::Queue, entry.key).is_some() {
+                continue;
+            }
+            let Some(input) = manifest.input(entry.key) else {
+                let names: Vec<&str> = manifest
+                    .inputs
+                    .iter()
+                    .map(|port| port.name.as_str())
+                    .collect();
+                findings
+                    .error(
+                        E0502,
+                        &entry.key_span,
+                        format!(
+                            "plugin {} has no input {}",
+                            shown(&manifest.name),
+                            shown(entry.key)
+                        ),
+                    )
+                    .hint(hint_for(entry.key, "an input", "inputs", &names));
+                continue;
+            };
+            let section = Section::new(
+                Table::Queue,
+                content,
+                entry.key_span.clone(),
+                findings,
+                |_| Elsewhere::No,
+            );
+            queues
+                .by_input
+                .insert(input, Queue::read(&section, findings));
+        }
+        queues
+    }
+
+    /// What holds for an input: its own, otherwise the stage's, otherwise the default. The overflow stays open, because its
+    /// default depends on what flows.
+    pub(super) fn of(&self, input: usize) -> (usize, u64, Option<(Overflow, Range<usize>)>) {
+        let own = self.by_input.get(&input).cloned().unwrap_or_default();
+        let defaults = Section::absent(Table::Queue);
+        let depth = own
+            .depth
+            .or(self.all.depth)
+            .unwrap_or_else(|| parse(defaults.default_of("depth")));
+        let bytes = own.bytes.or(self.all.bytes).unwrap_or_else(|| {
+            crate::parse_size(defaults.default_of("bytes"))
+                .expect("the default in the table of keys is a size")
+        });
+        (
+            depth,
+            bytes,
+            own.overflow.or_else(|| self.all.overflow.clone()),
+        )
+    }
+}
+
+fn parse(number: &str) -> usize {
+    number
+        .parse()
+        .expect("the default in the table of keys is a number")
+}
+
+impl Queue {
+    fn read(section: &Section<'_>, findings: &mut Findings<'_>) -> Queue {
+        let written = |name: &str| section.entry(name).is_some();
+        Queue {
+            depth: section
+                .integer("depth", findings)
+                .filter(|_| written("depth"))
+                .and_then(|depth| usize::try_from(depth).ok()),
+            bytes: section.size("bytes", findings).filter(|_| written("bytes")),
+            overflow: section.choice("overflow", findings).map(|word| {
+                let overflow = match word {
+                    "latest" => Overflow::Latest,
+                    "drop-oldest" => Overflow::DropOldest,
+                    "drop-newest" => Overflow::DropNewest,
+                    _ => Overflow::Block,
+                };
+                (overflow, section.span_of("overflow"))
+            }),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One finding, and the list that a check gathers.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// Whether a finding keeps the pipeline from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The pipeline does not start.
+    Error,
+    /// It starts, and something will not be as the file suggests.
+    Warning,
+}
+
+/// One problem of a pipeline file, with the place that it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// Stable: `majlis explain CODE` says more, and scripts may match it.
+    pub code: &'static str,
+    /// Error or warning.
+    pub severity: Severity,
+    /// One sentence in the operator's words.
+    pub message: String,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters: a tab and an Arabic letter are one each.
+    pub column: u32,
+    /// The text underlined, as a range of bytes of the file.
+    pub span: Range<usize>,
+    /// What stands under the underlined text.
+    pub label: Option<String>,
+    /// What was probably meant, or what to do.
+    pub hint: Option<String>,
+    /// Other places of the file that belong to the problem.
+    pub related: Vec<Related>,
+    /// Ranges of bytes that hold a secret and are shown as `*`.
+    #[serde(skip)]
+    pub hidden: Vec<Range<usize>>,
+}
+
+/// Another place that belongs to a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Related {
+    /// What this place has to do with it.
+    pub message: String,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+    /// A range of bytes of the file.
+    pub span: Range<usize>,
+}
+
+impl fmt::Display for Diagnostic {
+    /// One line for logs: `12:8: E0401: no stage is called `camrea``.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}: {}: {}",
+            self.line, self.column, self.code, self.message
+        )
+    }
+}
+
+impl Diagnostic {
+    pub(crate) fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub(crate) fn related(&mut self, span: &Range<usize>, message: impl Into<String>) -> &mut Self {
+        self.related.push(Related {
+            message: message.into(),
+            line: 0,
+            column: 0,
+            span: span.clone(),
+        });
+        self
+    }
+
+    pub(crate) fn hide(&mut self, span: &Range<usize>) -> &mut Self {
+        self.hidden.push(span.clone());
+        self
+    }
+
+    pub(crate) fn new(
+        code: &'static str,
+        severity: Severity,
+        span: Range<usize>,
+        message: String,
+    ) -> Self {
+        Diagnostic {
+            code,
+            severity,
+            message,
+            line: 0,
+            column: 0,
+            span,
+            label: None,
+            hint: None,
+            related: Vec::new(),
+            hidden: Vec::new(),
+        }
+    }
+}
+
+/// The findings of one check, in the order in which they are made; lines and columns are filled in at the end.
+pub(crate) struct Findings<'s> {
+    text: &'s str,
+    list: Vec<Diagnostic>,
+}
+
+impl<'s> Findings<'s> {
+    pub(crate) fn new(text: &'s str) -> Self {
+        Findings {
+            text,
+            list: Vec::new(),
+        }
+    }
+
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        span: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.push(code, Severity::Error, span, message.into())
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        code: &'static str,
+        span: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.push(code, Severity::Warning, span, message.into())
+    }
+
+    fn push(
+        &mut self,
+        code: &'static str,
+        severity: Severity,
+        span: &Range<usize>,
+        message: String,
+    ) -> &mut Diagnostic {
+        self.list
+            .push(Diagnostic::new(code, severity, span.clone(), message));
+        self.list
+            .last_mut()
+            .expect("a diagnostic was pushed on the line above")
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.list
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// In the order of the file, so that an operator walks through it once.
+    pub(crate) fn finish(self) -> Vec<Diagnostic> {
+        let lines = Lines::new(self.text);
+        let mut list = self.list;
+        for diagnostic in &mut list {
+            (diagnostic.line, diagnostic.column) = lines.place(diagnostic.span.start);
+            for related in &mut diagnostic.related {
+                (related.line, related.column) = lines.place(related.span.start);
+            }
+        }
+        list.sort_by(|a, b| {
+            (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message))
+        });
+        list
+    }
+}
+
+/// Bytes to lines and columns.
+pub(crate) struct Lines<'s> {
+    text: &'s str,
+    starts: Vec<usize>,
+}
+
+impl<'s> Lines<'s> {
+    pub(crate) fn new(text: &'s str) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Lines {
+            text,
+            starts: std::iter::once(0).chain(after_breaks).collect(),
+        }
+    }
+
+    /// Line and column, both 1-based; the column in characters, because that is what an editor's "go to" counts.
+    pub(crate) fn place(&self, byte: usize) -> (u32, u32) {
+        let byte = self.text.floor_char_boundary(byte);
+        let line = self.starts.partition_point(|start| *start <= byte);
+        let start = self.starts[line - 1];
+        let column = self.text[start..byte].chars().count() + 1;
+        (to_u32(line), to_u32(column))
+    }
+}
+
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_counts_characters_not_bytes() {
+        let text = "a\nالاسم = 1\n\tb = 2";
+        let lines = Lines::new(text);
+        let at =
+            |needle: &str| lines.place(text.find(needle).expect("the needle stands in the text"));
+        assert_eq!(at("a"), (1, 1));
+        assert_eq!(at("="), (2, 7));
+        assert_eq!(at("b"), (3, 2));
+        assert_eq!(lines.place(text.len()), (3, 7));
+    }
+}

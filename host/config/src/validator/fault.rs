@@ -1,0 +1,165 @@
+//! What can be wrong with a value, in words.
+
+use crate::codes;
+use crate::nearest::{either, hint_for, nearest, shown};
+
+/// A value that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// JSON pointer of the value; for [`Fault::UnknownKey`] of the key's value, for [`Fault::MissingKey`] of the table.
+    pub pointer: String,
+    /// In what way.
+    pub fault: Fault,
+}
+
+/// In what way a value does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Of another type.
+    Type {
+        /// "a whole number".
+        expected: String,
+        /// "the text `5`".
+        found: String,
+    },
+    /// A number beyond a bound.
+    Range {
+        /// "at most 1".
+        bound: String,
+        /// The number.
+        found: String,
+    },
+    /// Not one of the words allowed.
+    Choice {
+        /// The words.
+        allowed: Vec<String>,
+        /// The word.
+        found: String,
+    },
+    /// A key that the table does not take.
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// Those that it takes.
+        known: Vec<String>,
+    },
+    /// A key that the table needs.
+    MissingKey {
+        /// The key.
+        key: String,
+        /// Its value is a secret.
+        secret: bool,
+    },
+    /// A text of the wrong length or pattern.
+    Text {
+        /// "at least 3 characters long".
+        rule: String,
+        /// The text.
+        found: String,
+    },
+    /// A list or table with too few, too many or repeated members.
+    Count {
+        /// "have at least 1 item".
+        rule: String,
+    },
+    /// Fits none, or more than one, of several forms.
+    Form {
+        /// What the forms are.
+        forms: Vec<String>,
+        /// Fits more than one.
+        ambiguous: bool,
+    },
+}
+
+impl Fault {
+    /// Stable; `majlis explain` knows it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Fault::Type { .. } => codes::E0701,
+            Fault::Range { .. } => codes::E0702,
+            Fault::Choice { .. } => codes::E0703,
+            Fault::UnknownKey { .. } => codes::E0204,
+            Fault::MissingKey { .. } => codes::E0205,
+            Fault::Text { .. } => codes::E0709,
+            Fault::Count { .. } => codes::E0710,
+            Fault::Form { .. } => codes::E0711,
+        }
+    }
+
+    /// A sentence; `name` is the value's, already quoted.
+    pub fn message(&self, name: &str) -> String {
+        match self {
+            Fault::Type { expected, found } => format!("{name} must be {expected}, found {found}"),
+            Fault::Range { bound, found } => format!("{name} must be {bound}, found {found}"),
+            Fault::Choice { found, .. } => format!("{name} cannot be {found}"),
+            Fault::UnknownKey { key, .. } => format!("{} is not a key of {name}", shown(key)),
+            Fault::MissingKey { key, .. } => format!("{name} needs the key {}", shown(key)),
+            Fault::Text { rule, found } => format!("{name} must {rule}, found {found}"),
+            Fault::Count { rule } => format!("{name} must {rule}"),
+            Fault::Form {
+                ambiguous: false, ..
+            } => format!("{name} has none of the forms that it may have"),
+            Fault::Form {
+                ambiguous: true, ..
+            } => format!("{name} fits more than one of the forms that it may have"),
+        }
+    }
+
+    /// What was probably meant.
+    pub fn hint(&self) -> Option<String> {
+        let words = |words: &[String]| -> String {
+            either(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        match self {
+            Fault::Type { expected, found }
+                if found.starts_with("the text") && expected.contains("number") =>
+            {
+                Some("write the number without quotes".to_owned())
+            }
+            Fault::Type { expected, found }
+                if found.starts_with("the text") && expected.contains("true") =>
+            {
+                Some("write `true` or `false` without quotes".to_owned())
+            }
+            Fault::Type { expected, .. } if expected == "a text" => {
+                Some("put it in quotes".to_owned())
+            }
+            Fault::Choice { allowed, found } => {
+                let bare = found.trim_matches('`');
+                match nearest(bare, allowed.iter().map(String::as_str)) {
+                    Some(near) => Some(format!(
+                        "did you mean {}? It may be {}",
+                        shown(near),
+                        words(allowed)
+                    )),
+                    None => Some(format!("it may be {}", words(allowed))),
+                }
+            }
+            Fault::UnknownKey { key, known } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                Some(hint_for(key, "a key", "keys", &known))
+            }
+            Fault::MissingKey { key, secret: true } => Some(format!(
+                "write `{key} = {{ env = \"{}\" }}`",
+                key.to_uppercase().replace('-', "_")
+            )),
+            Fault::Form { forms, .. } if !forms.is_empty() => {
+                Some(format!("the forms are {}", words(forms)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same without what was found, for a secret.
+    pub(crate) fn without_value(mut self) -> Self {
+        if let Fault::Type { found, .. }
+        | Fault::Range { found, .. }
+        | Fault::Choice { found, .. }
+        | Fault::Text { found, .. } = &mut self
+        {
+            *found = "a secret that is not shown".to_owned();
+        }
+        self
+    }
+}

@@ -1,0 +1,485 @@
+//! Values against a plugin's JSON Schema.
+//!
+//! Written here and not taken from a crate: the general validators bring a regex engine, big numbers and forty crates, and their
+//! messages speak of schemas. This one covers what schemars emits and what people write by hand, gives each problem the
+//! pointer of the exact value, and differs from the standard in two ways that operators need: a table that lists properties
+//! takes no others unless it says so (a key that is accepted and ignored is the worst answer), and `10.0` is not a whole number
+//! (serde does not take it for one either). A schema with a keyword that is not checked here is refused with its manifest
+//! ([`audit`]), never half obeyed.
+mod audit;
+mod fault;
+mod forms;
+mod words;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+pub(crate) use audit::audit;
+pub use fault::{Fault, Violation};
+use words::{choice_fault, count_rule, matches, number_fault, text_fault, type_fault};
+
+/// Everything in `value` that does not fit `schema`, in the order of the value. The schema must have passed its manifest's
+/// audit; keywords outside of it are not looked at.
+pub fn violations(schema: &Value, value: &Value) -> Vec<Violation> {
+    let mut found = Vec::new();
+    Validator { root: schema }.walk(schema, value, "", true, 0, &mut found);
+    found
+}
+
+/// Follows a local `$ref`, as often as there is one.
+pub(crate) fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    let mut schema = schema;
+    for _ in 0..DEEPEST {
+        match reference(schema).and_then(|pointer| root.pointer(pointer)) {
+            Some(target) => schema = target,
+            None => break,
+        }
+    }
+    schema
+}
+
+/// `$ref` and the branches of `allOf`, `anyOf` and `oneOf`, flattened, with the schema itself first: everything that may say
+/// something of the value.
+pub(crate) fn alternatives<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
+    let mut all = Vec::new();
+    gather(root, schema, 0, &mut all);
+    all
+}
+
+fn gather<'s>(root: &'s Value, schema: &'s Value, depth: usize, all: &mut Vec<&'s Value>) {
+    if depth > DEEPEST {
+        return;
+    }
+    all.push(schema);
+    if let Some(target) = reference(schema).and_then(|pointer| root.pointer(pointer)) {
+        gather(root, target, depth + 1, all);
+    }
+    for branch in BRANCHES
+        .iter()
+        .filter_map(|word| schema.get(word)?.as_array())
+        .flatten()
+    {
+        gather(root, branch, depth + 1, all);
+    }
+}
+
+fn reference(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix('#')
+}
+
+/// Deeper nesting is not a configuration; it also ends schemas that refer to themselves without going down.
+const DEEPEST: usize = 64;
+const BRANCHES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+
+struct Validator<'s> {
+    root: &'s Value,
+}
+
+impl Validator<'_> {
+    /// `closed`: a table that lists properties takes no others. Not so inside `allOf` and beside `properties`, where several
+    /// schemas describe one table together.
+    fn walk(
+        &self,
+        schema: &Value,
+        value: &Value,
+        pointer: &str,
+        closed: bool,
+        depth: usize,
+        out: &mut Vec<Violation>,
+    ) {
+        let fault = |fault: Fault| Violation {
+            pointer: pointer.to_owned(),
+            fault,
+        };
+        if depth > DEEPEST {
+            return;
+        }
+        if schema == &Value::Bool(false) {
+            out.push(fault(Fault::Form {
+                forms: Vec::new(),
+                ambiguous: false,
+            }));
+            return;
+        }
+        let Some(schema) = schema.as_object() else {
+            return;
+        };
+        if let Some(violation) = type_fault(schema, value) {
+            out.push(fault(violation));
+            return;
+        }
+        if let Some(violation) = choice_fault(schema, value) {
+            out.push(fault(violation));
+            return;
+        }
+        match value {
+            Value::Number(_) => out.extend(number_fault(schema, value).map(fault)),
+            Value::String(text) => out.extend(text_fault(schema, text).map(fault)),
+            Value::Array(items) => self.items(schema, items, pointer, depth, out),
+            Value::Object(table) => self.table(schema, table, pointer, closed, depth, out),
+            Value::Null | Value::Bool(_) => {}
+        }
+        let closed = closed && !is_mixed(schema);
+        if let Some(target) = schema
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|at| self.root.pointer(at.strip_prefix('#')?))
+        {
+            self.walk(target, value, pointer, closed, depth + 1, out);
+        }
+        for branch in array(schema, "allOf") {
+            self.walk(branch, value, pointer, closed, depth + 1, out);
+        }
+        for (word, exactly_one) in [("anyOf", false), ("oneOf", true)] {
+            if schema.contains_key(word) {
+                self.forms(
+                    array(schema, word),
+                    value,
+                    pointer,
+                    closed,
+                    exactly_one,
+                    depth,
+                    out,
+                );
+            }
+        }
+    }
+
+    fn table(
+        &self,
+        schema: &Map<String, Value>,
+        table: &Map<String, Value>,
+        pointer: &str,
+        closed: bool,
+        depth: usize,
+        out: &mut Vec<Violation>,
+    ) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (key, value) in table {
+            let below = join(pointer, key);
+            let patterned: Vec<&Value> = pattern_properties(schema, key).collect();
+            if let Some(property) = properties.and_then(|properties| properties.get(key)) {
+                self.walk(property, value, &below, true, depth + 1, out);
+            } else if !patterned.is_empty() {
+                for property in patterned {
+                    self.walk(property, value, &below, true, depth + 1, out);
+                }
+            } else {
+                let unknown = match schema.get("additionalProperties") {
+                    Some(Value::Bool(allowed)) => !allowed,
+                    Some(others) => {
+                        self.walk(others, value, &below, true, depth + 1, out);
+                        false
+                    }
+                    None if schema.get("unevaluatedProperties") == Some(&Value::Bool(true)) => {
+                        false
+                    }
+                    None if closed && is_mixed(schema) => !self
+                        .known_keys(schema)
+                        .is_none_or(|keys| keys.contains(key)),
+                    None => closed && properties.is_some(),
+                };
+                if unknown {
+                    let known = self
+                        .known_keys(schema)
+                        .unwrap_or_default()
+                        .into_iter()
+                        .collect();
+                    out.push(Violation {
+                        pointer: below,
+                        fault: Fault::UnknownKey {
+                            key: key.clone(),
+                            known,
+                        },
+                    });
+                }
+            }
+        }
+        for key in array(schema, "required")
+            .filter_map(Value::as_str)
+            .filter(|key| !table.contains_key(*key))
+        {
+            let secret = properties
+                .and_then(|properties| properties.get(key))
+                .is_some_and(|property| {
+                    alternatives(self.root, property)
+                        .iter()
+                        .any(|schema| format_of(schema) == Some("secret"))
+                });
+            out.push(Violation {
+                pointer: pointer.to_owned(),
+                fault: Fault::MissingKey {
+                    key: key.to_owned(),
+                    secret,
+                },
+            });
+        }
+        let rule = count_rule(
+            schema,
+            table.len(),
+            ["minProperties", "maxProperties"],
+            "key",
+        );
+        out.extend(rule.map(|rule| Violation {
+            pointer: pointer.to_owned(),
+            fault: Fault::Count { rule },
+        }));
+    }
+
+    fn items(
+        &self,
+        schema: &Map<String, Value>,
+        items: &[Value],
+        pointer: &str,
+        depth: usize,
+        out: &mut Vec<Violation>,
+    ) {
+        let first: Vec<&Value> = array(schema, "prefixItems").collect();
+        for (index, item) in items.iter().enumerate() {
+            if let Some(schema) = first.get(index).copied().or_else(|| schema.get("items")) {
+                self.walk(
+                    schema,
+                    item,
+                    &format!("{pointer}/{index}"),
+                    true,
+                    depth + 1,
+                    out,
+                );
+            }
+        }
+        let mut rules: Vec<String> =
+            count_rule(schema, items.len(), ["minItems", "maxItems"], "item")
+                .into_iter()
+                .collect();
+        let repeated = items
+            .iter()
+            .enumerate()
+            .any(|(index, item)| items[..index].contains(item));
+        if repeated && schema.get("uniqueItems") == Some(&Value::Bool(true)) {
+            rules.push("name each item once".to_owned());
+        }
+        out.extend(rules.into_iter().map(|rule| Violation {
+            pointer: pointer.to_owned(),
+            fault: Fault::Count { rule },
+        }));
+    }
+
+    /// The keys that a table may have by all the schemas that describe it together; `None` where one of them takes any.
+    fn known_keys(&self, schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
+        let schema = Value::Object(schema.clone());
+        let mut keys = BTreeSet::new();
+        for part in alternatives(self.root, &schema) {
+            if part.get("patternProperties").is_some() {
+                return None;
+            }
+            match part.get("additionalProperties") {
+                None | Some(Value::Bool(false)) => {}
+                Some(_) => return None,
+            }
+            let properties = part.get("properties").and_then(Value::as_object);
+            keys.extend(properties.into_iter().flatten().map(|(key, _)| key.clone()));
+        }
+        Some(keys)
+    }
+}
+
+/// Several schemas describe the keys of one table.
+fn is_mixed(schema: &Map<String, Value>) -> bool {
+    let parts = usize::from(schema.contains_key("properties"))
+        + usize::from(schema.contains_key("$ref"))
+        + array(schema, "allOf").count()
+        + usize::from(schema.contains_key("anyOf"))
+        + usize::from(schema.contains_key("oneOf"));
+    parts > 1
+}
+
+fn resolve_near<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
+    // A `$ref` with siblings is walked whole; only a bare one can be looked through.
+    match schema.as_object() {
+        Some(map) if map.contains_key("$ref") && !is_mixed(map) => resolve(root, schema),
+        _ => schema,
+    }
+}
+
+fn array<'s>(schema: &'s Map<String, Value>, word: &str) -> impl Iterator<Item = &'s Value> {
+    schema
+        .get(word)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn pattern_properties<'s>(
+    schema: &'s Map<String, Value>,
+    key: &str,
+) -> impl Iterator<Item = &'s Value> {
+    let patterns = schema.get("patternProperties").and_then(Value::as_object);
+    patterns
+        .into_iter()
+        .flatten()
+        .filter(move |(pattern, _)| matches(pattern, key))
+        .map(|(_, schema)| schema)
+}
+
+pub(crate) fn format_of(schema: &Value) -> Option<&str> {
+    schema.get("format")?.as_str()
+}
+
+pub(crate) fn types_of(schema: &Value) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(one)) => vec![one.as_str()],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Appends a key to a JSON pointer.
+pub(crate) fn join(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::audit::{CHECKED, DESCRIBING};
+    use super::*;
+    use crate::codes;
+
+    fn codes_of(schema: &Value, value: &Value) -> Vec<(String, &'static str)> {
+        violations(schema, value)
+            .into_iter()
+            .map(|violation| (violation.pointer, violation.fault.code()))
+            .collect()
+    }
+
+    #[test]
+    fn each_keyword_that_is_checked_stands_in_its_explanation() {
+        let text = crate::explain(codes::E0906).expect("the code exists");
+        for word in CHECKED.iter().chain(&DESCRIBING).chain(&BRANCHES) {
+            assert!(text.contains(word), "`{word}` is not explained");
+        }
+    }
+
+    #[test]
+    fn a_table_that_lists_its_properties_takes_no_others() {
+        let schema = json!({ "type": "object", "properties": { "a": { "type": "object", "properties": { "b": {} } } } });
+        assert_eq!(
+            codes_of(&schema, &json!({ "a": { "c": 1 }, "d": 1 })),
+            [
+                ("/a/c".to_owned(), codes::E0204),
+                ("/d".to_owned(), codes::E0204),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_flattened_table_takes_the_keys_of_all_its_parts() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "name": { "type": "string" } },
+            "allOf": [{ "$ref": "#/$defs/Size" }],
+            "$defs": { "Size": { "type": "object", "properties": { "width": { "type": "integer" } }, "required": ["width"] } }
+        });
+        assert_eq!(codes_of(&schema, &json!({ "name": "x", "width": 2 })), []);
+        assert_eq!(
+            codes_of(&schema, &json!({ "name": "x", "widht": 2 })),
+            [
+                ("/widht".to_owned(), codes::E0204),
+                (String::new(), codes::E0205),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_form_that_the_tag_names_is_the_one_that_is_checked() {
+        let schema = json!({ "type": "object", "properties": { "sink": { "oneOf": [
+            { "type": "object", "properties": { "kind": { "const": "file" }, "path": { "type": "string" } }, "required": ["kind", "path"] },
+            { "type": "object", "properties": { "kind": { "const": "http" }, "port": { "type": "integer", "maximum": 65535 } }, "required": ["kind"] }
+        ] } } });
+        assert_eq!(
+            codes_of(
+                &schema,
+                &json!({ "sink": { "kind": "http", "port": 70000 } })
+            ),
+            [("/sink/port".to_owned(), codes::E0702)]
+        );
+        assert_eq!(
+            codes_of(&schema, &json!({ "sink": { "kind": "htpt" } })),
+            [("/sink/kind".to_owned(), codes::E0703)]
+        );
+        assert_eq!(
+            codes_of(&schema, &json!({ "sink": {} })),
+            [("/sink".to_owned(), codes::E0205)]
+        );
+    }
+
+    #[test]
+    fn an_optional_value_is_checked_as_the_value_that_it_may_have() {
+        let schema = json!({ "type": "object", "properties": { "mode": { "anyOf": [{ "$ref": "#/$defs/Mode" }, { "type": "null" }] } },
+            "$defs": { "Mode": { "type": "string", "enum": ["fast", "good"] } } });
+        assert_eq!(codes_of(&schema, &json!({ "mode": "fast" })), []);
+        assert_eq!(
+            codes_of(&schema, &json!({ "mode": "fats" })),
+            [("/mode".to_owned(), codes::E0703)]
+        );
+        assert_eq!(
+            codes_of(&schema, &json!({ "mode": 3 })),
+            [("/mode".to_owned(), codes::E0701)]
+        );
+    }
+
+    #[test]
+    fn numbers_obey_their_bounds_and_their_rust_type() {
+        let schema = json!({ "type": "object", "properties": {
+            "share": { "type": "number", "minimum": 0, "exclusiveMaximum": 1 },
+            "count": { "type": "integer", "format": "uint8", "minimum": 0 },
+            "step": { "type": "number", "multipleOf": 0.1 } } });
+        assert_eq!(
+            codes_of(&schema, &json!({ "share": 0, "count": 255, "step": 0.3 })),
+            []
+        );
+        assert_eq!(
+            codes_of(
+                &schema,
+                &json!({ "share": 1.0, "count": 256, "step": 0.35 })
+            ),
+            [
+                ("/count".to_owned(), codes::E0702),
+                ("/share".to_owned(), codes::E0702),
+                ("/step".to_owned(), codes::E0702),
+            ]
+        );
+        assert_eq!(
+            codes_of(&schema, &json!({ "count": 10.0 })),
+            [("/count".to_owned(), codes::E0701)]
+        );
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_comes_to_an_end() {
+        let schema = json!({ "$ref": "#" });
+        assert_eq!(codes_of(&schema, &json!({ "a": 1 })), []);
+    }
+
+    #[test]
+    fn a_keyword_that_would_not_be_checked_is_refused() {
+        assert_eq!(
+            audit(
+                &json!({ "type": "object", "properties": { "a": { "x-unit": "s", "minimum": 0 } } })
+            ),
+            Ok(())
+        );
+        for wrong in [
+            json!({ "not": { "required": ["a"] } }),
+            json!({ "properties": { "a": { "if": {} } } }),
+            json!({ "properties": { "a": { "pattern": "(" } } }),
+            json!({ "properties": { "a": { "$ref": "#/$defs/None" } } }),
+            json!({ "type": "string" }),
+            json!(["type"]),
+        ] {
+            assert!(audit(&wrong).is_err(), "{wrong} was accepted");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The catalogue and the surroundings of the tests.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::{Path, PathBuf};
+
+use majlis_config::{Catalogue, Checked, Entry, Fixed, Manifest, Refusal, Source, check};
+
+/// The folder of this crate's tests.
+pub(crate) fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// The files of a folder with their names, in order.
+pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(tests().join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    let name = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    paths
+        .iter()
+        .map(|path| (name(path), std::fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+/// The plugins of `catalogue/`, and two that were refused.
+pub(crate) fn catalogue() -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for (name, text) in files("catalogue") {
+        let manifest = Manifest::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let path = PathBuf::from(format!("/plugins/lib{}.so", name.replace('-', "_")));
+        catalogue.plugins.insert(
+            name,
+            Entry {
+                manifest,
+                path,
+                sha256: [0x11; 32],
+            },
+        );
+    }
+    catalogue.refused.push(Refusal {
+        name: Some("avatar-hologram".to_owned()),
+        path: PathBuf::from("/plugins/libavatar_hologram.so"),
+        code: "L0104".to_owned(),
+        reason: "it was built for ABI 2, this host speaks ABI 1".to_owned(),
+        remedy: "install the plugin's build for this host".to_owned(),
+    });
+    catalogue.refused.push(Refusal {
+        name: None,
+        path: PathBuf::from("/plugins/libmajlis_robot_arm.so"),
+        code: "L0101".to_owned(),
+        reason: "the file ends in the middle of a segment".to_owned(),
+        remedy: "copy the library again".to_owned(),
+    });
+    catalogue
+}
+
+/// Some variables and secret files.
+pub(crate) fn surroundings() -> Fixed {
+    let pairs = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    Fixed {
+        env: pairs(&[
+            ("SCENE_KEY", "sk-from-the-environment"),
+            ("EMPTY", ""),
+            ("SHORT", "sk-1"),
+            ("PHOTOS", "/data/expo"),
+        ]),
+        files: [
+            ("expo/secrets/empty", "\n"),
+            ("expo/secrets/key", "sk-from-a-file\n"),
+        ]
+        .map(|(path, text)| (PathBuf::from(path), text.to_owned()))
+        .into(),
+    }
+}
+
+/// A check of a text that is said to stand in `expo/pipeline.toml`.
+pub(crate) fn checked(text: &str) -> Checked {
+    check(&source(text), &catalogue(), &surroundings())
+}
+
+/// A text that is said to stand in `expo/pipeline.toml`.
+pub(crate) fn source(text: &str) -> Source<'_> {
+    Source {
+        file: Path::new("expo/pipeline.toml"),
+        text,
+    }
+}
+
+/// A text of `good/`.
+pub(crate) fn good(name: &str) -> String {
+    std::fs::read_to_string(tests().join("good").join(name).with_extension("toml")).unwrap()
+}

@@ -1,0 +1,199 @@
+//! What the threads of a run share: the graph, the clock, the pool, and the one lock.
+
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use majlis_meter::{Clock, Nanos, Pool};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::graph::Graph;
+use crate::setup::{Observer, Opener, Services};
+use crate::state::State;
+
+pub(crate) struct Core {
+    pub(crate) graph: Graph,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pool: Pool,
+    pub(crate) opener: Arc<dyn Opener>,
+    pub(crate) services: Arc<dyn Services>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) metering: bool,
+    pub(crate) started: Nanos,
+    /// What metering one call costs.
+    pub(crate) overhead: Option<Nanos>,
+    state: Mutex<State>,
+    /// By thread: there is something to do.
+    work: Vec<Condvar>,
+    /// Some edge has space, or nobody needs to wait any more.
+    space: Condvar,
+    /// A thread has ended, or the run has.
+    pub(crate) over: Condvar,
+}
+
+thread_local! {
+    /// The thread of the run that this is, if it is one.
+    static THREAD: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Says which thread of the run the calling one is.
+pub(crate) fn this_is_thread(index: usize) {
+    THREAD.set(Some(index));
+}
+
+impl Core {
+    #[allow(clippy::too_many_arguments)] // called once, and a builder for one caller hides more than it shows
+    pub(crate) fn new(
+        graph: Graph,
+        clock: Arc<dyn Clock>,
+        pool: Pool,
+        opener: Arc<dyn Opener>,
+        services: Arc<dyn Services>,
+        observer: Arc<dyn Observer>,
+        metering: bool,
+        state: State,
+    ) -> Self {
+        let work = graph.threads.iter().map(|_| Condvar::new()).collect();
+        let overhead = metering.then(|| majlis_meter::thread::overhead(&*clock));
+        Self {
+            started: clock.now(),
+            graph,
+            clock,
+            pool,
+            opener,
+            services,
+            observer,
+            metering,
+            overhead,
+            state: Mutex::new(state),
+            work,
+            space: Condvar::new(),
+            over: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    /// The lock. What was collected in [`State::after`] is done when the guard is dropped.
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked { core: self, guard: Some(self.state.lock()) }
+    }
+
+    /// Wakes every thread: the clock was turned.
+    pub(crate) fn wake_all(&self) {
+        let mut state = self.lock();
+        for thread in 0..self.graph.threads.len() {
+            state.wake_thread(thread);
+        }
+        state.after.space = true;
+    }
+
+    fn perform(&self, after: crate::state::After) {
+        for thread in after.wake {
+            self.work[thread].notify_one();
+        }
+        if after.space {
+            self.space.notify_all();
+        }
+        for notice in after.notices {
+            notice.give();
+        }
+        for (visit, name) in after.milestones {
+            self.observer.milestone(visit, &name);
+        }
+        for (stage, text) in after.complaints {
+            self.observer.log(self.graph.name(stage), 1, "majlis::edge", &text);
+        }
+        for (record, how) in after.closed {
+            self.observer.closed(record, how, &|| self.snapshot());
+        }
+        if after.ended {
+            self.over.notify_all();
+        }
+    }
+}
+
+/// The state, locked.
+pub(crate) struct Locked<'a> {
+    pub(crate) core: &'a Core,
+    guard: Option<MutexGuard<'a, State>>,
+}
+
+const HELD: &str = "the guard is there until it is dropped";
+
+impl Locked<'_> {
+    /// Does what was collected so far with the lock released; true if there was anything, and then everything may
+    /// have changed.
+    pub(crate) fn settle(&mut self) -> bool {
+        if self.after.is_empty() {
+            return false;
+        }
+        let after = std::mem::take(&mut self.after);
+        let core = self.core;
+        MutexGuard::unlocked(self.guard.as_mut().expect(HELD), || core.perform(after));
+        true
+    }
+
+    /// Sleeps until there may be something to do for this thread, or the due time comes.
+    pub(crate) fn sleep(&mut self, thread: usize, due: Option<Nanos>) {
+        let core = self.core;
+        self.threads[thread].asleep = true;
+        let guard = self.guard.as_mut().expect(HELD);
+        match due.and_then(|due| core.clock.real_time_until(due)) {
+            Some(time) if time.is_zero() => {}
+            Some(time) => {
+                core.work[thread].wait_for(guard, time);
+            }
+            None => core.work[thread].wait(guard),
+        }
+        self.threads[thread].asleep = false;
+    }
+
+    /// Sleeps until some edge may have space.
+    pub(crate) fn wait_for_space(&mut self) {
+        let core = self.core;
+        self.waiting_for_space += 1;
+        core.space.wait(self.guard.as_mut().expect(HELD));
+        self.waiting_for_space -= 1;
+    }
+
+    /// Sleeps until the run or one of its threads is over, or the time has passed.
+    pub(crate) fn wait_for_end(&mut self) {
+        let core = self.core;
+        core.over.wait(self.guard.as_mut().expect(HELD));
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+    fn deref(&self) -> &State {
+        self.guard.as_ref().expect(HELD)
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.guard.as_mut().expect(HELD)
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let after = self.guard.as_mut().filter(|state| !state.after.is_empty()).map(|state| std::mem::take(&mut state.after));
+        drop(self.guard.take());
+        if let Some(after) = after {
+            self.core.perform(after);
+        }
+    }
+}
+
+impl State {
+    /// Makes sure that a thread looks again.
+    pub(crate) fn wake_thread(&mut self, thread: usize) {
+        if THREAD.get() != Some(thread) && std::mem::replace(&mut self.threads[thread].asleep, false) {
+            self.after.wake.push(thread);
+        }
+    }
+}

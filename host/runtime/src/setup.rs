@@ -1,0 +1,98 @@
+//! What a runtime is made from: a checked pipeline, and who opens, serves and watches it.
+
+use std::sync::Arc;
+
+use majlis_abi::raw::StageBox;
+use majlis_config::{Manifest, Pipeline};
+use majlis_meter::Clock;
+use majlis_meter::record::{Closed, MappedFile, RunRecord, VisitRecord};
+
+/// Everything that a run needs.
+pub struct Setup {
+    /// The checked pipeline.
+    pub pipeline: Arc<Pipeline>,
+    /// The manifest of each stage's plugin, by index of stage.
+    pub manifests: Vec<Manifest>,
+    /// Makes instances.
+    pub opener: Arc<dyn Opener>,
+    /// Answers what plugins ask beside packets.
+    pub services: Arc<dyn Services>,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// The one clock.
+    pub clock: Arc<dyn Clock>,
+    /// Whether calls are timed and their memory measured.
+    pub metering: bool,
+}
+
+/// A fresh instance of a stage, not yet open.
+pub struct Opened {
+    /// The instance.
+    pub stage: StageBox,
+}
+
+/// Why there is no instance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct OpenError {
+    /// A stable code.
+    pub code: &'static str,
+    /// What is wrong and what to do about it.
+    pub reason: String,
+    /// The path of the wrong configuration key, or nothing.
+    pub path: String,
+}
+
+/// Makes instances of stages: the loader, or a test's own.
+pub trait Opener: Send + Sync {
+    /// A fresh instance of the stage with this index, made on the calling thread.
+    ///
+    /// # Errors
+    /// The plugin was refused.
+    fn create(&self, stage: usize) -> Result<Opened, OpenError>;
+
+    /// What is mapped now, so that an opening's mapped files can be told. Nothing where that is not known.
+    fn mapped(&self) -> Vec<MappedFile> {
+        Vec::new()
+    }
+}
+
+/// Answers what plugins ask beside packets.
+pub trait Services: Send + Sync {
+    /// A request to a service; request and answer are CBOR.
+    ///
+    /// # Errors
+    /// One sentence for an operator.
+    fn request(&self, stage: usize, service: &str, method: &str, request: &[u8]) -> Result<Vec<u8>, String>;
+
+    /// The path of a model.
+    ///
+    /// # Errors
+    /// One sentence for an operator.
+    fn model(&self, name: &str) -> Result<String, String>;
+}
+
+/// Is told what happens. Nothing is called with the scheduler's lock held, and nothing may block for long: it is
+/// called on the threads of stages.
+pub trait Observer: Send + Sync {
+    /// Whether a log line of this level (1 error … 5 trace) would be seen.
+    fn log_enabled(&self, level: u32, target: &str) -> bool;
+    /// A line of a plugin's log.
+    fn log(&self, stage: &str, level: u32, target: &str, message: &str);
+    /// A stage shows text to the operator.
+    fn print(&self, stage: &str, visit: u64, text: &str);
+    /// All stages that must be open before the first packet are open.
+    fn ready(&self) {}
+    /// A milestone of a visit was reached.
+    fn milestone(&self, visit: u64, name: &str) {
+        let _ = (visit, name);
+    }
+    /// A stage could not be opened; `path` is that of the wrong configuration key, or nothing.
+    fn refused(&self, stage: usize, error: &OpenError) {
+        let _ = (stage, error);
+    }
+    /// The last stage has seen a visit close: here is all that is known of it, and the run as it stands.
+    fn closed(&self, visit: VisitRecord, how: Closed, run: &dyn Fn() -> RunRecord) {
+        let _ = (visit, how, run);
+    }
+}

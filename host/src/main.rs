@@ -1,0 +1,2 @@
+//! The Majlis host.
+fn main() {}

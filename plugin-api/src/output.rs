@@ -1,0 +1,99 @@
+use majlis_abi::host::NotEmitted;
+use majlis_abi::plugin::{Buffer, CallHandle};
+
+use crate::message::Message;
+use crate::{AnyOut, Error, Host, NoVisit, Out, Packet, Pending, Result, Time, Visit, VisitId};
+
+/// What one call can do. Emitting may block on a full `block` edge; everything else never does.
+pub struct Output<'a> {
+    pub(crate) call: CallHandle<'a>,
+    pub(crate) host: &'a Host,
+}
+
+impl Output<'_> {
+    /// Sends a message. It carries the time stamp of what the call was entered with. For a visit that is gone the
+    /// message is dropped and counted as late, which is no error.
+    ///
+    /// # Errors
+    /// The message cannot be encoded, or the edge overran: an endless loop of one thread.
+    pub fn emit<T: Message>(&mut self, port: Out<T>, message: T) -> Result<()> {
+        let buffer = message.encode(self.call.host())?;
+        self.send(port.index(), buffer)
+    }
+
+    /// Sends the packet's own buffer on: nothing is copied.
+    ///
+    /// # Errors
+    /// As [`emit`](Output::emit).
+    pub fn forward<T>(&mut self, port: Out<T>, packet: &Packet<'_>) -> Result<()> {
+        self.send(port.index(), packet.buffer.clone())
+    }
+
+    fn send(&mut self, output: u32, buffer: Buffer) -> Result<()> {
+        match self.call.emit(output, buffer) {
+            Ok(()) | Err(NotEmitted::Gone | NotEmitted::Full(_)) => Ok(()),
+            Err(NotEmitted::Overrun) => {
+                Err(Error::new("more packets were emitted in one call than the edge to a stage of the same thread holds"))
+            }
+            Err(NotEmitted::NoPort) => Err(Error::new("the manifest has no such output")),
+        }
+    }
+
+    /// Opens a visit; from here on this call's messages are of that visit.
+    ///
+    /// # Errors
+    /// The host drains, or too many are open.
+    pub fn open_visit(&mut self) -> Result<Visit, NoVisit> {
+        Visit::new(self.call.open_visit()?, self.call.host().clone())
+    }
+
+    /// Begins work that outlives this call. `label` names it in reports.
+    #[must_use = "deferred work that is dropped has failed"]
+    pub fn defer(&mut self, label: &'static str) -> Pending {
+        Pending { handle: self.call.defer(label), host: self.call.host().clone() }
+    }
+
+    /// Withdraws what is under way for this call's visit on every edge that can be reached from the port.
+    pub fn flush(&mut self, port: impl AnyOut) {
+        self.call.flush(port.output_index());
+    }
+
+    /// Sets a milestone that the manifest declares, for this call's visit.
+    pub fn milestone(&mut self, name: &'static str) {
+        self.call.milestone(name);
+    }
+
+    /// Names the part of the call that begins now, for the report.
+    pub fn step(&mut self, name: &'static str) {
+        self.call.step(name);
+    }
+
+    /// Attaches a fact to the call's line of the report. Never a name, a picture or an embedding.
+    pub fn fact(&mut self, name: &'static str, value: impl ToString) {
+        self.call.fact(name, &value.to_string());
+    }
+
+    /// Whether what the call works for was withdrawn: a long call looks here and stops.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.call.cancelled()
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.host.now()
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        self.host
+    }
+
+    /// This call's visit.
+    #[must_use]
+    pub fn visit(&self) -> Option<VisitId> {
+        VisitId::from_number(self.call.visit())
+    }
+}

@@ -1,0 +1,98 @@
+//! From a frame to faces with embeddings: detector, alignment and recogniser in one.
+
+use std::path::PathBuf;
+
+use crate::arcface::ArcFace;
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::face::Face;
+use crate::gallery::ModelId;
+use crate::image::Rgb8;
+use crate::pack::{Card, Role};
+use crate::scrfd::{self, Scrfd};
+
+/// What one may choose about the analysis of frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Options {
+    /// About finding faces.
+    pub detector: scrfd::Settings,
+    /// Faces with a smaller side below this many px get no embedding: they would not be named, and embedding costs
+    /// a third of a frame's time for each. 0: all faces.
+    pub minimum_side: f32,
+}
+
+/// A detector and a recogniser that belong to one pack.
+pub struct Analyser {
+    detector: Scrfd,
+    recogniser: ArcFace,
+    minimum_side: f32,
+}
+
+impl Analyser {
+    /// Loads the pack that `card` describes from the first of `folders` that has each file.
+    ///
+    /// # Errors
+    /// When a file is missing, is not what the card says, is refused by the runtime, or does not fit its role. A detector
+    /// without key points is refused here: it cannot serve recognition.
+    pub fn open(backend: &dyn Backend, card: &Card, folders: &[PathBuf], options: Options) -> Result<Self> {
+        // Both are looked for before one is loaded: what is missing is known at once.
+        let detector = card.locate(Role::Detector, folders)?;
+        let recogniser = card.locate(Role::Recogniser, folders)?;
+        let model = Scrfd::new(backend.load(&detector)?, options.detector)?;
+        if !model.gives_key_points() {
+            return Err(Error::ModelShape {
+                model: detector.name().into(),
+                expected: "a detector with key points (9 or 15 outputs), by which faces are turned upright".into(),
+                found: "one without".into(),
+            });
+        }
+        let recogniser = ArcFace::new(backend.load(&recogniser)?, recogniser.sha256())?;
+        Ok(Self::new(model, recogniser, options.minimum_side))
+    }
+
+    /// Joins a detector and a recogniser.
+    #[must_use]
+    pub fn new(detector: Scrfd, recogniser: ArcFace, minimum_side: f32) -> Self {
+        Self { detector, recogniser, minimum_side }
+    }
+
+    /// The model whose embeddings the faces bear.
+    #[must_use]
+    pub fn model(&self) -> &ModelId {
+        self.recogniser.identity()
+    }
+
+    /// The faces in a frame, in the order of [`Scrfd::detect`]. One that cannot be turned upright or gives no embedding is
+    /// there all the same, without one: somebody has come.
+    ///
+    /// # Errors
+    /// As [`Scrfd::detect`] and [`ArcFace::embed`], for what concerns the frame or the models and not a single face.
+    pub fn analyse(&mut self, image: &Rgb8<'_>) -> Result<Vec<Face>> {
+        self.analyse_in_steps(image, |_| {})
+    }
+
+    /// The same, and tells `step` the name of each part of the work when it begins: `detect`, then `embed` if there is a face.
+    ///
+    /// # Errors
+    /// As [`Analyser::analyse`].
+    pub fn analyse_in_steps(&mut self, image: &Rgb8<'_>, mut step: impl FnMut(&'static str)) -> Result<Vec<Face>> {
+        step("detect");
+        let detections = self.detector.detect(image)?;
+        if !detections.is_empty() {
+            step("embed");
+        }
+        let mut faces = Vec::with_capacity(detections.len());
+        for detection in detections {
+            let embedding = match &detection.key_points {
+                Some(key_points) if detection.smaller_side() >= self.minimum_side => match self.recogniser.embed(image, key_points) {
+                    Ok(embedding) => Some(embedding),
+                    Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => None,
+                    Err(error) => return Err(error),
+                },
+                _ => None,
+            };
+            faces.push(Face { detection, embedding });
+        }
+        Ok(faces)
+    }
+}

@@ -1,0 +1,156 @@
+//! A cache of models in the form that the runtime works with after optimising them.
+//!
+//! Such a form holds only for one model, one build of the runtime and one kind of processor, and all three are in its name.
+//! It is never shipped. A seal beside it holds its sha256, so that a file that was cut off or has rotted is made anew
+//! instead of being trusted; it also keeps what only the original tells about the graph.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Node;
+use crate::pack::{self, sha256_of};
+
+pub(super) struct Cache {
+    folder: PathBuf,
+    /// Runtime and processor, in 16 hexadecimal digits.
+    machine: String,
+}
+
+/// What is known about an optimised model.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Seal {
+    sha256: String,
+    /// The first nodes of the graph before it was optimised.
+    pub(super) nodes: Vec<Node>,
+}
+
+impl Cache {
+    pub(super) fn new(folder: PathBuf, runtime: &str) -> Self {
+        let mut machine = sha256_of(format!("{runtime}\n{}", processor()).as_bytes());
+        machine.truncate(16);
+        Self { folder, machine }
+    }
+
+    /// The optimised form of a model, if it is there and whole.
+    pub(super) fn find(&self, model: &str) -> Option<(PathBuf, Seal)> {
+        let (path, seal) = self.names(model);
+        let seal: Seal = toml::from_str(&fs::read_to_string(seal).ok()?).ok()?;
+        (pack::sha256(&path).ok()? == seal.sha256).then_some((path, seal))
+    }
+
+    /// Has `write` make the optimised form under another name, seals it, and moves both into place: whoever looks at the
+    /// cache at the same time sees the old state or the new one.
+    pub(super) fn store(
+        &self,
+        model: &str,
+        nodes: Vec<Node>,
+        write: impl FnOnce(&Path) -> Result<(), String>,
+    ) -> Result<PathBuf, String> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let (path, seal_path) = self.names(model);
+        let own = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        // The suffix decides the format that the runtime writes.
+        let part = self.folder.join(format!("{own}.part.ort"));
+        let seal_part = self.folder.join(format!("{own}.part.toml"));
+        let done = private_folder(&self.folder).map_err(|error| error.to_string()).and_then(|()| {
+            write(&part)?;
+            let sha256 = pack::sha256(&part).map_err(|error| error.to_string())?;
+            let seal = toml::to_string(&Seal { sha256, nodes }).map_err(|error| error.to_string())?;
+            settle(&part, &seal_part, &seal, &path, &seal_path).map_err(|error| error.to_string())
+        });
+        if done.is_err() {
+            let _ = fs::remove_file(&part);
+            let _ = fs::remove_file(&seal_part);
+        }
+        done.map(|()| path)
+    }
+
+    fn names(&self, model: &str) -> (PathBuf, PathBuf) {
+        let stem = format!("{}-{}", &model.get(..16).unwrap_or(model), self.machine);
+        (self.folder.join(format!("{stem}.ort")), self.folder.join(format!("{stem}.toml")))
+    }
+}
+
+fn settle(part: &Path, seal_part: &Path, seal: &str, path: &Path, seal_path: &Path) -> io::Result<()> {
+    fs::File::open(part)?.sync_all()?;
+    let mut file = fs::File::create(seal_part)?;
+    file.write_all(seal.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(part, path)?;
+    fs::rename(seal_part, seal_path)
+}
+
+/// Makes the folder for its owner alone: what lies there is loaded as code would be.
+fn private_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// The processor's model and features. The kernel's words for it, because they hold every feature that any kernel of the
+/// runtime may have chosen by, not only those that one would think of.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    ["vendor_id", "cpu family", "model", "flags", "CPU implementer", "CPU part", "Features"].map(line).join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODEL: &str = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a";
+
+    fn nodes() -> Vec<Node> {
+        vec![Node { name: "Conv_0".into(), operator: "Conv".into() }]
+    }
+
+    fn write(content: &'static [u8]) -> impl FnOnce(&Path) -> Result<(), String> {
+        move |path| fs::write(path, content).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_was_stored_is_found_with_its_nodes() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("new"), "1.27.0");
+        assert!(cache.find(MODEL).is_none());
+        let path = cache.store(MODEL, nodes(), write(b"optimised")).unwrap();
+        let (found, seal) = cache.find(MODEL).unwrap();
+        assert_eq!((found, seal.nodes), (path, nodes()));
+    }
+
+    #[test]
+    fn another_runtime_or_model_does_not_find_it() {
+        let folder = tempfile::tempdir().unwrap();
+        Cache::new(folder.path().into(), "1.27.0").store(MODEL, nodes(), write(b"optimised")).unwrap();
+        assert!(Cache::new(folder.path().into(), "1.28.0").find(MODEL).is_none());
+        assert!(Cache::new(folder.path().into(), "1.27.0").find(&MODEL.replace('5', "6")).is_none());
+    }
+
+    #[test]
+    fn a_damaged_file_is_not_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().into(), "1.27.0");
+        let path = cache.store(MODEL, nodes(), write(b"optimised")).unwrap();
+        fs::write(&path, b"optimise").unwrap();
+        assert!(cache.find(MODEL).is_none());
+        cache.store(MODEL, nodes(), write(b"again")).unwrap();
+        assert!(cache.find(MODEL).is_some());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().into(), "1.27.0");
+        let failing = |path: &Path| {
+            fs::write(path, b"half").unwrap();
+            Err("disk full".to_owned())
+        };
+        assert_eq!(cache.store(MODEL, nodes(), failing).unwrap_err(), "disk full");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,89 @@
+//! What is found in a frame: a detection, and what the recogniser makes of it.
+
+use std::fmt;
+
+use crate::nms::BBox;
+
+/// Left eye, right eye, nose, left and right corner of the mouth, as seen in the picture: `[x, y]` in px of the frame.
+pub type KeyPoints = [[f32; 2]; 5];
+
+/// A face that the detector found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detection {
+    /// `[x1, y1, x2, y2]` in px of the frame, not clipped to it.
+    pub bbox: BBox,
+    /// 0 to 1.
+    pub score: f32,
+    /// None when the detector gives no key points; such a face cannot be recognised.
+    pub key_points: Option<KeyPoints>,
+}
+
+impl Detection {
+    /// The smaller side of the box, px of the frame: the measure of whether a face is large enough to be named. Not a
+    /// number where one of the sides is none.
+    #[must_use]
+    pub fn smaller_side(&self) -> f32 {
+        let [x1, y1, x2, y2] = self.bbox;
+        let (width, height) = (x2 - x1, y2 - y1);
+        if width.is_nan() || height.is_nan() { f32::NAN } else { width.min(height) }
+    }
+}
+
+/// The direction of a face in the recogniser's space: a vector of length 1, and how long it was before.
+#[derive(Clone, PartialEq)]
+pub struct Embedding {
+    /// Length 1; as many values as the model has dimensions.
+    pub unit: Vec<f32>,
+    /// Length of the raw answer. Small for blurred, turned or covered faces: a rough measure of quality.
+    pub norm: f32,
+}
+
+impl Embedding {
+    /// Scales a raw answer to length 1. None when it has no length.
+    #[must_use]
+    pub fn from_raw(raw: &[f32]) -> Option<Self> {
+        let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
+        (norm.is_normal()).then(|| Self { unit: raw.iter().map(|v| v / norm).collect(), norm })
+    }
+}
+
+// Not derived: an embedding identifies a person and must not get into a log by way of `{:?}`.
+impl fmt::Debug for Embedding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Embedding({} dimensions, norm {:.1})", self.unit.len(), self.norm)
+    }
+}
+
+/// A detection and, where the face could be aligned, its embedding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Face {
+    /// Where it is.
+    pub detection: Detection,
+    /// Who it looks like. None without key points or with key points that coincide.
+    pub embedding: Option<Embedding>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_raw_embedding_becomes_a_direction_and_a_length() {
+        let embedding = Embedding::from_raw(&[3.0, 0.0, -4.0]).unwrap();
+        assert_eq!(embedding.norm, 5.0);
+        assert_eq!(embedding.unit, [0.6, 0.0, -0.8]);
+    }
+
+    #[test]
+    fn an_embedding_without_a_direction_is_none() {
+        for raw in [&[][..], &[0.0, 0.0], &[f32::NAN, 1.0], &[f32::INFINITY, 1.0]] {
+            assert_eq!(Embedding::from_raw(raw), None);
+        }
+    }
+
+    #[test]
+    fn an_embedding_does_not_show_in_debug_output() {
+        let text = format!("{:?}", Embedding::from_raw(&[0.125, 0.25]).unwrap());
+        assert_eq!(text, "Embedding(2 dimensions, norm 0.3)");
+    }
+}

@@ -1,0 +1,306 @@
+//! A model pack: the files that recognition needs, as a model card describes them.
+//!
+//! A card says what a file must be (size, sha256), what it is for, where it comes from and under which licence. The path of
+//! a file is given only for bytes that were compared with the card: [`ModelFile::verified`] is the way to it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// A model card, `models/NAME.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// What a configuration calls the pack.
+    pub name: String,
+    /// What it is, in words.
+    pub title: String,
+    /// The licence of the weights, in words.
+    pub licence: String,
+    /// Whether the licence allows use at a commercial exhibition.
+    pub commercial: bool,
+    /// Where the pack comes from, in words.
+    pub origin: String,
+    /// The archive in which its makers publish it.
+    pub archive: Option<Archive>,
+    /// Its files.
+    #[serde(rename = "file")]
+    pub files: Vec<CardFile>,
+}
+
+/// An archive that holds the files of a pack.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    /// Where it is published.
+    pub url: String,
+    /// Of the whole archive, in lower-case hexadecimal; the files have their own, so it may be missing.
+    pub sha256: Option<String>,
+}
+
+/// What a card says about one file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardFile {
+    /// File name, without a folder.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Of the whole file, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// Where it differs from the pack's.
+    pub licence: Option<String>,
+    /// Where it differs from the pack's.
+    pub origin: Option<String>,
+}
+
+/// What a file of a pack is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Finds faces and their key points (SCRFD).
+    Detector,
+    /// Turns an upright face into an embedding (ArcFace).
+    Recogniser,
+    /// In the pack, not used by this plugin.
+    Other,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Detector => "detector",
+            Self::Recogniser => "recogniser",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// The cards that are a part of this library, so that what a model must be does not depend on a file beside it.
+const SHIPPED: [&str; 4] = [
+    include_str!("../../../models/buffalo_l.toml"),
+    include_str!("../../../models/buffalo_s.toml"),
+    include_str!("../../../models/buffalo_sc.toml"),
+    include_str!("../../../models/testdata.toml"),
+];
+
+impl Card {
+    /// The card of a pack that this library knows.
+    #[must_use]
+    pub fn shipped(name: &str) -> Option<Self> {
+        SHIPPED.iter().find_map(|text| Self::parse(text, name).ok().filter(|card| card.name == name))
+    }
+
+    /// Reads a card. `source` is what errors call it.
+    ///
+    /// # Errors
+    /// [`Error::Card`] with line and column when it is not TOML, has an unknown or missing key, or a value that cannot be right.
+    pub fn parse(text: &str, source: &str) -> Result<Self> {
+        let wrong = |reason: String| Error::Card { card: source.into(), reason };
+        let card: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        for file in &card.files {
+            // A card must not lead out of the folders that the caller chose.
+            if Path::new(&file.name).file_name() != Some(file.name.as_ref()) {
+                return Err(wrong(format!("`{}` is not a plain file name", file.name)));
+            }
+            if file.sha256.len() != 64 || !file.sha256.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err(wrong(format!("the sha256 of {} is not 64 lower-case hexadecimal digits", file.name)));
+            }
+        }
+        Ok(card)
+    }
+
+    /// Reads the card in a file.
+    ///
+    /// # Errors
+    /// As [`Card::parse`], and [`Error::Unreadable`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Looks for the only file of `role` in `folders`, in their order; the first that has the name counts.
+    ///
+    /// # Errors
+    /// [`Error::Role`] and [`Error::ModelMissing`].
+    pub fn locate(&self, role: Role, folders: &[PathBuf]) -> Result<ModelFile> {
+        let mut files = self.files.iter().filter(|file| file.role == role);
+        let (Some(file), None) = (files.next(), files.next()) else {
+            let count = self.files.iter().filter(|file| file.role == role).count();
+            return Err(Error::Role { pack: self.name.clone(), role: role.name(), count });
+        };
+        let path = folders.iter().map(|folder| folder.join(&file.name)).find(|path| path.is_file());
+        match path {
+            Some(path) => Ok(ModelFile { path, name: file.name.clone(), sha256: file.sha256.clone(), size: file.size }),
+            None => Err(Error::ModelMissing {
+                pack: self.name.clone(),
+                file: file.name.clone(),
+                folders: folders.to_vec(),
+                origin: file.origin.as_ref().unwrap_or(&self.origin).clone(),
+                licence: file.licence.as_ref().unwrap_or(&self.licence).clone(),
+            }),
+        }
+    }
+}
+
+/// A file of a pack that is there, with what its card says it must be.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    path: PathBuf,
+    name: String,
+    sha256: String,
+    size: u64,
+}
+
+impl ModelFile {
+    /// File name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the card says: the identity of the model, to which embeddings are bound.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Compares size and sha256 with the card, and gives the path of a file that has both.
+    ///
+    /// # Errors
+    /// [`Error::ModelAltered`] and [`Error::Unreadable`].
+    pub fn verified(&self) -> Result<&Path> {
+        let altered = |what, expected: String, found: String| Error::ModelAltered { path: self.path.clone(), what, expected, found };
+        // The size first: a file that is still being fetched is told without reading it.
+        let size = fs::metadata(&self.path).map_err(|error| unreadable(&self.path, &error))?.len();
+        if size != self.size {
+            return Err(altered("size", self.size.to_string(), size.to_string()));
+        }
+        let found = sha256(&self.path)?;
+        if found != self.sha256 {
+            return Err(altered("sha256", self.sha256.clone(), found));
+        }
+        Ok(&self.path)
+    }
+}
+
+/// The sha256 of a file, in lower-case hexadecimal.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+pub fn sha256(path: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 256 * 1024];
+    let mut file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(hexadecimal(&hash.finalize())),
+            Ok(read) => hash.update(&block[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(path, &error)),
+        }
+    }
+}
+
+/// The sha256 of bytes, in lower-case hexadecimal.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::Unreadable { path: path.into(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn card(files: &str) -> Result<Card> {
+        let head = "name = 'small'\ntitle = 't'\nlicence = 'research only'\ncommercial = false\norigin = 'a web page'\n";
+        Card::parse(&format!("{head}{files}"), "small.toml")
+    }
+
+    fn file(name: &str, role: &str, size: u64) -> String {
+        format!("[[file]]\nname = '{name}'\nrole = '{role}'\nsha256 = '{ABC}'\nsize = {size}\n")
+    }
+
+    #[test]
+    fn a_file_that_is_what_the_card_says_gives_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("d.onnx"), "abc").unwrap();
+        let file = card(&file("d.onnx", "detector", 3)).unwrap().locate(Role::Detector, &[folder.path().into()]).unwrap();
+        assert_eq!(file.verified().unwrap(), folder.path().join("d.onnx"));
+        assert_eq!((file.name(), file.sha256()), ("d.onnx", ABC));
+    }
+
+    #[test]
+    fn another_size_and_other_bytes_are_both_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let located = card(&file("d.onnx", "detector", 3)).unwrap();
+        for (content, what) in [("ab", "size"), ("abd", "sha256")] {
+            fs::write(folder.path().join("d.onnx"), content).unwrap();
+            let error = located.locate(Role::Detector, &[folder.path().into()]).unwrap().verified().unwrap_err();
+            assert_eq!(error.code(), "insightface.model-altered");
+            assert!(error.to_string().contains(&format!("{what} is")), "{error}");
+        }
+    }
+
+    #[test]
+    fn folders_are_tried_in_order_and_a_missing_file_says_where_it_comes_from() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folders = [first.path().to_owned(), second.path().to_owned()];
+        let card = card(&file("d.onnx", "detector", 3)).unwrap();
+        let error = card.locate(Role::Detector, &folders).unwrap_err();
+        assert_eq!(error.code(), "insightface.model-missing");
+        assert_eq!(error.remedy().unwrap(), "it comes from a web page; its licence: research only");
+        fs::write(second.path().join("d.onnx"), "abc").unwrap();
+        card.locate(Role::Detector, &folders).unwrap().verified().unwrap();
+        fs::write(first.path().join("d.onnx"), "x").unwrap();
+        card.locate(Role::Detector, &folders).unwrap().verified().unwrap_err();
+    }
+
+    #[test]
+    fn a_role_that_no_file_or_more_than_one_has_is_told_apart() {
+        let card = card(&(file("a", "detector", 1) + &file("b", "detector", 1))).unwrap();
+        assert!(card.locate(Role::Detector, &[]).unwrap_err().to_string().contains("names 2 files"));
+        assert!(card.locate(Role::Recogniser, &[]).unwrap_err().to_string().contains("names 0 files"));
+    }
+
+    #[test]
+    fn a_card_cannot_lead_out_of_its_folder_and_tells_the_line_of_a_mistake() {
+        for name in ["../d.onnx", "/etc/passwd", "a/b", "..", ""] {
+            assert!(card(&file(name, "detector", 1)).unwrap_err().to_string().contains("plain file name"), "{name}");
+        }
+        assert!(card("[[file]]\nname = 'd'\nroll = 'detector'\n").unwrap_err().to_string().contains("line 8"));
+        assert!(card(&file("d", "detector", 1).replace("ba78", "BA78")).unwrap_err().to_string().contains("lower-case"));
+    }
+
+    #[test]
+    fn the_cards_that_are_shipped_can_be_read_and_name_both_roles() {
+        for name in ["buffalo_l", "buffalo_s", "buffalo_sc", "testdata"] {
+            let card = Card::shipped(name).unwrap();
+            for role in [Role::Detector, Role::Recogniser] {
+                assert_eq!(card.files.iter().filter(|file| file.role == role).count(), 1, "{name}");
+            }
+        }
+        assert_eq!(SHIPPED.len(), 4);
+        assert!(Card::shipped("antelope").is_none());
+    }
+}

@@ -1,0 +1,299 @@
+//! The stage: a frame comes in, the faces in it go out, each with who it is.
+//!
+//! It answers for every frame, with no face too: *nobody is there* and *nobody could look* are different answers, and the
+//! second is an error of the call, which the host tells the stages behind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use majlis_plugin_api::service::native;
+use majlis_plugin_api::{self as api, Event, Faces, Flow, Frame, Host, Input, Output, Stage, Time, Value};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::backend::onnxruntime::{self, OnnxRuntime, Spawn};
+use crate::consent::Timestamp;
+use crate::gallery::{Gallery, Identity, Policy};
+use crate::pack::{Card, Role};
+use crate::people::People;
+use crate::verbs::{Add, Forget, List, arguments, listed};
+use crate::{Analyser, Error, Options, input, output, pixels, runtime_path, scrfd};
+
+/// How long the gallery in memory may be behind the store.
+const GALLERY_AGE: Duration = Duration::from_secs(2);
+
+/// The stage's own table of the pipeline file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The model pack: `buffalo_l`, `buffalo_s`, `buffalo_sc`, or another one whose card NAME.toml lies in `folder`.
+    models: String,
+    /// The folder with the pack's files. Without it: where the host keeps models, or majlis/models/NAME in the user's cache.
+    #[schemars(extend("format" = "path"))]
+    folder: Option<PathBuf>,
+    /// A person is named when the cosine with an enrolled embedding is above this.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    threshold: f32,
+    /// A face whose smaller side is below this, in pixels, is never named.
+    #[schemars(range(min = 0.0))]
+    minimum_face: f32,
+    /// The score that a face must have to count as one.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    detection_threshold: f32,
+    /// Width and height of the detector's input, in pixels, multiples of 32. Without it: what the model fixes, else 640 x 640.
+    detector_size: Option<[usize; 2]>,
+    /// At most this many faces in a frame, large and central ones first. Without it: all.
+    #[schemars(range(min = 1))]
+    max_faces: Option<usize>,
+    /// Threads that a model computes with.
+    #[schemars(range(min = 1, max = 64))]
+    threads: usize,
+    /// ONNX Runtime's library. Without it: ORT_DYLIB_PATH, else where `make onnxruntime` puts it.
+    #[schemars(extend("format" = "path"))]
+    runtime: Option<PathBuf>,
+    /// Keep the optimised form of each model in the user's cache, which makes later openings several times faster.
+    cache: bool,
+    /// The file of the store in which enrolled people are kept.
+    gallery: String,
+    /// Send the embedding of each face along. It identifies a person: leave it off unless a stage needs it.
+    embeddings: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let (policy, detector) = (Policy::default(), scrfd::Settings::default());
+        Self {
+            models: "buffalo_l".into(),
+            folder: None,
+            threshold: policy.threshold,
+            minimum_face: policy.minimum_side,
+            detection_threshold: detector.threshold,
+            detector_size: None,
+            max_faces: None,
+            threads: 1,
+            runtime: None,
+            cache: true,
+            gallery: "people".into(),
+            embeddings: false,
+        }
+    }
+}
+
+/// The stage.
+pub struct InsightFace {
+    analyser: Analyser,
+    people: People,
+    gallery: Gallery,
+    policy: Policy,
+    looked: Time,
+    embeddings: bool,
+    scratch: Vec<u8>,
+}
+
+impl Stage for InsightFace {
+    type Config = Config;
+
+    fn open(config: Config, host: &Host) -> api::Result<Self> {
+        let policy = Policy { threshold: config.threshold, minimum_side: config.minimum_face };
+        let mut people = People::open(host, &config.gallery)?;
+        let (card, folders) = pack(&config, host)?;
+        // Looked for before the runtime is opened: what is missing is told without waiting.
+        for role in [Role::Detector, Role::Recogniser] {
+            card.locate(role, &folders).map_err(told)?;
+        }
+        let runtime = runtime(&config, host)?;
+        if !card.commercial {
+            tracing::warn!(pack = card.name, licence = card.licence, "these models must not be used at a commercial exhibition");
+        }
+        let options = Options {
+            detector: scrfd::Settings {
+                size: config.detector_size.map(|[width, height]| (width, height)),
+                threshold: config.detection_threshold,
+                max_faces: config.max_faces,
+                ..scrfd::Settings::default()
+            },
+            // A stage behind that wants embeddings gets all of them; otherwise none is made that cannot name anybody.
+            minimum_side: if config.embeddings { 0.0 } else { config.minimum_face },
+        };
+        let analyser = Analyser::open(&runtime, &card, &folders, options).map_err(told)?;
+        let empty = || Gallery::new(analyser.model().clone(), policy);
+        let gallery = people.changed(analyser.model(), policy)?.unwrap_or_else(empty);
+        tracing::info!(pack = card.name, people = gallery.people().len(), "ready");
+        Ok(Self { analyser, people, gallery, policy, looked: host.now(), embeddings: config.embeddings, scratch: Vec::new() })
+    }
+
+    fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> api::Result<Flow> {
+        let Input::Packet(packet) = input else { return Ok(Flow::Continue) };
+        let Some(frame) = packet.get(input::frame)? else { return Ok(Flow::Continue) };
+        if out.now().since(self.looked) >= GALLERY_AGE {
+            self.looked = out.now();
+            self.follow_store()?;
+        }
+        let faces = self.faces(&frame, packet.sequence(), out).map_err(told)?;
+        out.emit(output::faces, faces)?;
+        Ok(Flow::Continue)
+    }
+
+    fn event(&mut self, event: Event, out: &mut Output<'_>) -> api::Result<Flow> {
+        if let Event::VisitOpened(_) = event {
+            // Whoever has just enrolled, or asked to be forgotten, and then steps before the camera.
+            self.looked = out.now();
+            self.follow_store()?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn control(&mut self, verb: &str, args: Value, host: &Host) -> api::Result<Value> {
+        self.follow_store()?;
+        match verb {
+            "add" => self.add(&arguments(args)?, host),
+            "list" => {
+                let List {} = arguments(args)?;
+                Ok(listed(&self.gallery, today()))
+            }
+            "forget" => {
+                let Forget { id } = arguments(args)?;
+                self.gallery.forget(&id);
+                let rows = self.people.forget(&id)?;
+                self.follow_store()?;
+                Ok(json!({ "id": id, "erased_rows": rows }))
+            }
+            other => Err(api::Error::unknown_verb(other)),
+        }
+    }
+}
+
+impl InsightFace {
+    fn follow_store(&mut self) -> api::Result<()> {
+        if let Some(gallery) = self.people.changed(self.analyser.model(), self.policy)? {
+            self.gallery = gallery;
+        }
+        Ok(())
+    }
+
+    fn faces(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> Result<Faces, Error> {
+        let image = pixels::rgb(frame, &mut self.scratch)?;
+        let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
+        out.step("match");
+        let (now, gallery) = (today(), &self.gallery);
+        let mut confidence = None;
+        let faces: Vec<api::Face> = found
+            .into_iter()
+            .map(|face| {
+                let (identity, similarity) = match gallery.identify(&face, now) {
+                    Identity::Known { person, similarity } => {
+                        confidence = confidence.max(Some(ordered(similarity)));
+                        (api::Identity::Known(person_of(person, now)), Some(similarity))
+                    }
+                    Identity::Unknown { similarity } => (api::Identity::Unknown, similarity),
+                    Identity::Undecided => (api::Identity::Undecided, None),
+                    Identity::TooSmall { .. } => (api::Identity::TooSmall, None),
+                };
+                api::Face {
+                    bbox: face.detection.bbox,
+                    score: face.detection.score,
+                    key_points: face.detection.key_points.map_or_else(Vec::new, Vec::from),
+                    identity,
+                    similarity,
+                    embedding: face.embedding.filter(|_| self.embeddings).map_or_else(Vec::new, |embedding| embedding.unit),
+                    extra: api::Extra::default(),
+                }
+            })
+            .collect();
+        out.fact("faces", faces.len());
+        if !faces.is_empty() {
+            out.fact("matched", confidence.is_some());
+        }
+        if let Some(confidence) = confidence {
+            out.fact("confidence", format!("{:.2}", f64::from(confidence) / 1e6));
+            out.milestone("recognised");
+        }
+        Ok(Faces { width: frame.width(), height: frame.height(), frame: sequence, faces, extra: api::Extra::default() })
+    }
+
+    fn add(&mut self, add: &Add, host: &Host) -> api::Result<Value> {
+        let person = add.person(today())?;
+        let picture = add.picture(host)?;
+        let mut faces = self.analyser.analyse(&picture.view().map_err(told)?).map_err(told)?;
+        let (Some(face), 0) = (faces.pop(), faces.len()) else {
+            return Err(api::Error::new(format!(
+                "the photograph shows {} faces; it must show the person's and no other",
+                if faces.is_empty() { 0 } else { faces.len() + 1 }
+            )));
+        };
+        let template = self.gallery.template(&face).map_err(told)?;
+        self.people.add(&person, &template)?;
+        self.follow_store()?;
+        Ok(json!({ "id": person.id, "face_px": face.detection.smaller_side().round(), "people": self.gallery.people().len() }))
+    }
+}
+
+/// A cosine as a number that can be ordered, in millionths.
+fn ordered(similarity: f32) -> i32 {
+    (similarity * 1e6) as i32
+}
+
+/// What the stages behind learn of a person, with what the person agreed to.
+fn person_of(person: &crate::gallery::Person, now: Timestamp) -> api::Person {
+    let consent = &person.consent;
+    let allowed = json!({ "announce": consent.allows_announcement(now), "name_sent_to": consent.name_sent_to });
+    api::Person {
+        id: person.id.clone(),
+        name_ar: person.names.arabic.clone(),
+        name_speak: person.names.spoken.clone(),
+        name_latin: person.names.latin.clone(),
+        extra: serde_json::from_value(allowed).unwrap_or_default(),
+    }
+}
+
+/// The calendar's time: consent ends on a day, and the host's clock knows none.
+fn today() -> Timestamp {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// The card of the configured pack, and where its files may lie.
+fn pack(config: &Config, host: &Host) -> api::Result<(Card, Vec<PathBuf>)> {
+    let name = &config.models;
+    let mut folders: Vec<PathBuf> = Vec::new();
+    match &config.folder {
+        Some(folder) => folders.push(host.path(folder)),
+        None => {
+            folders.extend(host.model(name).ok());
+            folders.extend(runtime_path::cache(&variable).map(|cache| cache.join("models").join(name)));
+        }
+    }
+    if let Some(card) = Card::shipped(name) {
+        return Ok((card, folders));
+    }
+    let file = format!("{name}.toml");
+    let card = folders.iter().flat_map(|folder| [folder.join(&file), folder.with_file_name(&file)]).find(|card| card.is_file());
+    match card {
+        Some(card) => Ok((Card::read(&card).map_err(told)?, folders)),
+        None => Err(api::Error::config(
+            "models",
+            format!("the model pack `{name}` is not known, and there is no card {file} in the folder of its models"),
+        )),
+    }
+}
+
+fn runtime(config: &Config, host: &Host) -> api::Result<OnnxRuntime> {
+    let configured = config.runtime.as_ref().map(|path| host.path(path));
+    let path = runtime_path::find(configured.as_deref(), variable).map_err(told)?;
+    let path = native::open(host, "onnxruntime", &path, None)?;
+    let threads = host.clone();
+    let spawn: Spawn = Arc::new(move |work| threads.spawn("onnx", work).map_err(|error| error.to_string()));
+    let cache = runtime_path::cache(&variable).filter(|_| config.cache).map(|cache| cache.join("optimised"));
+    OnnxRuntime::open(&path, onnxruntime::Options { threads: config.threads, cache, spawn: Some(spawn) }).map_err(told)
+}
+
+/// An error in the operator's words: what, what to do, and the code.
+fn told(error: Error) -> api::Error {
+    let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    api::Error::new(format!("{error}{remedy} ({})", error.code()))
+}

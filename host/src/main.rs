@@ -1,2 +1,69 @@
-//! The Majlis host.
-fn main() {}
+//! `majlis`: command line verbs and rendering, and nothing else.
+//!
+//! The decision that shapes this crate: **one place maps outcomes to words and exit codes**. A verb answers with an
+//! [`Exit`]; libraries know neither the terminal nor the process. Data goes to stdout and talk to stderr, and when
+//! stdout carries a report, everything else goes to stderr.
+//!
+//! It must never know: what a stage does. A verb of a domain comes from a plugin's manifest.
+#![forbid(unsafe_code)]
+
+mod catalogue;
+mod cli;
+mod folders;
+mod ledgers;
+mod log;
+mod observer;
+mod opener;
+mod pipeline;
+mod reports;
+mod run;
+mod services;
+mod signals;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+// Not the system's allocator, under the plain names: only so is what native code of a plugin allocates counted.
+#[global_allocator]
+static ALLOCATOR: majlis_meter::Jemalloc = majlis_meter::Jemalloc;
+
+/// How a verb ended; `majlis --help` lists the codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked for.
+    Done = 0,
+    /// It was tried and failed.
+    Failed = 1,
+    /// The command line is wrong; clap's own code.
+    Usage = 2,
+    /// The pipeline file has errors.
+    Pipeline = 3,
+    /// A plugin was refused, or there is no such plugin.
+    Plugin = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+fn main() -> ExitCode {
+    // First of all: times of a run count from here.
+    let clock = majlis_meter::Monotonic::new();
+    majlis_meter::Arenas::process().bind(majlis_meter::Arenas::process().named(ledgers::HOST));
+    let cli = cli::Cli::parse();
+    log::install(cli.log, cli.verbose);
+    let exit = match cli.verb {
+        cli::Verb::Run(args) => run::run(&cli.places, &args, clock),
+        cli::Verb::Check(args) => verbs::check(&cli.places, &args),
+        cli::Verb::Graph(args) => verbs::graph(&cli.places, &args),
+        cli::Verb::Explain { code } => verbs::explain(code.as_deref()),
+        cli::Verb::Schema => verbs::schema(&cli.places),
+        cli::Verb::Plugins { verb } => verbs::plugins(&cli.places, &verb),
+        cli::Verb::Stage(args) => run::stage(&cli.places, &args, clock),
+    };
+    exit.into()
+}

@@ -159,6 +159,8 @@ impl<S> Drop for Exported<S> {
 }
 
 /// Exports the stage of a plugin: one line at the end of its library, after [`manifest!`](crate::manifest!).
+// `crate` is meant: the manifest is the author's, not this crate's.
+#[allow(clippy::crate_in_macro_def)]
 #[macro_export]
 macro_rules! export_stage {
     ($stage:ty) => {

@@ -193,6 +193,14 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         table: Table::Stage,
+        name: "opening_title",
+        form: Form::Text,
+        default: "the title, then \"(opening)\"",
+        meaning: "how reports name the making of its instance, such as \"Model Loading\"",
+        codes: &[E0708, E0709],
+    },
+    Key {
+        table: Table::Stage,
         name: "inputs",
         form: Form::Inputs,
         default: "{}",

@@ -49,6 +49,8 @@ pub struct Stage {
     pub name: String,
     /// How reports name it; by default `name`.
     pub title: String,
+    /// How reports name the making of its instance; by default the title, then "(opening)".
+    pub opening_title: Option<String>,
     /// The plugin's name.
     pub plugin: String,
     /// What the plugin says of itself; port indices of edges refer to it.

@@ -7,6 +7,7 @@
 //! is no answer, because something else may be ready only later.
 
 mod lines;
+mod names;
 pub mod replay;
 pub mod walk;
 

@@ -14,9 +14,13 @@ use crate::arena::ArenaId;
 
 /// The allocator. A binary, and each of its test binaries, declares it:
 ///
-/// ```ignore
+/// ```
 /// #[global_allocator]
 /// static ALLOCATOR: majlis_meter::Jemalloc = majlis_meter::Jemalloc;
+///
+/// fn main() {
+///     assert!(majlis_meter::alloc::available());
+/// }
 /// ```
 ///
 /// Code in C allocates from it as soon as this crate is linked; without the declaration Rust code comes to it through
@@ -27,7 +31,9 @@ pub use tikv_jemallocator::Jemalloc;
 /// environment overrides them).
 ///
 /// - `background_thread`: a stage that freed its temporaries and then waits for the next visitor never allocates, so
-///   its arena would never get round to giving pages back; one sleeping thread does it for all.
+///   its arena would never get round to giving pages back; one sleeping thread does it for all. Ten threads that each
+///   freed 12 MB and then slept: 5.4 MB resident with it, 54.7 MB without; it used 4.4 ms in 14 s, nearly all of it for
+///   the 120 MB, then 0.003 % of a core.
 /// - `dirty_decay_ms` 2,000 instead of 10,000: longer than the pause between two frames, shorter than the one between
 ///   two visitors. `muzzy_decay_ms` 0: pages given back lazily stay in RSS, where an operator sees them.
 /// - `narenas` 2: stages have arenas of their own, what is left are threads that nobody adopted. The default (four a
@@ -81,7 +87,7 @@ pub fn totals() -> Option<Totals> {
 
 /// Takes a new snapshot of all statistics: what [`totals`] and [`crate::Arenas::held`] read afterwards belongs together.
 ///
-/// It costs 37 µs and visits the locks of all arenas in turn: for reports and samples, never for a call.
+/// It costs 7 to 40 µs and visits the locks of all arenas in turn: for reports and samples, never for a call.
 pub fn refresh() {
     if let Some(mibs) = mibs() {
         mibs.epoch.write(1_u64);
@@ -119,7 +125,9 @@ pub fn peak_reset() {
 /// The most that the calling thread had alive above its level at [`peak_reset`], in bytes; up to 61,952 too low, since
 /// the allocator looks once in 64 KiB. 0 if not available.
 pub fn peak_read() -> u64 {
-    mibs().and_then(|mibs| mibs.peak_read.read::<u64>()).unwrap_or(0)
+    mibs()
+        .and_then(|mibs| mibs.peak_read.read::<u64>())
+        .unwrap_or(0)
 }
 
 /// One setting of the running allocator (`opt.narenas`, …) as a number: what it took from [`MALLOC_CONF`].
@@ -136,7 +144,8 @@ pub(crate) fn thread_counters() -> Option<(*const u64, *const u64)> {
     let mibs = mibs()?;
     let allocated = mibs.thread_allocatedp.read::<*mut u64>()?;
     let freed = mibs.thread_freedp.read::<*mut u64>()?;
-    (!allocated.is_null() && !freed.is_null()).then_some((allocated.cast_const(), freed.cast_const()))
+    (!allocated.is_null() && !freed.is_null())
+        .then_some((allocated.cast_const(), freed.cast_const()))
 }
 
 /// `MALLCTL_ARENAS_ALL`.
@@ -196,14 +205,19 @@ impl Mibs {
 /// The resolved controls; `None` where `malloc` is somebody else's.
 pub(crate) fn mibs() -> Option<&'static Mibs> {
     static MIBS: OnceLock<Option<Mibs>> = OnceLock::new();
-    MIBS.get_or_init(|| Mibs::find().filter(counts_malloc)).as_ref()
+    MIBS.get_or_init(|| Mibs::find().filter(counts_malloc))
+        .as_ref()
 }
 
 /// Linking jemalloc does not make it `malloc`: a preloaded library, or a platform where the plain names cannot be
 /// taken, leaves it idle with counters that stand still. So ask it about a block that came from `malloc`.
 fn counts_malloc(mibs: &Mibs) -> bool {
     const BLOCK: usize = 1 << 20;
-    let Some(counter) = mibs.thread_allocatedp.read::<*mut u64>().filter(|p| !p.is_null()) else {
+    let Some(counter) = mibs
+        .thread_allocatedp
+        .read::<*mut u64>()
+        .filter(|p| !p.is_null())
+    else {
         return false;
     };
     // SAFETY: jemalloc's counter of this thread, aligned and alive; the block is freed once.
@@ -260,7 +274,14 @@ impl<const N: usize> Mib<N> {
         let mut len = size_of::<T>();
         // SAFETY: jemalloc writes at most `len` bytes, and nothing but a `T` where the sizes agree.
         let status = unsafe {
-            je::mallctlbymib(self.0.as_ptr(), N, (&raw mut value).cast::<c_void>(), &raw mut len, ptr::null_mut(), 0)
+            je::mallctlbymib(
+                self.0.as_ptr(),
+                N,
+                (&raw mut value).cast::<c_void>(),
+                &raw mut len,
+                ptr::null_mut(),
+                0,
+            )
         };
         (status == 0 && len == size_of::<T>()).then_some(value)
     }
@@ -283,7 +304,14 @@ impl<const N: usize> Mib<N> {
     fn trigger(&self) {
         // SAFETY: no value goes either way.
         unsafe {
-            je::mallctlbymib(self.0.as_ptr(), N, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0);
+            je::mallctlbymib(
+                self.0.as_ptr(),
+                N,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                0,
+            );
         }
     }
 }

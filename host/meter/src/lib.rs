@@ -23,6 +23,7 @@ pub mod clock;
 pub mod histogram;
 pub mod ledger;
 pub mod record;
+pub mod report;
 pub mod resident;
 pub mod slab;
 pub mod thread;

@@ -1,7 +1,7 @@
 //! The reports: text for an operator, JSON for a program, a trace for a viewer.
 //!
-//! All three are made of the same [`Account`](crate::account::Account)s and
-//! [`RunRecord`](crate::record::RunRecord), and nothing is computed in one that the others do not
+//! All three are made of the same [`Account`]s and
+//! [`RunRecord`], and nothing is computed in one that the others do not
 //! show. Texts are made, never printed: only the host writes to the terminal.
 //!
 //! No image, embedding or name of a visitor enters here: visits are numbers. Facts and the texts

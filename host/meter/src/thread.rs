@@ -78,17 +78,26 @@ pub struct CallMeter {
 }
 
 impl CallMeter {
-    /// Begins to measure. Both ends together cost about 100 ns, two thirds of them before `start` and after `end`.
+    /// Begins to measure. Both ends together cost 69 ns, 47 of them for the clock's two reads (`examples/meter.rs`).
     pub fn start(clock: &(impl Clock + ?Sized)) -> Self {
         alloc::peak_reset();
         let (allocated, freed) = counters();
-        Self { start: clock.now(), allocated, freed, cpu: None, here: PhantomData }
+        Self {
+            start: clock.now(),
+            allocated,
+            freed,
+            cpu: None,
+            here: PhantomData,
+        }
     }
 
     /// Begins to measure, the thread's processor time included, which costs more than the rest.
     pub fn start_with_cpu(clock: &(impl Clock + ?Sized)) -> Self {
         let cpu = clock::thread_cpu();
-        Self { cpu: Some(cpu), ..Self::start(clock) }
+        Self {
+            cpu: Some(cpu),
+            ..Self::start(clock)
+        }
     }
 
     /// Ends, and tells what was used since the start.
@@ -167,7 +176,11 @@ pub(crate) fn adopt() {
     if known().iter().any(|thread| thread.tid == tid) {
         return;
     }
-    let stack = if tid == std::process::id() { 0..0 } else { own_stack().unwrap_or(0..0) };
+    let stack = if tid == std::process::id() {
+        0..0
+    } else {
+        own_stack().unwrap_or(0..0)
+    };
     known().push(Known { tid, stack });
     // A thread whose locals are gone already is about to end; nobody would take it off the list.
     if REGISTERED.try_with(|r| r.set(Some(Registered))).is_err() {
@@ -188,12 +201,18 @@ pub fn is_known(tid: u32) -> bool {
 /// Resident bytes of the stacks of all known threads but the main one, whose stack has a name in `/proc`.
 pub fn stacks_resident() -> u64 {
     // The lock keeps each thread on its list, and so its stack mapped, while it is looked at.
-    known().iter().map(|thread| resident_within(&thread.stack)).sum()
+    known()
+        .iter()
+        .map(|thread| resident_within(&thread.stack))
+        .sum()
 }
 
 /// The number by which the kernel knows the calling thread.
 pub fn tid() -> u32 {
-    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
+    rustix::thread::gettid()
+        .as_raw_nonzero()
+        .get()
+        .cast_unsigned()
 }
 
 fn own_stack() -> Option<std::ops::Range<usize>> {
@@ -220,9 +239,18 @@ fn resident_within(range: &std::ops::Range<usize>) -> u64 {
         let len = (end - at).min(AT_ONCE * page);
         let mut states = [0_u8; AT_ONCE];
         // SAFETY: one byte a page is written, and there is room for `AT_ONCE`; the memory itself is not touched.
-        let status = unsafe { libc::mincore(std::ptr::without_provenance_mut(at), len, states.as_mut_ptr()) };
+        let status = unsafe {
+            libc::mincore(
+                std::ptr::without_provenance_mut(at),
+                len,
+                states.as_mut_ptr(),
+            )
+        };
         if status == 0 {
-            pages += states[..len / page].iter().filter(|state| **state & 1 == 1).count();
+            pages += states[..len / page]
+                .iter()
+                .filter(|state| **state & 1 == 1)
+                .count();
         }
         at += len;
     }

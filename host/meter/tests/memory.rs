@@ -1,6 +1,6 @@
 //! What a call allocates, what an arena holds and what is mapped: measured in a process with the real allocator, each
 //! figure right to 64 KiB.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::unwrap_used)]
 
 use std::fs::File;
 use std::hint::black_box;
@@ -19,7 +19,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 const MIB: u64 = 1 << 20;
 const NEAR: u64 = 64 << 10;
 
-/// Some figures are the whole process's: those tests run one after another.
+/// Some figures are the whole process's, and any test may disturb them: they run one after another.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -47,11 +47,15 @@ fn c_free(block: *mut libc::c_void) {
 
 #[track_caller]
 fn assert_near(what: &str, got: u64, wanted: u64) {
-    assert!(got.abs_diff(wanted) <= NEAR, "{what}: {got} is not near {wanted}");
+    assert!(
+        got.abs_diff(wanted) <= NEAR,
+        "{what}: {got} is not near {wanted}"
+    );
 }
 
 #[test]
 fn the_allocator_is_available_and_took_our_settings() {
+    let _alone = alone();
     assert!(alloc::available());
     assert_eq!(alloc::option(c"opt.narenas"), Some(2));
     assert_eq!(alloc::option(c"opt.dirty_decay_ms"), Some(2_000));
@@ -61,6 +65,7 @@ fn the_allocator_is_available_and_took_our_settings() {
 
 #[test]
 fn native_blocks_are_counted_with_their_peak_after_another_used_the_thread() {
+    let _alone = alone();
     thread::spawn(|| {
         let other = metered(|| drop(black_box(vec![1_u8; 200 << 20])));
         assert_near("the other's peak", other.peak, 200 * MIB);
@@ -85,6 +90,7 @@ fn native_blocks_are_counted_with_their_peak_after_another_used_the_thread() {
 
 #[test]
 fn what_a_shared_library_allocates_is_counted_too() {
+    let _alone = alone();
     let text = std::ffi::CString::new(vec![b'x'; 300_000]).unwrap();
     let mut copy = std::ptr::null_mut();
     // SAFETY: a zero-ended text; `strdup` lies in the C library, which comes to `malloc` through the dynamic linker.
@@ -95,7 +101,14 @@ fn what_a_shared_library_allocates_is_counted_too() {
 
 #[test]
 fn peaks_are_right_to_their_resolution_whatever_the_pieces() {
-    for (piece, pieces) in [(100, 3_000), (4_096, 200), (40_000, 50), (300_000, 4), (5_000_000, 2)] {
+    let _alone = alone();
+    for (piece, pieces) in [
+        (100, 3_000),
+        (4_096, 200),
+        (40_000, 50),
+        (300_000, 4),
+        (5_000_000, 2),
+    ] {
         let mut kept: Vec<Vec<u8>> = Vec::with_capacity(pieces);
         let cost = metered(|| {
             kept.extend((0..pieces).map(|_| Vec::with_capacity(piece)));
@@ -103,12 +116,16 @@ fn peaks_are_right_to_their_resolution_whatever_the_pieces() {
         });
         assert_eq!(cost.live, 0);
         assert!(cost.peak <= cost.allocated, "{piece} x {pieces}: {cost:?}");
-        assert!(cost.allocated - cost.peak < Peak::RESOLUTION, "{piece} x {pieces}: {cost:?}");
+        assert!(
+            cost.allocated - cost.peak < Peak::RESOLUTION,
+            "{piece} x {pieces}: {cost:?}"
+        );
     }
 }
 
 #[test]
 fn a_call_below_the_resolution_says_so_and_not_zero() {
+    let _alone = alone();
     let cost = metered(|| drop(black_box(vec![0_u8; 10_000])));
     assert!(cost.allocated >= 10_000);
     assert_eq!(Peak(cost.peak).to_string(), "< 64 KiB");
@@ -117,21 +134,40 @@ fn a_call_below_the_resolution_says_so_and_not_zero() {
 #[test]
 fn memory_asked_for_and_never_touched_is_in_the_heap_and_not_resident() {
     let _alone = alone();
-    let figures = || {
-        let resident = ResidentInputs::measure(&ThisProcess).unwrap();
-        (HeapInputs::measure(Vec::new()).unwrap().ledger(), resident)
-    };
-    let (heap_before, resident_before) = figures();
-    // SAFETY: any size may be asked for.
-    let block = black_box(unsafe { libc::calloc(64, MIB as usize) });
-    let (heap, resident) = figures();
-    c_free(block);
+    thread::spawn(|| {
+        // The test harness allocates on threads of its own meanwhile, so look at this thread's row.
+        let arena = Arenas::process().named("untouched");
+        Arenas::process().bind(arena);
+        let row = || {
+            let line = Line {
+                arena,
+                name: "untouched".to_owned(),
+                owner: Owner::Host,
+                stages: Vec::new(),
+            };
+            HeapInputs::measure(vec![line])
+                .unwrap()
+                .ledger()
+                .of(Kind::Host) as u64
+        };
+        let measure = || ResidentInputs::measure(&ThisProcess).unwrap();
+        let (heap_before, resident_before) = (row(), measure());
+        // SAFETY: any size may be asked for.
+        let block = black_box(unsafe { libc::calloc(64, MIB as usize) });
+        let (heap, resident) = (row(), measure());
+        c_free(block);
 
-    assert_near("heap", heap.total.unwrap() - heap_before.total.unwrap(), 64 * MIB);
-    let grown = resident.snapshot.rss.saturating_sub(resident_before.snapshot.rss);
-    assert!(grown < MIB, "{grown} bytes became resident");
-    assert_eq!(resident.ledger().difference(), Some(0));
-    assert!(resident.untouched() >= 60 * MIB, "{}", resident.untouched());
+        assert_near("heap", heap - heap_before, 64 * MIB);
+        let grown = resident
+            .snapshot
+            .rss
+            .saturating_sub(resident_before.snapshot.rss);
+        assert!(grown < MIB, "{grown} bytes became resident");
+        assert_eq!(resident.ledger().difference(), Some(0));
+        assert!(resident.untouched() >= 60 * MIB, "{}", resident.untouched());
+    })
+    .join()
+    .unwrap();
 }
 
 #[test]
@@ -155,7 +191,12 @@ fn what_an_adopted_thread_keeps_is_held_in_the_background_arena() {
     let kept = keep(32);
     assert_near("held", held().bytes, 32 * MIB);
 
-    let line = Line { arena: background, name: "Avatar".to_owned(), owner: Owner::Background, stages: Vec::new() };
+    let line = Line {
+        arena: background,
+        name: "Avatar".to_owned(),
+        owner: Owner::Background,
+        stages: Vec::new(),
+    };
     let ledger = HeapInputs::measure(vec![line]).unwrap().ledger();
     assert_near("row", ledger.of(Kind::Background) as u64, 32 * MIB);
     assert_near("difference", ledger.difference().unwrap().unsigned_abs(), 0);
@@ -170,6 +211,7 @@ fn what_an_adopted_thread_keeps_is_held_in_the_background_arena() {
 
 #[test]
 fn a_thread_that_is_bound_late_is_charged_from_then_on() {
+    let _alone = alone();
     let arenas = Arenas::process();
     let arena = arenas.named("late");
     thread::spawn(move || {
@@ -180,7 +222,10 @@ fn a_thread_that_is_bound_late_is_charged_from_then_on() {
         alloc::refresh();
         let held = arenas.held(arena).unwrap();
         let wanted = 1_000 * 112 + 1_000 * size_of::<Vec<u8>>() as u64;
-        assert!(held.bytes.abs_diff(wanted) < 2_000, "{held:?}, wanted {wanted}");
+        assert!(
+            held.bytes.abs_diff(wanted) < 2_000,
+            "{held:?}, wanted {wanted}"
+        );
         arenas.unbind();
         drop(kept);
         alloc::thread_tcache_flush();
@@ -209,15 +254,30 @@ fn stages_alone_and_stages_that_share_a_thread_add_up_to_the_allocators_total() 
     });
     let (scene, mood, _kept) = on_vision.join().unwrap();
     let _faces = on_faces.join().unwrap();
-    let flow = |name: &str, live| StageFlow { name: name.to_owned(), live };
-    let line = |arena, stages| Line { arena, name: "vision".to_owned(), owner: Owner::Stages, stages };
+    let flow = |name: &str, live| StageFlow {
+        name: name.to_owned(),
+        live,
+    };
+    let line = |arena, stages| Line {
+        arena,
+        name: "vision".to_owned(),
+        owner: Owner::Stages,
+        stages,
+    };
     let ledger = HeapInputs::measure(vec![
         line(vision, vec![flow("Scene", scene), flow("Mood", mood)]),
         line(faces, vec![flow("Faces", 0)]),
     ])
     .unwrap()
     .ledger();
-    let bytes = |name: &str| ledger.rows.iter().find(|row| row.name == name).unwrap().bytes as u64;
+    let bytes = |name: &str| {
+        ledger
+            .rows
+            .iter()
+            .find(|row| row.name == name)
+            .unwrap()
+            .bytes as u64
+    };
     assert_near("Faces", bytes("Faces"), 7_000_000);
     assert_near("Scene", bytes("Scene"), 20 * 102_400);
     assert_near("Mood", bytes("Mood"), 5 * 102_400);
@@ -226,11 +286,17 @@ fn stages_alone_and_stages_that_share_a_thread_add_up_to_the_allocators_total() 
 
 #[test]
 fn a_file_mapped_during_an_opening_is_found_by_its_name_with_the_bytes_that_were_touched() {
+    let _alone = alone();
     const LEN: usize = 100_000_000;
     const TOUCHED: usize = 40 << 20;
-    let _alone = alone();
     let path = std::env::temp_dir().join(format!("majlis-model-{}.onnx", std::process::id()));
-    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .unwrap();
     file.set_len(LEN as u64).unwrap();
 
     let before = Snapshot::take(&ThisProcess).unwrap();
@@ -271,7 +337,10 @@ fn a_purged_arena_keeps_no_pages_back() {
         let before = resident::rss(&ThisProcess).unwrap();
         alloc::purge(arena);
         let after = resident::rss(&ThisProcess).unwrap();
-        assert!(before.saturating_sub(after) > 40 * MIB, "{before} -> {after}");
+        assert!(
+            before.saturating_sub(after) > 40 * MIB,
+            "{before} -> {after}"
+        );
     })
     .join()
     .unwrap();
@@ -279,8 +348,14 @@ fn a_purged_arena_keeps_no_pages_back() {
 
 #[test]
 fn threads_that_nobody_adopted_are_listed_until_somebody_does() {
+    let _alone = alone();
     let (adopted_now, wait) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
-    let listed = || resident::strangers(&ThisProcess).unwrap().iter().any(|name| name == "stray");
+    let listed = || {
+        resident::strangers(&ThisProcess)
+            .unwrap()
+            .iter()
+            .any(|name| name == "stray")
+    };
     thread::scope(|scope| {
         thread::Builder::new()
             .name("stray".to_owned())

@@ -72,7 +72,7 @@ fn the_column_on_the_way_adds_up_as_it_is_printed() {
                 .trim_end()
                 .rsplit("  ")
                 .next()
-                .unwrap()
+                .expect("a split has a last part")
                 .into()
         };
         let hundredths = |text: String| -> Option<i64> {
@@ -109,9 +109,9 @@ fn colour_is_there_only_when_it_is_asked_for() {
     assert!(!plain.contains('\u{1b}'));
     let mut stripped = String::new();
     let mut parts = colored.split('\u{1b}');
-    stripped.push_str(parts.next().unwrap());
+    stripped.push_str(parts.next().expect("a split has a first part"));
     for part in parts {
-        stripped.push_str(part.split_once('m').unwrap().1);
+        stripped.push_str(part.split_once('m').expect("a colour ends in m").1);
     }
     assert_eq!(stripped, plain);
 }

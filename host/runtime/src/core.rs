@@ -29,6 +29,8 @@ pub(crate) struct Core {
     space: Condvar,
     /// A thread has ended, or the run has.
     pub(crate) over: Condvar,
+    /// The observer saw the run before any stage was closed.
+    pub(crate) looked_at: std::sync::Once,
 }
 
 thread_local! {
@@ -69,6 +71,7 @@ impl Core {
             work,
             space: Condvar::new(),
             over: Condvar::new(),
+            looked_at: std::sync::Once::new(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! Packets and events on their way into a stage's lanes.
 
+use majlis_abi::plugin::Buffer;
 use majlis_abi::raw::{RawEvent, event};
 use majlis_config::Overflow;
 use majlis_meter::Nanos;
 use majlis_meter::record::Producer;
 
 use crate::graph::Graph;
-use crate::state::{Kept, Lane, Life, Phase, Queued, QueuedEvent, State, Stay};
+use crate::lane::{Held, Queued, QueuedEvent};
+use crate::state::{Kept, State, Stay};
 
 /// Packets that may be kept for a stage of the same thread, however short its edge is.
 const KEPT: usize = 1_024;
@@ -33,28 +35,33 @@ pub(crate) enum Put {
     Overrun,
 }
 
-pub(crate) fn upstream_failed(input: usize, visit: u64) -> RawEvent {
-    RawEvent { kind: event::UPSTREAM_FAILED, input: input as u32, visit, time: 0, how: 0, reserved: 0 }
+/// What an emission that never waits is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Emission {
+    pub(crate) stage: usize,
+    pub(crate) visit: u64,
+    /// The time stamp.
+    pub(crate) time: Nanos,
+    pub(crate) cause: u64,
+    pub(crate) producer: Producer,
+    pub(crate) now: Nanos,
 }
 
 impl State {
-    pub(crate) fn lane(&mut self, graph: &Graph, stage: usize, visit: u64) -> &mut Lane {
-        let inputs = graph.stages[stage].incoming.len();
-        self.stages[stage].lanes.entry(visit).or_insert_with(|| Lane::new(inputs))
-    }
-
-    /// Whether a stage still takes something of a visit.
+    /// Whether a stage still takes something of a visit: after its `VisitClosed` is on its way nothing may follow.
     pub(crate) fn listens(&self, stage: usize, visit: u64) -> bool {
         visit == 0
             || self.visits.get(&visit).is_some_and(|state| {
-                state.stay != Stay::Gone && (state.waiting.has(stage) || (state.opener == stage && !state.opener_done))
+                state.stay != Stay::Gone
+                    && (state.waiting.has(stage) && !state.told.has(stage)
+                        || (state.opener == stage && !state.opener_done))
             })
     }
 
     /// Puts a lane into its thread's turn.
     pub(crate) fn make_ready(&mut self, graph: &Graph, stage: usize, visit: u64) {
         let thread = graph.stages[stage].thread;
-        if let Some(lane) = self.stages[stage].lanes.get_mut(&visit)
+        if let Some(lane) = self.stages[stage].lanes.get_mut(visit)
             && !std::mem::replace(&mut lane.ready, true)
         {
             self.threads[thread].ring.push_back((stage, visit));
@@ -66,89 +73,148 @@ impl State {
     pub(crate) fn put(&mut self, graph: &Graph, edge: usize, visit: u64, mut packet: Queued, by: By) -> Put {
         let wiring = graph.edge(edge);
         let (stage, slot) = (wiring.to, graph.slots[edge]);
-        if !self.listens(stage, visit) || matches!(self.stages[stage].life, Life::Failed(_)) && visit == 0 {
-            if let Some(state) = self.visits.get_mut(&visit) {
-                state.record.late += 1;
-            }
+        if !self.listens(stage, visit) {
+            self.late(visit);
             return Put::Late;
         }
         let thread = graph.stages[stage].thread;
         let same_thread = by == By::Call { thread };
-        let size = packet.buffer.len() as u64;
-        let inputs = graph.stages[stage].incoming.len();
-        let lane = self.stages[stage].lanes.entry(visit).or_insert_with(|| Lane::new(inputs));
-        let queued = lane.inputs[slot].packets.len();
-        let bytes = self.edges[edge].bytes;
-        let too_many = queued >= wiring.depth;
-        let too_large = bytes > 0 && bytes + size > wiring.bytes;
-        if too_many || too_large {
+        let size = packet.buffer.len();
+        let queued = self.lane(stage, visit).inputs[slot].packets.len();
+        let too_large = !self.has_room(graph, edge, size);
+        if queued >= wiring.depth || too_large {
             match wiring.overflow {
-                Overflow::Block if same_thread => {
-                    if queued >= wiring.depth.max(KEPT) {
-                        return Put::Overrun;
-                    }
-                }
+                Overflow::Block if same_thread && queued < wiring.depth.max(KEPT) => {}
+                Overflow::Block if same_thread => return Put::Overrun,
                 Overflow::Block => return Put::Full(packet),
-                Overflow::DropNewest => {
-                    self.dropped(graph, edge, visit, 1);
-                    return Put::Taken;
-                }
                 policy => {
-                    // Beyond the edge's bytes it is the fullest visit that is shortened, not the one that comes.
-                    let (victim, keep) = if too_many {
-                        (visit, if policy == Overflow::Latest { 0 } else { wiring.depth - 1 })
-                    } else {
-                        let fullest = self.fullest(stage, slot).unwrap_or(visit);
-                        let len = self.queue_len(stage, slot, fullest);
-                        (fullest, if policy == Overflow::Latest { usize::from(fullest != visit) } else { len.saturating_sub(1) })
-                    };
-                    self.shorten(graph, edge, victim, keep);
+                    if queued >= wiring.depth {
+                        match policy {
+                            Overflow::DropOldest => self.shorten(graph, edge, visit, wiring.depth - 1),
+                            Overflow::Latest => self.shorten(graph, edge, visit, 0),
+                            _ => {
+                                self.dropped(graph, edge, visit, 1);
+                                return Put::Taken;
+                            }
+                        }
+                    }
+                    if !self.make_room(graph, edge, visit, size, policy) {
+                        self.dropped(graph, edge, visit, 1);
+                        return Put::Taken;
+                    }
                 }
             }
         }
         let edge_state = &mut self.edges[edge];
         edge_state.sequence += 1;
         edge_state.bytes += size;
-        packet.sequence = edge_state.sequence;
-        let lane = self.lane(graph, stage, visit);
-        let input = &mut lane.inputs[slot];
-        let recovered = std::mem::take(&mut input.failed);
-        let (arrival, producer) = (packet.arrival, packet.producer);
-        if recovered {
-            let port = wiring.input as u32;
-            lane.events.push_back(QueuedEvent {
-                event: RawEvent { kind: event::UPSTREAM_RECOVERED, input: port, visit: 0, time: 0, how: 0, reserved: 0 },
-                arrival,
-                producer,
-            });
+        let sequence = edge_state.sequence;
+        packet.sequence = sequence;
+        let lane = self.lane(stage, visit);
+        if std::mem::take(&mut lane.inputs[slot].failed) {
+            let port = wiring.input;
+            let (arrival, producer) = (packet.arrival, packet.producer);
+            // Of an input with several producers, until the last one that failed answers again.
+            let still = graph.stages[stage].incoming.iter().zip(&lane.inputs);
+            if !still.into_iter().any(|(other, input)| input.failed && graph.edge(*other).input == port) {
+                let input = port as u32;
+                let event = RawEvent { kind: event::UPSTREAM_RECOVERED, input, visit: 0, time: 0, how: 0, reserved: 0 };
+                lane.events.push_back(QueuedEvent { event, arrival, producer });
+            }
         }
         lane.inputs[slot].packets.push_back(packet);
         if same_thread {
-            self.threads[thread].kept.push_back(Kept { stage, visit, slot });
+            self.threads[thread].kept.push_back(Kept { stage, visit, slot, sequence });
         } else {
             self.make_ready(graph, stage, visit);
         }
         Put::Taken
     }
 
-    fn queue_len(&self, stage: usize, slot: usize, visit: u64) -> usize {
-        self.stages[stage].lanes.get(&visit).map_or(0, |lane| lane.inputs[slot].packets.len())
+    /// Puts a buffer on all edges of an output without waiting, or gives it back: half a fan-out could not be given
+    /// back.
+    pub(crate) fn put_all(
+        &mut self,
+        graph: &Graph,
+        edges: &[usize],
+        buffer: Buffer,
+        emission: Emission,
+    ) -> Result<(), Buffer> {
+        let Emission { stage, visit, time, cause, producer, now } = emission;
+        if edges.iter().any(|edge| self.blocks(graph, *edge, visit, buffer.len() as u64)) {
+            return Err(buffer);
+        }
+        let mut rest = Some(buffer);
+        for (at, edge) in edges.iter().enumerate() {
+            let held = if at + 1 == edges.len() {
+                rest.take().map(|buffer| Held::of(buffer, stage as u16))
+            } else {
+                rest.as_ref().map(Held::share)
+            };
+            let Some(buffer) = held else { break };
+            let packet = Queued { buffer, time, arrival: now, sequence: 0, cause, producer, produced: now };
+            let put = self.put(graph, *edge, visit, packet, By::Other);
+            debug_assert!(!matches!(put, Put::Full(_)), "what has room under the lock is taken");
+        }
+        Ok(())
     }
 
-    fn fullest(&self, stage: usize, slot: usize) -> Option<u64> {
-        let bytes = |packets: &std::collections::VecDeque<Queued>| packets.iter().map(|packet| packet.buffer.len()).sum::<usize>();
-        let lanes = self.stages[stage].lanes.iter();
-        lanes.max_by_key(|(visit, lane)| (bytes(&lane.inputs[slot].packets), **visit)).map(|(visit, _)| *visit)
+    /// Whether a packet would have to wait on an edge.
+    pub(crate) fn blocks(&self, graph: &Graph, edge: usize, visit: u64, size: u64) -> bool {
+        let wiring = graph.edge(edge);
+        if wiring.overflow != Overflow::Block || !self.listens(wiring.to, visit) {
+            return false;
+        }
+        let lane = self.stages[wiring.to].lanes.get(visit);
+        let queued = lane.map_or(0, |lane| lane.inputs[graph.slots[edge]].packets.len());
+        queued >= wiring.depth || !self.has_room(graph, edge, size)
+    }
+
+    /// One packet always has room, however large it is.
+    fn has_room(&self, graph: &Graph, edge: usize, size: u64) -> bool {
+        let bytes = self.edges[edge].bytes;
+        bytes == 0 || bytes + size <= graph.edge(edge).bytes
+    }
+
+    /// Beyond the edge's bytes it is the fullest visit that is shortened, not the one that comes. False if the packet
+    /// that comes is the one to go.
+    fn make_room(&mut self, graph: &Graph, edge: usize, visit: u64, size: u64, policy: Overflow) -> bool {
+        let (stage, slot) = (graph.edge(edge).to, graph.slots[edge]);
+        while !self.has_room(graph, edge, size) {
+            let newest_goes = policy == Overflow::DropNewest;
+            let fullness = |(number, bytes, len): (u64, u64, usize)| {
+                let bytes = if number == visit { bytes + size } else { bytes };
+                (len > 0 || newest_goes && number == visit).then_some((bytes, number, len))
+            };
+            let lanes = self.stages[stage].lanes.iter().map(|(number, lane)| {
+                let packets = &lane.inputs[slot].packets;
+                (number, packets.iter().map(|packet| packet.buffer.len()).sum(), packets.len())
+            });
+            let Some((_, fullest, len)) = lanes.filter_map(fullness).max() else { return true };
+            match policy {
+                Overflow::DropNewest if fullest == visit => return false,
+                Overflow::DropNewest => {
+                    let newest = self.lane(stage, fullest).inputs[slot].packets.pop_back();
+                    self.edges[edge].bytes -= newest.map_or(0, |packet| packet.buffer.len());
+                    self.dropped(graph, edge, fullest, 1);
+                }
+                Overflow::Latest => {
+                    self.shorten(graph, edge, fullest, usize::from(fullest != visit && len > 1));
+                }
+                _ => self.shorten(graph, edge, fullest, len - 1),
+            }
+        }
+        true
     }
 
     /// Drops the oldest packets of a queue until `keep` are left.
     fn shorten(&mut self, graph: &Graph, edge: usize, visit: u64, keep: usize) {
         let (stage, slot) = (graph.edge(edge).to, graph.slots[edge]);
-        let Some(lane) = self.stages[stage].lanes.get_mut(&visit) else { return };
+        let Some(lane) = self.stages[stage].lanes.get_mut(visit) else { return };
         let mut count = 0;
         while lane.inputs[slot].packets.len() > keep {
             if let Some(packet) = lane.inputs[slot].packets.pop_front() {
-                self.edges[edge].bytes -= packet.buffer.len() as u64;
+                self.edges[edge].bytes -= packet.buffer.len();
                 count += 1;
             }
         }
@@ -166,7 +232,8 @@ impl State {
         let wiring = graph.edge(edge);
         if wiring.looping && wiring.ty != FRAME {
             let text = format!(
-                "visit {visit}: a {} was dropped on the edge to `{}`, which is full and must not block because it is part of a loop",
+                "visit {visit}: a {} was dropped on the edge to `{}`, which is full and must not block because it is \
+                 part of a loop",
                 wiring.ty,
                 graph.name(wiring.to)
             );
@@ -174,11 +241,18 @@ impl State {
         }
     }
 
+    /// Something was emitted for a visit after it had closed there.
+    pub(crate) fn late(&mut self, visit: u64) {
+        if let Some(state) = self.visits.get_mut(&visit) {
+            state.record.late += 1;
+        }
+    }
+
     /// Takes the head of a queue.
     pub(crate) fn pop(&mut self, graph: &Graph, stage: usize, visit: u64, slot: usize) -> Option<(usize, Queued)> {
         let edge = graph.stages[stage].incoming[slot];
-        let packet = self.stages[stage].lanes.get_mut(&visit)?.inputs[slot].packets.pop_front()?;
-        self.edges[edge].bytes -= packet.buffer.len() as u64;
+        let packet = self.stages[stage].lanes.get_mut(visit)?.inputs[slot].packets.pop_front()?;
+        self.edges[edge].bytes -= packet.buffer.len();
         self.gave_space(edge);
         Some((edge, packet))
     }
@@ -188,37 +262,27 @@ impl State {
         if self.waiting_for_space > 0 {
             self.after.space = true;
         }
-        if self.works.is_empty() {
-            return;
-        }
-        for state in self.works.values_mut() {
-            let mut at = 0;
-            while at < state.on_space.len() {
-                if state.on_space[at].0 == edge {
-                    let (_, notice) = state.on_space.swap_remove(at);
-                    self.after.notices.push(notice);
-                } else {
-                    at += 1;
-                }
-            }
+        let waiting = &mut self.edges[edge].on_space;
+        if !waiting.is_empty() {
+            self.after.notices.extend(waiting.drain(..).map(|(_, notice)| notice));
         }
     }
 
-    /// Empties what a visit has queued before a stage.
-    pub(crate) fn empty_queues(&mut self, graph: &Graph, stage: usize, visit: u64) {
+    /// Empties what a visit has queued before a stage; answers how many packets that were.
+    pub(crate) fn empty_queues(&mut self, graph: &Graph, stage: usize, visit: u64) -> u64 {
+        let mut count = 0;
         for slot in 0..graph.stages[stage].incoming.len() {
-            while self.pop(graph, stage, visit, slot).is_some() {}
+            while self.pop(graph, stage, visit, slot).is_some() {
+                count += 1;
+            }
         }
+        count
     }
 
     /// Queues an event before an open stage; an unopened one is passed by the caller.
     pub(crate) fn queue_event(&mut self, graph: &Graph, stage: usize, visit: u64, queued: QueuedEvent) {
-        self.lane(graph, stage, visit).events.push_back(queued);
+        self.lane(stage, visit).events.push_back(queued);
         self.make_ready(graph, stage, visit);
-    }
-
-    pub(crate) fn is_open(&self, stage: usize) -> bool {
-        matches!(self.stages[stage].life, Life::Open)
     }
 
     /// Tells all that is downstream of a stage that a packet of a visit will have no answer. One for each (input,
@@ -234,9 +298,13 @@ impl State {
                     continue;
                 }
                 if self.is_open(to) {
-                    let input = &mut self.lane(graph, to, visit).inputs[slot];
-                    if !std::mem::replace(&mut input.failed, true) {
-                        let event = upstream_failed(wiring.input, visit);
+                    let lane = self.lane(to, visit);
+                    let mut known = graph.stages[to].incoming.iter().zip(&lane.inputs);
+                    let known = known.any(|(other, queue)| queue.failed && graph.edge(*other).input == wiring.input);
+                    lane.inputs[slot].failed = true;
+                    if !known {
+                        let input = wiring.input as u32;
+                        let event = RawEvent { kind: event::UPSTREAM_FAILED, input, visit, time: 0, how: 0, reserved: 0 };
                         self.queue_event(graph, to, visit, QueuedEvent { event, arrival: now, producer });
                     }
                 } else if !seen.contains(&to) {
@@ -245,63 +313,5 @@ impl State {
                 }
             }
         }
-    }
-
-    /// Passes the end of streams on: a stage whose inputs have all ended, and which holds nothing, has ended as well.
-    pub(crate) fn pass_ends(&mut self, graph: &Graph, now: Nanos) {
-        loop {
-            let mut changed = false;
-            for stage in 0..graph.stages.len() {
-                if self.stages[stage].told_end || !self.has_ended(graph, stage) {
-                    continue;
-                }
-                self.stages[stage].told_end = true;
-                changed = true;
-                for edge in graph.stages[stage].outgoing.iter().flatten().copied() {
-                    let wiring = graph.edge(edge);
-                    self.stages[wiring.to].inputs_ended[graph.slots[edge]] = true;
-                    if self.is_open(wiring.to) {
-                        let input = wiring.input as u32;
-                        let event = RawEvent { kind: event::END_OF_STREAM, input, visit: 0, time: 0, how: 0, reserved: 0 };
-                        let queued = QueuedEvent { event, arrival: now, producer: Producer::Origin(stage as u16) };
-                        self.queue_event(graph, wiring.to, 0, queued);
-                    }
-                }
-            }
-            if !changed {
-                return;
-            }
-        }
-    }
-
-    fn has_ended(&self, graph: &Graph, stage: usize) -> bool {
-        let node = &graph.stages[stage];
-        let state = &self.stages[stage];
-        if node.starts_by_itself {
-            return state.ended && state.lanes.values().all(Lane::is_idle) && !self.is_running(graph, stage);
-        }
-        let waited = node.incoming.iter().zip(&state.inputs_ended).all(|(edge, ended)| *ended || graph.edge(*edge).looping);
-        waited && state.lanes.values().all(Lane::is_idle) && !self.is_running(graph, stage)
-    }
-
-    pub(crate) fn is_running(&self, graph: &Graph, stage: usize) -> bool {
-        self.threads[graph.stages[stage].thread].running.is_some_and(|(running, _)| running == stage)
-    }
-
-    /// Whether nothing is left to do: every source has ended (or the host drains), every visit is closed, and no
-    /// packet, work or call of no visit is under way.
-    pub(crate) fn is_finished(&self, graph: &Graph) -> bool {
-        let sources_done = graph.stages.iter().zip(&self.stages).all(|(node, state)| {
-            !node.starts_by_itself || state.ended || self.phase == Phase::Draining || matches!(state.life, Life::Failed(_))
-        });
-        sources_done
-            && self.visits.is_empty()
-            && self.threads.iter().all(|thread| thread.running.is_none() && thread.urgent.is_empty())
-            && self.stages.iter().all(|stage| {
-                !matches!(stage.life, Life::Opening)
-                    && stage.lanes.get(&0).is_none_or(|lane| {
-                        !lane.has_packets() && lane.events.is_empty() && lane.resumed.is_empty() && lane.works == 0
-                    })
-            })
     }
 }

@@ -290,7 +290,7 @@ impl Core {
                 .map(|stage| StageInfo {
                     name: stage.name.clone(),
                     title: stage.title.clone(),
-                    opening_title: None,
+                    opening_title: stage.opening_title.clone(),
                     plugin: stage.plugin.clone(),
                     thread: stage.thread as u16,
                 })

@@ -2,16 +2,18 @@
 //!
 //! In this order: flush and *gone*; packets kept from a call on the same thread, in order of emission; then (stage,
 //! visit) in turn. Within one visit events, resumptions and due wakes come by arrival, and of several inputs' heads the
-//! oldest time stamp: a packet that arrived before a wake was due is served before it.
+//! oldest time stamp: a packet that arrived before a wake was due is served before it. That order within a visit holds
+//! for kept packets as well.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
+use majlis_abi::raw::{RawEvent, event};
 use majlis_meter::Nanos;
-use majlis_meter::record::{BegunFor, Call, CallKind, Cut, CutKind, Producer, Span, Trigger, Why};
+use majlis_meter::record::{BegunFor, Call, CallKind, Cut, CutKind, Outcome, Producer, Span, Trigger};
 
 use crate::graph::Graph;
-use crate::state::{Lane, Life, Occupation, Phase, Queued, QueuedEvent, SPANS, State, ThreadSpan, Timer};
+use crate::lane::{Lane, Queued, QueuedEvent};
+use crate::state::{Life, Occupation, Phase, Running, SPANS, State, ThreadSpan};
 use crate::work::Work;
 
 /// What a stage is entered with.
@@ -20,6 +22,17 @@ pub(crate) enum Item {
     Event(QueuedEvent),
     Wake { due: Nanos },
     Resumed(Arc<Work>),
+}
+
+impl Item {
+    pub(crate) fn kind(&self) -> CallKind {
+        match self {
+            Self::Packet { .. } => CallKind::Packet,
+            Self::Event(_) => CallKind::Event,
+            Self::Wake { .. } => CallKind::Wake,
+            Self::Resumed(_) => CallKind::Resumed,
+        }
+    }
 }
 
 /// A call that is about to be made.
@@ -38,13 +51,19 @@ pub(crate) struct Begun {
 
 /// What a thread does next.
 pub(crate) enum Next {
-    Open { stage: usize, begun_for: Option<u64> },
+    /// `slot` is the edge of the packet that needs the stage.
+    Open {
+        stage: usize,
+        begun_for: Option<u64>,
+        slot: Option<usize>,
+    },
     Call(Begun),
     Sleep(Option<Nanos>),
     End,
 }
 
 /// Which of a lane's things comes first.
+#[derive(Clone, Copy)]
 enum Choice {
     Event,
     Wake(Nanos),
@@ -52,140 +71,167 @@ enum Choice {
     Packet(usize),
 }
 
-fn choose(lane: &Lane, now: Nanos) -> Option<Choice> {
-    let mut first: Option<(Nanos, Choice)> = None;
-    let mut offer = |arrival: Nanos, choice: Choice| {
-        if first.as_ref().is_none_or(|(earliest, _)| arrival < *earliest) {
-            first = Some((arrival, choice));
-        }
-    };
-    if let Some(event) = lane.events.front() {
-        offer(event.arrival, Choice::Event);
-    }
-    if let Some((_, arrival)) = lane.resumed.front() {
-        offer(*arrival, Choice::Resumed);
-    }
-    if let Some(wake) = lane.wake.filter(|wake| wake.due <= now) {
-        offer(wake.due, Choice::Wake(wake.due));
-    }
-    let limit = first.as_ref().map(|(arrival, choice)| (*arrival, matches!(choice, Choice::Wake(_))));
-    // A packet that came at the very moment at which a wake was due came in time; an event at that moment was first.
-    let in_time = |packet: &Queued| limit.is_none_or(|(limit, wake)| packet.arrival < limit || wake && packet.arrival == limit);
-    let head = lane
-        .inputs
-        .iter()
-        .enumerate()
-        .filter_map(|(slot, input)| input.packets.front().map(|packet| (slot, packet)))
-        .filter(|(_, packet)| in_time(packet))
-        .min_by_key(|(slot, packet)| (packet.time, packet.arrival, *slot));
-    match head {
-        Some((slot, _)) => Some(Choice::Packet(slot)),
-        None => first.map(|(_, choice)| choice),
-    }
+enum Openness {
+    Open,
+    Closed,
+    NotYet,
+    Never,
 }
+
+/// Of all but the packets. The clock is read only where a wake is armed.
+fn first_of(lane: &Lane, clock: &impl Fn() -> Nanos) -> Option<(Nanos, Choice)> {
+    if lane.events.is_empty() && lane.resumed.is_empty() && lane.wake.is_none() {
+        return None;
+    }
+    let event = lane.events.front().map(|event| (event.arrival, Choice::Event));
+    let resumed = lane.resumed.front().map(|(_, arrival)| (*arrival, Choice::Resumed));
+    let wake = lane.wake.filter(|wake| wake.due <= clock()).map(|wake| (wake.due, Choice::Wake(wake.due)));
+    [event, resumed, wake].into_iter().flatten().min_by_key(|(arrival, _)| *arrival)
+}
+
+/// Whether what is first comes before a packet. A packet that came at the very moment at which a wake was due came in
+/// time; an event of that moment was first.
+fn comes_before((at, choice): (Nanos, Choice), arrival: Nanos) -> bool {
+    at < arrival || at == arrival && !matches!(choice, Choice::Wake(_))
+}
+
+fn choose(lane: &Lane, clock: &impl Fn() -> Nanos) -> Option<Choice> {
+    let first = first_of(lane, clock);
+    let in_time = |packet: &Queued| first.is_none_or(|first| !comes_before(first, packet.arrival));
+    lane.oldest_head(in_time).map(Choice::Packet).or(first.map(|(_, choice)| choice))
+}
+
+/// Kept packets come before timers and other lanes, but a loop on one thread must not keep those waiting for ever.
+const LOOK_AT_TIMERS: u64 = 64;
 
 impl State {
     /// What this thread does next.
     pub(crate) fn next(&mut self, graph: &Graph, thread: usize, clock: impl Fn() -> Nanos) -> Next {
-        // The clock is read only where something depends on it.
-        if !self.threads[thread].timers.is_empty() {
+        let timed = !self.threads[thread].timers.is_empty();
+        if timed && (self.threads[thread].kept.is_empty() || self.calls % LOOK_AT_TIMERS == 0) {
             self.run_timers(graph, thread, clock());
-        }
-        if self.phase == Phase::Ending {
-            return Next::End;
         }
         while let Some((stage, visit, queued)) = self.threads[thread].urgent.pop_front() {
             if self.is_open(stage) {
-                return Next::Call(self.begin(graph, stage, visit, Item::Event(queued), clock()));
+                return Next::Call(self.begin(graph, stage, visit, Item::Event(queued), &clock));
             }
         }
-        while let Some(kept) = self.threads[thread].kept.front().copied() {
-            let waiting = self.stages[kept.stage].lanes.get(&kept.visit).is_some_and(|lane| !lane.inputs[kept.slot].packets.is_empty());
-            if !waiting {
-                self.threads[thread].kept.pop_front();
-                continue;
-            }
-            match self.openness(kept.stage, clock()) {
-                Openness::Open => {
-                    let lane = self.stages[kept.stage].lanes.get_mut(&kept.visit);
-                    // `VisitOpened` comes before the first packet, however that came.
-                    if let Some(event) = lane.and_then(|lane| lane.events.pop_front()) {
-                        return Next::Call(self.begin(graph, kept.stage, kept.visit, Item::Event(event), clock()));
-                    }
-                    self.threads[thread].kept.pop_front();
-                    if let Some((edge, packet)) = self.pop(graph, kept.stage, kept.visit, kept.slot) {
-                        let item = Item::Packet { edge, packet };
-                        return Next::Call(self.begin(graph, kept.stage, kept.visit, item, clock()));
-                    }
-                }
-                Openness::Closed => return Next::Open { stage: kept.stage, begun_for: Some(kept.visit) },
-                Openness::NotYet | Openness::Never => {
-                    // Its lane waits in the ring, where a pause does not hold up the other stages of the thread.
-                    self.threads[thread].kept.pop_front();
-                    self.make_ready(graph, kept.stage, kept.visit);
-                }
-            }
+        match self.phase {
+            Phase::Ending => return Next::End,
+            Phase::Starting => return Next::Sleep(None),
+            Phase::Running | Phase::Draining => {}
         }
-        if let Some(next) = self.next_in_turn(graph, thread, &clock) {
+        if let Some(next) = self.next_kept(graph, thread, &clock).or_else(|| self.next_in_turn(graph, thread, &clock)) {
             return next;
         }
         for stage in graph.threads[thread].iter().copied() {
-            if self.stages[stage].open_ahead && matches!(self.openness(stage, clock()), Openness::Closed) {
-                self.stages[stage].open_ahead = false;
-                return Next::Open { stage, begun_for: None };
+            if self.stages[stage].open_ahead && matches!(self.openness(stage, &clock), Openness::Closed) {
+                return Next::Open { stage, begun_for: None, slot: None };
             }
         }
-        Next::Sleep(self.threads[thread].timers.peek().map(|Reverse((due, _))| *due))
+        // Packets that were skipped may have been what a visit, or the run, still waited for.
+        if self.phase == Phase::Ending || !self.threads[thread].urgent.is_empty() {
+            return self.next(graph, thread, clock);
+        }
+        Next::Sleep(self.threads[thread].timers.next_due())
     }
 
-    fn next_in_turn(&mut self, graph: &Graph, thread: usize, clock: &impl Fn() -> Nanos) -> Option<Next> {
-        for _ in 0..self.threads[thread].ring.len() {
-            let (stage, visit) = self.threads[thread].ring.pop_front()?;
-            let Some(lane) = self.stages[stage].lanes.get_mut(&visit) else { continue };
-            lane.ready = false;
-            let now = clock();
-            match self.openness(stage, now) {
-                Openness::Open => {}
-                Openness::Closed => {
-                    let lane = self.lane(graph, stage, visit);
-                    if lane.has_packets() || lane.wake.is_some_and(|wake| wake.due <= now) {
-                        self.make_ready(graph, stage, visit);
-                        return Some(Next::Open { stage, begun_for: Some(visit) });
+    fn next_kept(&mut self, graph: &Graph, thread: usize, clock: &impl Fn() -> Nanos) -> Option<Next> {
+        while let Some(kept) = self.threads[thread].kept.front().copied() {
+            let (stage, visit, slot) = (kept.stage, kept.visit, kept.slot);
+            let state = &mut self.stages[stage];
+            let Some(lane) = state.lanes.get_mut(visit) else {
+                self.threads[thread].kept.pop_front();
+                continue;
+            };
+            // What stands before it came from another thread: an edge is first-in-first-out for all of them.
+            let head = lane.inputs[slot].packets.front().filter(|head| head.sequence <= kept.sequence);
+            let Some(head) = head else {
+                self.threads[thread].kept.pop_front();
+                continue;
+            };
+            let (arrival, is_it) = (head.arrival, head.sequence == kept.sequence);
+            match state.life {
+                Life::Open => {
+                    let before = first_of(lane, clock).filter(|first| comes_before(*first, arrival));
+                    let choice = match before {
+                        Some((_, choice)) => choice,
+                        None => {
+                            if is_it {
+                                self.threads[thread].kept.pop_front();
+                            }
+                            Choice::Packet(slot)
+                        }
+                    };
+                    if let Some(item) = self.take(graph, stage, visit, choice) {
+                        return Some(Next::Call(self.begin(graph, stage, visit, item, clock)));
                     }
-                    // Events never open a stage; they were passed on when they came.
-                    continue;
                 }
-                Openness::NotYet => {
+                _ if matches!(self.openness(stage, clock), Openness::Closed) => {
+                    return Some(Next::Open { stage, begun_for: Some(visit), slot: Some(slot) });
+                }
+                _ => {
+                    // Its lane waits in the ring, where a pause does not hold up the other stages of the thread.
+                    self.threads[thread].kept.pop_front();
                     self.make_ready(graph, stage, visit);
-                    continue;
-                }
-                Openness::Never => {
-                    self.skip_all(graph, stage, visit, now);
-                    continue;
                 }
             }
-            let lane = self.lane(graph, stage, visit);
-            let item = match choose(lane, now) {
-                None => continue,
-                Some(Choice::Event) => lane.events.pop_front().map(Item::Event),
-                Some(Choice::Resumed) => lane.resumed.pop_front().map(|(work, _)| Item::Resumed(work)),
-                Some(Choice::Wake(due)) => Some(Item::Wake { due }),
-                Some(Choice::Packet(slot)) => {
-                    self.pop(graph, stage, visit, slot).map(|(edge, packet)| Item::Packet { edge, packet })
-                }
-            };
-            let Some(item) = item else { continue };
-            let begun = self.begin(graph, stage, visit, item, now);
-            self.make_ready(graph, stage, visit);
-            return Some(Next::Call(begun));
         }
         None
     }
 
-    fn openness(&self, stage: usize, now: Nanos) -> Openness {
+    fn next_in_turn(&mut self, graph: &Graph, thread: usize, clock: &impl Fn() -> Nanos) -> Option<Next> {
+        let mut left = self.threads[thread].ring.len();
+        while left > 0 {
+            left -= 1;
+            let (stage, visit) = self.threads[thread].ring.pop_front()?;
+            let Some(lane) = self.stages[stage].lanes.get_mut(visit) else { continue };
+            lane.ready = false;
+            match self.openness(stage, clock) {
+                Openness::Open => {
+                    let lane = self.lane(stage, visit);
+                    let Some(choice) = choose(lane, clock) else { continue };
+                    let Some(item) = self.take(graph, stage, visit, choice) else { continue };
+                    let begun = self.begin(graph, stage, visit, item, clock);
+                    self.make_ready(graph, stage, visit);
+                    return Some(Next::Call(begun));
+                }
+                Openness::Closed => {
+                    let lane = self.lane(stage, visit);
+                    let slot = lane.oldest_head(|_| true);
+                    if slot.is_some() || lane.wake.is_some_and(|wake| wake.due <= clock()) {
+                        self.make_ready(graph, stage, visit);
+                        return Some(Next::Open { stage, begun_for: Some(visit), slot });
+                    }
+                    // Events never open a stage; they were passed on when they came.
+                }
+                Openness::NotYet => self.make_ready(graph, stage, visit),
+                Openness::Never => {
+                    self.skip_all(graph, stage, visit, clock());
+                    // Lanes behind those that were looked at may have been told so.
+                    left = self.threads[thread].ring.len();
+                }
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, graph: &Graph, stage: usize, visit: u64, choice: Choice) -> Option<Item> {
+        let lane = self.stages[stage].lanes.get_mut(visit)?;
+        match choice {
+            Choice::Event => lane.events.pop_front().map(Item::Event),
+            Choice::Resumed => lane.resumed.pop_front().map(|(work, _)| Item::Resumed(work)),
+            Choice::Wake(due) => Some(Item::Wake { due }),
+            Choice::Packet(slot) => {
+                self.pop(graph, stage, visit, slot).map(|(edge, packet)| Item::Packet { edge, packet })
+            }
+        }
+    }
+
+    fn openness(&self, stage: usize, clock: &impl Fn() -> Nanos) -> Openness {
         match &self.stages[stage].life {
             Life::Open => Openness::Open,
-            Life::Closed { not_before } if *not_before <= now => Openness::Closed,
+            Life::Closed { not_before } if *not_before == 0 || *not_before <= clock() => Openness::Closed,
             Life::Closed { .. } | Life::Opening => Openness::NotYet,
             Life::Failed(_) => Openness::Never,
         }
@@ -202,87 +248,78 @@ impl State {
                 self.skip(graph, stage, visit, &packet, &why, now);
             }
         }
-        let lane = self.lane(graph, stage, visit);
-        lane.events.clear();
-        lane.wake = None;
+        if let Some(lane) = self.stages[stage].lanes.get_mut(visit) {
+            lane.events.clear();
+            lane.wake = None;
+        }
         self.advance_closing(graph, visit, now);
+        if visit == 0 {
+            self.pass_ends(graph, now);
+            self.end_if_finished(graph, now);
+        }
     }
 
     /// A packet that is not given to its stage: a line of the report, and word to what is downstream.
     pub(crate) fn skip(&mut self, graph: &Graph, stage: usize, visit: u64, packet: &Queued, why: &str, now: Nanos) {
         self.stages[stage].totals.skipped += 1;
         let trigger = Trigger { producer: packet.producer, time: packet.produced, due: None };
-        let thread = graph.stages[stage].thread;
-        let waits = self.waits(graph, stage, visit, &trigger, now);
-        let outcome = majlis_meter::record::Outcome::Skipped(why.to_owned());
-        let producer = self.visits.get_mut(&visit).map_or(Producer::Origin(stage as u16), |state| {
-            let call = Call { stage: stage as u16, thread: thread as u16, trigger, waits, start: now, end: now, outcome, ..Call::default() };
-            Producer::Span(state.record.push(Span::Call(call)))
-        });
-        self.tell_failed(graph, stage, visit, now, producer);
-    }
-
-    fn run_timers(&mut self, graph: &Graph, thread: usize, now: Nanos) {
-        while let Some(Reverse((due, timer))) = self.threads[thread].timers.peek().copied() {
-            if due > now {
-                return;
-            }
-            self.threads[thread].timers.pop();
-            match timer {
-                Timer::Wake { stage, visit } => {
-                    let armed = self.stages[stage].lanes.get(&visit).and_then(|lane| lane.wake);
-                    if armed.is_some_and(|wake| wake.due == due) {
-                        self.make_ready(graph, stage, visit);
-                    }
-                }
-                Timer::Deadline { work } => self.cancel_work(graph, work, Why::Deadline, now),
-                Timer::Retry { stage } => {
-                    let waiting: Vec<u64> = self.stages[stage].lanes.keys().copied().collect();
-                    for visit in waiting {
-                        self.make_ready(graph, stage, visit);
-                    }
-                }
-                Timer::Drained => {
-                    if self.phase != Phase::Running {
-                        self.all_gone(graph, now);
-                        self.end(graph);
-                    }
-                }
-            }
-        }
+        let producer = if self.visits.contains_key(&visit) {
+            let waits = self.waits(graph, stage, visit, &trigger, now);
+            let call = Call {
+                stage: stage as u16,
+                thread: graph.stages[stage].thread as u16,
+                trigger,
+                waits,
+                start: now,
+                end: now,
+                outcome: Outcome::Skipped(why.to_owned()),
+                ..Call::default()
+            };
+            self.visits.get_mut(&visit).map(|state| Producer::Span(state.record.push(Span::Call(call))))
+        } else {
+            None
+        };
+        self.tell_failed(graph, stage, visit, now, producer.unwrap_or(Producer::Origin(stage as u16)));
     }
 
     /// Notes that a call begins.
-    fn begin(&mut self, graph: &Graph, stage: usize, visit: u64, item: Item, now: Nanos) -> Begun {
-        let (kind, trigger) = match &item {
-            Item::Packet { packet, .. } => {
-                (CallKind::Packet, Trigger { producer: packet.producer, time: packet.produced, due: None })
-            }
-            Item::Event(queued) => {
-                (CallKind::Event, Trigger { producer: queued.producer, time: queued.arrival, due: None })
-            }
+    fn begin(&mut self, graph: &Graph, stage: usize, visit: u64, item: Item, clock: &impl Fn() -> Nanos) -> Begun {
+        let own = Producer::Origin(stage as u16);
+        let trigger = match &item {
+            Item::Packet { packet, .. } => Trigger { producer: packet.producer, time: packet.produced, due: None },
+            Item::Event(queued) => Trigger { producer: queued.producer, time: queued.arrival, due: None },
             Item::Wake { due } => {
-                let wake = self.lane(graph, stage, visit).wake.take();
-                let (asked, producer) = wake.map_or((*due, Producer::Origin(stage as u16)), |wake| (wake.asked, wake.producer));
-                (CallKind::Wake, Trigger { producer, time: asked, due: Some(*due) })
+                let wake = self.lane(stage, visit).wake.take();
+                let (asked, producer) = wake.map_or((*due, own), |wake| (wake.asked, wake.producer));
+                Trigger { producer, time: asked, due: Some(*due) }
             }
             Item::Resumed(work) => {
-                let span = work.span.map_or(Producer::Origin(stage as u16), Producer::Span);
-                (CallKind::Resumed, Trigger { producer: span, time: work.resumed_at(), due: None })
+                Trigger { producer: work.span.map_or(own, Producer::Span), time: work.resumed_at(), due: None }
             }
         };
         let thread = graph.stages[stage].thread;
-        self.threads[thread].running = Some((stage, visit));
         self.calls += 1;
-        let span = if self.visits.contains_key(&visit) {
+        let number = self.calls;
+        self.threads[thread].running = Some(Running { stage, visit, number });
+        let span = if visit != 0 && self.visits.contains_key(&visit) {
+            let now = clock();
             let waits = self.waits(graph, stage, visit, &trigger, now);
-            let call = Call { stage: stage as u16, thread: thread as u16, kind, trigger, waits, start: now, end: Call::RUNNING, ..Call::default() };
+            let call = Call {
+                stage: stage as u16,
+                thread: thread as u16,
+                kind: item.kind(),
+                trigger,
+                waits,
+                start: now,
+                end: Call::RUNNING,
+                ..Call::default()
+            };
             self.visits.get_mut(&visit).map(|state| state.record.push(Span::Call(call)))
         } else {
             None
         };
-        let flush = self.stages[stage].lanes.get(&visit).map_or(0, |lane| lane.flush);
-        Begun { stage, visit, item, span, trigger, flush, number: self.calls }
+        let flush = self.stages[stage].lanes.get(visit).map_or(0, |lane| lane.flush);
+        Begun { stage, visit, item, span, trigger, flush, number }
     }
 
     /// What the stage's thread did between the trigger and now.
@@ -296,7 +333,9 @@ impl State {
         {
             cuts.push(Cut { start: from, end: oldest.start.min(now), kind: CutKind::Busy });
         }
-        for span in spans.iter().filter(|span| span.end > from && span.start < now) {
+        // They do not overlap and are in order, so only the last ones can reach into the wait.
+        let first = spans.partition_point(|span| span.end <= from);
+        for span in spans.range(first..).filter(|span| span.start < now) {
             let other = span.stage as u16;
             let kind = match span.what {
                 Occupation::Call { visit: its } => CutKind::OtherCall { stage: other, same_visit: its == visit },
@@ -328,11 +367,10 @@ impl State {
         }
         spans.push_back(span);
     }
-}
 
-enum Openness {
-    Open,
-    Closed,
-    NotYet,
-    Never,
+    /// Tells an open stage that the host drains.
+    pub(crate) fn tell_drain(&mut self, graph: &Graph, stage: usize, until: Nanos, now: Nanos) {
+        let event = RawEvent { kind: event::DRAIN, input: u32::MAX, visit: 0, time: until, how: 0, reserved: 0 };
+        self.queue_event(graph, stage, 0, QueuedEvent { event, arrival: now, producer: Producer::Origin(stage as u16) });
+    }
 }

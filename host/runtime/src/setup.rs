@@ -95,4 +95,8 @@ pub trait Observer: Send + Sync {
     fn closed(&self, visit: VisitRecord, how: Closed, run: &dyn Fn() -> RunRecord) {
         let _ = (visit, how, run);
     }
+    /// The run ends, and no stage is closed before this returns: what they hold is still theirs.
+    fn ending(&self, run: RunRecord) {
+        let _ = run;
+    }
 }

@@ -1,114 +1,19 @@
 //! All that the scheduler knows, under one lock.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use majlis_abi::host::Notice;
-use majlis_abi::plugin::Buffer;
-use majlis_abi::raw::RawEvent;
 use majlis_meter::Nanos;
 use majlis_meter::histogram::Histogram;
-use majlis_meter::record::{Closed, Opening, Producer, StageTotals, VisitRecord, VisitTotals};
+use majlis_meter::record::{Closed, Opening, StageTotals, VisitRecord, VisitTotals};
 
-use crate::graph::StageSet;
+use crate::graph::{Graph, StageNode, StageSet};
+use crate::lane::{ByNumber, Lane, Lanes, QueuedEvent};
 use crate::setup::OpenError;
+use crate::timer::Timers;
 use crate::work::Work;
-
-/// Visits are counted up from 1, so their numbers are their own hashes.
-#[derive(Default)]
-pub(crate) struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 << 8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, number: u64) {
-        // The table takes its group from the low bits and its tag from the high ones.
-        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
-/// A table by number of visit, or of work.
-pub(crate) type ByNumber<T> = HashMap<u64, T, BuildHasherDefault<NumberHasher>>;
-
-/// A packet in a queue.
-pub(crate) struct Queued {
-    pub(crate) buffer: Buffer,
-    /// Its time stamp.
-    pub(crate) time: Nanos,
-    /// When it came into the queue.
-    pub(crate) arrival: Nanos,
-    pub(crate) sequence: u64,
-    pub(crate) cause: u64,
-    pub(crate) producer: Producer,
-    /// When it was produced, before any blocking.
-    pub(crate) produced: Nanos,
-}
-
-/// An event in a queue.
-#[derive(Clone, Copy)]
-pub(crate) struct QueuedEvent {
-    pub(crate) event: RawEvent,
-    pub(crate) arrival: Nanos,
-    pub(crate) producer: Producer,
-}
-
-/// The one wake of a stage and a visit.
-#[derive(Clone, Copy)]
-pub(crate) struct Wake {
-    pub(crate) due: Nanos,
-    pub(crate) asked: Nanos,
-    pub(crate) producer: Producer,
-}
-
-/// One input of a stage, for one visit.
-#[derive(Default)]
-pub(crate) struct InputQueue {
-    pub(crate) packets: VecDeque<Queued>,
-    /// The consumer was told that its producer failed, and has not had a packet since.
-    pub(crate) failed: bool,
-}
-
-/// What waits before a stage for one visit; the lane of visit 0 is that of packets of no visit.
-#[derive(Default)]
-pub(crate) struct Lane {
-    pub(crate) inputs: Vec<InputQueue>,
-    pub(crate) events: VecDeque<QueuedEvent>,
-    pub(crate) resumed: VecDeque<(Arc<Work>, Nanos)>,
-    pub(crate) wake: Option<Wake>,
-    /// Deferred work of this stage and visit that is neither over nor cancelled.
-    pub(crate) works: u32,
-    /// Raised by each flush that reaches the stage.
-    pub(crate) flush: u64,
-    /// It stands in its thread's ring.
-    pub(crate) ready: bool,
-}
-
-impl Lane {
-    pub(crate) fn new(inputs: usize) -> Self {
-        Self { inputs: (0..inputs).map(|_| InputQueue::default()).collect(), ..Self::default() }
-    }
-
-    pub(crate) fn has_packets(&self) -> bool {
-        self.inputs.iter().any(|input| !input.packets.is_empty())
-    }
-
-    /// Nothing of the visit is queued, armed or under way here.
-    pub(crate) fn is_idle(&self) -> bool {
-        !self.has_packets()
-            && self.events.is_empty()
-            && self.resumed.is_empty()
-            && self.wake.is_none()
-            && self.works == 0
-    }
-}
 
 /// Where a stage is in its life.
 pub(crate) enum Life {
@@ -124,24 +29,50 @@ pub(crate) enum Life {
 
 pub(crate) struct StageState {
     pub(crate) life: Life,
-    pub(crate) lanes: ByNumber<Lane>,
+    pub(crate) lanes: Lanes,
     /// When it failed, as far as its restart policy looks back.
     pub(crate) failures: VecDeque<Nanos>,
     /// Counts instances, so that deferred work of a former one is known.
     pub(crate) instance: u64,
-    /// A source that said it has nothing more.
+    /// It said that it has nothing more of its own.
     pub(crate) ended: bool,
     /// By incoming edge: nothing more comes.
     pub(crate) inputs_ended: Vec<bool>,
-    /// Its own outputs were told so.
-    pub(crate) told_end: bool,
+    /// By incoming edge: the instance was told so.
+    pub(crate) inputs_told: Vec<bool>,
+    /// By output: nothing more comes out of it.
+    pub(crate) outputs_ended: Vec<bool>,
     /// Opening it ahead was asked for.
     pub(crate) open_ahead: bool,
+    /// The observer was told that it could not be opened.
+    pub(crate) refused: bool,
     pub(crate) totals: StageTotals,
     pub(crate) wall: Histogram,
     pub(crate) work: Histogram,
     /// When the pause before the next attempt began.
     pub(crate) paused_since: Option<Nanos>,
+}
+
+impl StageState {
+    pub(crate) fn new(node: &StageNode) -> Self {
+        let inputs = node.incoming.len();
+        Self {
+            life: Life::Closed { not_before: 0 },
+            lanes: Lanes::new(inputs),
+            failures: VecDeque::new(),
+            instance: 0,
+            ended: false,
+            inputs_ended: vec![false; inputs],
+            inputs_told: vec![false; inputs],
+            outputs_ended: vec![false; node.outgoing.len()],
+            open_ahead: false,
+            refused: false,
+            totals: StageTotals::default(),
+            wall: Histogram::new(),
+            work: Histogram::new(),
+            paused_since: None,
+        }
+    }
 }
 
 /// What occupied a thread.
@@ -160,37 +91,38 @@ pub(crate) struct ThreadSpan {
     pub(crate) end: Nanos,
 }
 
-/// A packet that a call on the same thread emitted: this lane's this input is served next.
+/// A packet that a call on the same thread emitted: it is served next. Its number tells it from what the edge's policy
+/// put in its place, and from what another thread put before it.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept {
     pub(crate) stage: usize,
     pub(crate) visit: u64,
     pub(crate) slot: usize,
-}
-
-/// What a thread has to look at when its time comes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Timer {
-    Wake { stage: usize, visit: u64 },
-    Deadline { work: u64 },
-    Retry { stage: usize },
-    Drained,
+    pub(crate) sequence: u64,
 }
 
 /// Spans that a thread remembers.
 pub(crate) const SPANS: usize = 64;
 
+/// A call in progress.
+#[derive(Clone, Copy)]
+pub(crate) struct Running {
+    pub(crate) stage: usize,
+    /// The visit with which it began.
+    pub(crate) visit: u64,
+    pub(crate) number: u64,
+}
+
 #[derive(Default)]
 pub(crate) struct ThreadState {
-    /// Flush and *gone*: served before everything else.
+    /// Flush and *gone*, and what a stage must know before them: served before everything else.
     pub(crate) urgent: VecDeque<(usize, u64, QueuedEvent)>,
     pub(crate) kept: VecDeque<Kept>,
     /// (stage, visit) in turn.
     pub(crate) ring: VecDeque<(usize, u64)>,
-    pub(crate) timers: BinaryHeap<Reverse<(Nanos, Timer)>>,
+    pub(crate) timers: Timers,
     pub(crate) spans: VecDeque<ThreadSpan>,
-    /// The call that is in progress.
-    pub(crate) running: Option<(usize, u64)>,
+    pub(crate) running: Option<Running>,
     /// It sleeps and has to be woken.
     pub(crate) asleep: bool,
     /// It has closed its stages and ended.
@@ -210,57 +142,94 @@ pub(crate) struct VisitState {
     pub(crate) opener: usize,
     /// The instance that opened it.
     pub(crate) instance: u64,
+    /// The call that opened it, or 0: until it is over it may emit for the visit.
+    pub(crate) call: u64,
     pub(crate) stay: Stay,
     /// Stages that hear of it and have not seen it close.
     pub(crate) waiting: StageSet,
-    /// Stages whose `VisitClosed` is queued.
+    /// Stages whose `VisitClosed` is queued or being served.
     pub(crate) told: StageSet,
     /// The opener has nothing more of it either.
     pub(crate) opener_done: bool,
 }
 
+#[derive(Default)]
 pub(crate) struct EdgeState {
     pub(crate) bytes: u64,
     pub(crate) sequence: u64,
     pub(crate) drops: u64,
+    /// Deferred work that waits for space, by number.
+    pub(crate) on_space: Vec<(u64, Notice)>,
 }
 
 pub(crate) struct WorkState {
     pub(crate) work: Arc<Work>,
     pub(crate) on_cancel: Vec<Notice>,
-    pub(crate) on_space: Vec<(usize, Notice)>,
 }
 
 /// How a run stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
+    /// Eager stages are being opened; nobody is entered yet.
+    Starting,
     Running,
     Draining,
-    /// Threads close their stages and end.
+    /// Threads tell what is gone, close their stages and end.
     Ending,
+}
+
+/// Threads to wake: a bit each, so that waking one allocates nothing, and a list for the rest.
+#[derive(Default)]
+pub(crate) struct WakeSet {
+    bits: u64,
+    more: Vec<usize>,
+}
+
+impl WakeSet {
+    pub(crate) fn insert(&mut self, thread: usize) {
+        match u32::try_from(thread).ok().and_then(|thread| 1_u64.checked_shl(thread)) {
+            Some(bit) => self.bits |= bit,
+            None => self.more.push(thread),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bits == 0 && self.more.is_empty()
+    }
+
+    pub(crate) fn for_each(self, mut wake: impl FnMut(usize)) {
+        let mut bits = self.bits;
+        while bits != 0 {
+            wake(bits.trailing_zeros() as usize);
+            bits &= bits - 1;
+        }
+        self.more.into_iter().for_each(wake);
+    }
 }
 
 /// What is done after the lock is released.
 #[derive(Default)]
 pub(crate) struct After {
-    pub(crate) wake: Vec<usize>,
+    pub(crate) wake: WakeSet,
     pub(crate) space: bool,
+    pub(crate) ended: bool,
     pub(crate) notices: Vec<Notice>,
     pub(crate) closed: Vec<(VisitRecord, Closed)>,
     pub(crate) milestones: Vec<(u64, String)>,
     pub(crate) complaints: Vec<(usize, String)>,
-    pub(crate) ended: bool,
+    pub(crate) refused: Vec<(usize, OpenError)>,
 }
 
 impl After {
     pub(crate) fn is_empty(&self) -> bool {
         self.wake.is_empty()
             && !self.space
+            && !self.ended
             && self.notices.is_empty()
             && self.closed.is_empty()
             && self.milestones.is_empty()
             && self.complaints.is_empty()
-            && !self.ended
+            && self.refused.is_empty()
     }
 }
 
@@ -273,6 +242,8 @@ pub(crate) struct State {
     pub(crate) edges: Vec<EdgeState>,
     /// In order of arrival.
     pub(crate) visits: BTreeMap<u64, VisitState>,
+    /// How many of them are not simply open.
+    pub(crate) closing: usize,
     pub(crate) next_visit: u64,
     pub(crate) works: ByNumber<WorkState>,
     pub(crate) next_work: u64,
@@ -285,3 +256,43 @@ pub(crate) struct State {
     pub(crate) failure: Option<(usize, String)>,
     pub(crate) after: After,
 }
+
+impl State {
+    pub(crate) fn new(graph: &Graph) -> Self {
+        Self {
+            phase: Phase::Starting,
+            until: None,
+            stages: graph.stages.iter().map(StageState::new).collect(),
+            threads: graph.threads.iter().map(|_| ThreadState::default()).collect(),
+            edges: graph.pipeline.edges.iter().map(|_| EdgeState::default()).collect(),
+            visits: BTreeMap::new(),
+            closing: 0,
+            next_visit: 0,
+            works: ByNumber::default(),
+            next_work: 0,
+            calls: 0,
+            waiting_for_space: 0,
+            openings: Vec::new(),
+            totals: VisitTotals::default(),
+            to_milestone: Histogram::new(),
+            failure: None,
+            after: After::default(),
+        }
+    }
+
+    pub(crate) fn lane(&mut self, stage: usize, visit: u64) -> &mut Lane {
+        self.stages[stage].lanes.of(visit)
+    }
+
+    pub(crate) fn is_open(&self, stage: usize) -> bool {
+        matches!(self.stages[stage].life, Life::Open)
+    }
+
+    /// Whether a call of this stage is in progress.
+    pub(crate) fn is_running(&self, graph: &Graph, stage: usize) -> bool {
+        self.threads[graph.stages[stage].thread].running.is_some_and(|running| running.stage == stage)
+    }
+}
+
+/// The earliest first.
+pub(crate) type Earliest<T> = BinaryHeap<Reverse<(Nanos, T)>>;

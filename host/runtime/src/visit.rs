@@ -6,22 +6,23 @@
 use majlis_abi::host::NoVisit;
 use majlis_abi::raw::{RawEvent, closed, event};
 use majlis_meter::Nanos;
-use majlis_meter::record::{Closed, Producer, VisitRecord, VisitSummary, Why};
+use majlis_meter::record::{Closed, Producer, Span, VisitRecord, VisitSummary, Why};
 
-use crate::graph::Graph;
-use crate::state::{Lane, Phase, QueuedEvent, State, Stay, VisitState};
+use crate::graph::{Graph, StageSet};
+use crate::lane::{Lane, QueuedEvent};
+use crate::state::{Phase, State, Stay, VisitState};
 
 /// Closed visits that a run remembers in a line each.
 const RECENT: usize = 64;
 
-pub(crate) fn visit_event(kind: u32, visit: u64, how: u32) -> RawEvent {
+fn visit_event(kind: u32, visit: u64, how: u32) -> RawEvent {
     RawEvent { kind, input: u32::MAX, visit, time: 0, how, reserved: 0 }
 }
 
 impl State {
-    /// Opens a visit for a stage.
-    pub(crate) fn open_visit(&mut self, graph: &Graph, opener: usize, now: Nanos, producer: Producer) -> Result<u64, NoVisit> {
-        if self.phase != Phase::Running {
+    /// Opens a visit for a stage, in the call of this number or (0) outside of any.
+    pub(crate) fn open_visit(&mut self, graph: &Graph, opener: usize, call: u64, now: Nanos) -> Result<u64, NoVisit> {
+        if matches!(self.phase, Phase::Draining | Phase::Ending) {
             return Err(NoVisit::Draining);
         }
         if self.visits.len() >= graph.pipeline.max_visits as usize {
@@ -39,7 +40,7 @@ impl State {
                 other.record.others.visits += 1;
             }
         }
-        let audience = graph.stages[opener].audience.clone();
+        let audience = &graph.stages[opener].audience;
         self.totals.opened += 1;
         self.visits.insert(
             visit,
@@ -47,12 +48,14 @@ impl State {
                 record,
                 opener,
                 instance: self.stages[opener].instance,
+                call,
                 stay: Stay::Open,
-                told: crate::graph::StageSet::none(graph.stages.len()),
+                told: StageSet::none(graph.stages.len()),
                 waiting: audience.clone(),
                 opener_done: false,
             },
         );
+        let producer = Producer::Origin(opener as u16);
         for stage in audience.iter().filter(|stage| self.is_open(*stage)).collect::<Vec<_>>() {
             let queued = QueuedEvent { event: visit_event(event::VISIT_OPENED, visit, 0), arrival: now, producer };
             self.queue_event(graph, stage, visit, queued);
@@ -60,20 +63,16 @@ impl State {
         Ok(visit)
     }
 
-    /// A stage that has just opened is told of each live visit first.
+    /// A stage that has just opened is told of each live visit before it gets anything else.
     pub(crate) fn tell_live_visits(&mut self, graph: &Graph, stage: usize) {
-        let live: Vec<(u64, Nanos, u16)> = self
-            .visits
-            .iter()
-            .filter(|(_, state)| state.stay != Stay::Gone && state.waiting.has(stage))
-            .map(|(visit, state)| (*visit, state.record.arrival, state.record.source))
-            .collect();
-        for (visit, arrival, source) in live {
-            let event = visit_event(event::VISIT_OPENED, visit, 0);
-            // By the visit's arrival, so that it comes before everything else of the visit.
-            let queued = QueuedEvent { event, arrival, producer: Producer::Origin(source) };
-            self.lane(graph, stage, visit).events.push_front(queued);
-            self.make_ready(graph, stage, visit);
+        let thread = graph.stages[stage].thread;
+        for (visit, state) in &self.visits {
+            if state.stay != Stay::Gone && state.waiting.has(stage) {
+                let event = visit_event(event::VISIT_OPENED, *visit, 0);
+                let producer = Producer::Origin(state.record.source);
+                let queued = QueuedEvent { event, arrival: state.record.arrival, producer };
+                self.threads[thread].urgent.push_back((stage, *visit, queued));
+            }
         }
     }
 
@@ -83,155 +82,161 @@ impl State {
             && state.stay == Stay::Open
         {
             state.stay = Stay::Ending;
+            self.closing += 1;
             self.advance_closing(graph, visit, now);
         }
     }
 
     /// The visitor left: everything of the visit is dropped at once.
     pub(crate) fn visit_gone(&mut self, graph: &Graph, visit: u64, now: Nanos) {
-        let Some(state) = self.visits.get_mut(&visit) else { return };
-        if state.stay == Stay::Gone {
-            return;
-        }
+        let Some(state) = self.visits.get_mut(&visit).filter(|state| state.stay != Stay::Gone) else { return };
+        self.closing += usize::from(state.stay == Stay::Open);
         state.stay = Stay::Gone;
-        let source = state.record.source;
+        let producer = Producer::Origin(state.record.source);
+        let (waiting, told) = (state.waiting.clone(), state.told.clone());
+        state.told = waiting.clone();
         for stage in 0..graph.stages.len() {
             self.empty_queues(graph, stage, visit);
-            if let Some(lane) = self.stages[stage].lanes.get_mut(&visit) {
+            let (mut opened, mut closing) = (None, false);
+            if let Some(lane) = self.stages[stage].lanes.get_mut(visit) {
+                opened = lane.events.iter().find(|queued| queued.event.kind == event::VISIT_OPENED).copied();
+                closing = lane.events.iter().any(|queued| queued.event.kind == event::VISIT_CLOSED);
                 lane.wake = None;
                 lane.events.clear();
                 lane.resumed.clear();
+            }
+            // It is being told just now that the visit ended: that is the last thing that it sees of it.
+            if !waiting.has(stage) || told.has(stage) && !closing {
+                continue;
+            }
+            if self.is_open(stage) {
+                let thread = graph.stages[stage].thread;
+                let event = visit_event(event::VISIT_CLOSED, visit, closed::GONE);
+                // A stage never hears of the close of a visit of whose opening it has not heard.
+                for queued in opened.into_iter().chain([QueuedEvent { event, arrival: now, producer }]) {
+                    self.threads[thread].urgent.push_back((stage, visit, queued));
+                }
+                self.wake_thread(thread);
+            } else {
+                self.passed(graph, stage, visit);
             }
         }
         self.cancel_works(graph, Why::Gone, now, |work| work.visit == visit);
         // Calls that wait for space for this visit need not wait any more.
         self.after.space = true;
-        let waiting: Vec<usize> = self.visits.get(&visit).map(|state| state.waiting.iter().collect()).unwrap_or_default();
-        for stage in waiting {
-            if self.is_open(stage) {
-                let event = visit_event(event::VISIT_CLOSED, visit, closed::GONE);
-                let queued = QueuedEvent { event, arrival: now, producer: Producer::Origin(source) };
-                let thread = graph.stages[stage].thread;
-                self.threads[thread].urgent.push_back((stage, visit, queued));
-                self.wake_thread(thread);
-                if let Some(state) = self.visits.get_mut(&visit) {
-                    state.told.insert(stage);
-                }
-            } else {
-                self.passed(stage, visit);
-            }
-        }
         self.advance_closing(graph, visit, now);
     }
 
-    /// All visits are gone.
-    pub(crate) fn all_gone(&mut self, graph: &Graph, now: Nanos) {
-        let visits: Vec<u64> = self.visits.keys().copied().collect();
-        for visit in visits {
-            self.visit_gone(graph, visit, now);
-        }
-    }
-
-    /// A stage has nothing more to see of a visit.
-    fn passed(&mut self, stage: usize, visit: u64) {
+    /// A stage has nothing more to see of a visit: what came for it since is late.
+    fn passed(&mut self, graph: &Graph, stage: usize, visit: u64) {
+        let dropped = self.empty_queues(graph, stage, visit);
         if let Some(state) = self.visits.get_mut(&visit) {
-            let mut waiting = crate::graph::StageSet::none(self.stages.len());
-            for other in state.waiting.iter().filter(|other| *other != stage) {
-                waiting.insert(other);
-            }
-            state.waiting = waiting;
+            state.waiting.remove(stage);
+            state.record.late += dropped;
         }
-        self.stages[stage].lanes.remove(&visit);
+        self.stages[stage].lanes.remove(visit);
+        for edge in &graph.stages[stage].incoming {
+            self.gave_space(*edge);
+        }
     }
 
-    /// A stage has seen `VisitClosed`.
+    /// A stage has seen `VisitClosed`, and what it began in that call for the visit is over.
     pub(crate) fn saw_closed(&mut self, graph: &Graph, stage: usize, visit: u64, now: Nanos) {
-        self.passed(stage, visit);
+        self.cancel_works(graph, Why::Gone, now, |work| work.stage == stage && work.visit == visit);
+        self.passed(graph, stage, visit);
         self.advance_closing(graph, visit, now);
     }
 
     fn holds_nothing(&self, graph: &Graph, stage: usize, visit: u64) -> bool {
         let running = self.threads[graph.stages[stage].thread].running;
-        self.stages[stage].lanes.get(&visit).is_none_or(Lane::is_idle) && running != Some((stage, visit))
+        self.stages[stage].lanes.get(visit).is_none_or(Lane::is_idle)
+            && running.is_none_or(|running| (running.stage, running.visit) != (stage, visit))
     }
 
     /// Lets a closing visit stand on the next stages, and writes its record when the last one has seen it.
     pub(crate) fn advance_closing(&mut self, graph: &Graph, visit: u64, now: Nanos) {
-        let Some(state) = self.visits.get(&visit) else { return };
+        let Some(state) = self.visits.get(&visit).filter(|state| state.stay != Stay::Open) else { return };
         let (stay, opener) = (state.stay, state.opener);
-        if stay == Stay::Open {
-            return;
-        }
-        // The opener's own call may still emit for it.
-        let opener_busy = self.is_running(graph, opener) || !self.holds_nothing(graph, opener, visit);
-        let opener_done = stay == Stay::Gone || !opener_busy;
+        // The call that opened it may still emit for it.
+        let running = self.threads[graph.stages[opener].thread].running;
+        let opening = running.is_some_and(|running| running.number == state.call);
+        let opener_done = !opening && (stay == Stay::Gone || self.holds_nothing(graph, opener, visit));
         if let Some(state) = self.visits.get_mut(&visit) {
             state.opener_done |= opener_done;
         }
-        loop {
+        while stay == Stay::Ending {
             let Some(state) = self.visits.get(&visit) else { return };
-            let ready: Vec<usize> = state
+            let stood_before = |stage: usize| {
+                graph.stages[stage].incoming.iter().map(|edge| graph.edge(*edge)).all(|edge| {
+                    edge.looping || (!state.waiting.has(edge.from) && (edge.from != opener || state.opener_done))
+                })
+            };
+            let ready = state
                 .waiting
                 .iter()
-                .filter(|stage| !state.told.has(*stage))
-                .filter(|stage| {
-                    graph.stages[*stage].incoming.iter().map(|edge| graph.edge(*edge)).all(|edge| {
-                        edge.looping || (!state.waiting.has(edge.from) && (edge.from != opener || state.opener_done))
-                    })
-                })
-                .filter(|stage| self.holds_nothing(graph, *stage, visit))
-                .collect();
-            if ready.is_empty() {
-                break;
-            }
-            let source = state.record.source;
-            for stage in ready {
-                if self.is_open(stage) {
-                    let event = visit_event(event::VISIT_CLOSED, visit, closed::ENDED);
-                    self.queue_event(graph, stage, visit, QueuedEvent { event, arrival: now, producer: Producer::Origin(source) });
-                    if let Some(state) = self.visits.get_mut(&visit) {
-                        state.told.insert(stage);
-                    }
-                } else {
-                    self.passed(stage, visit);
+                .filter(|stage| !state.told.has(*stage) && stood_before(*stage))
+                .find(|stage| self.holds_nothing(graph, *stage, visit));
+            let Some(stage) = ready else { break };
+            let producer = Producer::Origin(state.record.source);
+            if self.is_open(stage) {
+                if let Some(state) = self.visits.get_mut(&visit) {
+                    state.told.insert(stage);
                 }
+                let event = visit_event(event::VISIT_CLOSED, visit, closed::ENDED);
+                self.queue_event(graph, stage, visit, QueuedEvent { event, arrival: now, producer });
+            } else {
+                self.passed(graph, stage, visit);
             }
         }
         let last = self.visits.get(&visit).is_some_and(|state| {
-            state.opener_done && state.waiting.iter().next().is_none() && (stay == Stay::Ending || !self.anybody_runs(visit))
+            state.opener_done && state.waiting.iter().next().is_none() && !self.anybody_runs(visit)
         });
         if last {
             self.write_off(graph, visit, now);
         }
     }
 
+    /// The same for every visit that closes.
+    pub(crate) fn advance_all(&mut self, graph: &Graph, now: Nanos) {
+        if self.closing == 0 {
+            return;
+        }
+        let closing = |(visit, state): (&u64, &VisitState)| (state.stay != Stay::Open).then_some(*visit);
+        for visit in self.visits.iter().filter_map(closing).collect::<Vec<u64>>() {
+            self.advance_closing(graph, visit, now);
+        }
+    }
+
     fn anybody_runs(&self, visit: u64) -> bool {
-        self.threads.iter().any(|thread| thread.running.is_some_and(|(_, running)| running == visit))
+        self.threads.iter().any(|thread| thread.running.is_some_and(|running| running.visit == visit))
     }
 
     fn write_off(&mut self, graph: &Graph, visit: u64, now: Nanos) {
-        let Some(mut state) = self.visits.remove(&visit) else { return };
-        for stage in &mut self.stages {
-            stage.lanes.remove(&visit);
+        for stage in 0..graph.stages.len() {
+            self.passed(graph, stage, visit);
         }
+        let Some(mut state) = self.visits.remove(&visit) else { return };
+        self.closing -= 1;
         let how = if state.stay == Stay::Gone { Closed::Gone } else { Closed::Ended };
         state.record.closed = Some((now, how));
         match how {
             Closed::Ended => self.totals.ended += 1,
             Closed::Gone => self.totals.gone += 1,
         }
-        let to_milestone = graph
-            .pipeline
-            .until
-            .as_deref()
+        let until = graph.pipeline.until.as_deref();
+        let to_milestone = until
             .and_then(|until| state.record.reached(until))
             .map(|milestone| milestone.time.saturating_sub(state.record.arrival));
         if let Some(time) = to_milestone {
             self.to_milestone.record(time);
         }
         let (mut live, mut peak) = (0, 0);
+        for fold in &state.record.folds {
+            live += fold.live;
+            peak = peak.max(fold.peak);
+        }
         for span in &state.record.spans {
-            if let majlis_meter::record::Span::Call(call) = span {
+            if let Span::Call(call) = span {
                 live += call.cost.live;
                 peak = peak.max(call.cost.peak);
             }
@@ -239,79 +244,54 @@ impl State {
         if self.totals.recent.len() == RECENT {
             self.totals.recent.remove(0);
         }
-        self.totals.recent.push(VisitSummary { visit, arrival: state.record.arrival, closed: now, how, to_milestone, live, peak });
+        let arrival = state.record.arrival;
+        self.totals.recent.push(VisitSummary { visit, arrival, closed: now, how, to_milestone, live, peak });
         self.after.closed.push((state.record, how));
         self.pass_ends(graph, now);
-        self.end_if_finished(graph);
+        self.end_if_finished(graph, now);
     }
 
     /// Withdraws what is under way for a visit downstream of an output.
-    pub(crate) fn flush(&mut self, graph: &Graph, caller: usize, output: usize, visit: u64, now: Nanos, producer: Producer) {
-        let edges = graph.downstream_of(caller, output);
+    pub(crate) fn flush(
+        &mut self,
+        graph: &Graph,
+        caller: usize,
+        output: usize,
+        visit: u64,
+        now: Nanos,
+        producer: Producer,
+    ) {
         let mut reached: Vec<usize> = Vec::new();
-        for edge in edges {
+        for edge in graph.downstream_of(caller, output) {
             let (to, slot) = (graph.edge(edge).to, graph.slots[edge]);
+            if !self.listens(to, visit) {
+                continue;
+            }
             while self.pop(graph, to, visit, slot).is_some() {}
             if !reached.contains(&to) {
                 reached.push(to);
             }
         }
         for stage in reached {
-            self.lane(graph, stage, visit).flush += 1;
-            if self.is_open(stage) && self.listens(stage, visit) {
+            let lane = self.lane(stage, visit);
+            lane.flush += 1;
+            let number = lane.flush;
+            if self.is_open(stage) {
+                let lane = self.lane(stage, visit);
+                let opened = lane.events.iter().position(|queued| queued.event.kind == event::VISIT_OPENED);
+                let opened = opened.and_then(|at| lane.events.remove(at));
+                let event = visit_event(event::FLUSH, visit, 0);
                 let thread = graph.stages[stage].thread;
-                let queued = QueuedEvent { event: visit_event(event::FLUSH, visit, 0), arrival: now, producer };
-                self.threads[thread].urgent.push_back((stage, visit, queued));
+                for queued in opened.into_iter().chain([QueuedEvent { event, arrival: now, producer }]) {
+                    self.threads[thread].urgent.push_back((stage, visit, queued));
+                }
                 self.wake_thread(thread);
             }
-            let number = self.stages[stage].lanes.get(&visit).map_or(0, |lane| lane.flush);
-            self.cancel_works(graph, Why::Flush, now, |work| work.stage == stage && work.visit == visit && work.flush < number);
+            let begun_before = |work: &crate::work::Work| work.stage == stage && work.visit == visit && work.flush < number;
+            self.cancel_works(graph, Why::Flush, now, begun_before);
         }
+        // Calls that wait for space withdraw what they had, or find space.
         self.after.space = true;
-    }
-
-    /// Ends the run when nothing is left to do.
-    pub(crate) fn end_if_finished(&mut self, graph: &Graph) {
-        if self.phase != Phase::Ending && self.is_finished(graph) {
-            self.end(graph);
-        }
-    }
-
-    /// Threads close their stages and end.
-    pub(crate) fn end(&mut self, graph: &Graph) {
-        self.phase = Phase::Ending;
-        for thread in 0..graph.threads.len() {
-            self.wake_thread(thread);
-        }
-        self.after.space = true;
-        self.after.ended = true;
-    }
-
-    /// An instance is dropped: its deferred work is cancelled, and visits that it opened are gone.
-    pub(crate) fn instance_over(&mut self, graph: &Graph, stage: usize, now: Nanos) {
-        let instance = self.stages[stage].instance;
-        self.cancel_works(graph, Why::Stage, now, |work| work.stage == stage && work.instance == instance);
-        let orphans: Vec<u64> = self
-            .visits
-            .iter()
-            .filter(|(_, state)| state.opener == stage && state.instance == instance && state.stay == Stay::Open)
-            .map(|(visit, _)| *visit)
-            .collect();
-        for visit in orphans {
-            self.visit_gone(graph, visit, now);
-        }
-        // What was queued for it will not be read, and a visit must not wait for a stage that is not there.
-        for lane in self.stages[stage].lanes.values_mut() {
-            lane.events.clear();
-        }
-        let told: Vec<u64> = self
-            .visits
-            .iter()
-            .filter(|(_, state)| state.told.has(stage) && state.waiting.has(stage))
-            .map(|(visit, _)| *visit)
-            .collect();
-        for visit in told {
-            self.saw_closed(graph, stage, visit, now);
-        }
+        self.advance_closing(graph, visit, now);
     }
 }

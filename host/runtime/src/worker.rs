@@ -84,6 +84,8 @@ impl Worker {
                 Next::Sleep(_) => {}
             }
         }
+        // The first thread that ends lets the run be looked at; the others wait for it.
+        core.looked_at.call_once(|| core.observer.ending(core.snapshot()));
         self.close_all();
         let mut state = core.lock();
         state.threads[self.thread].over = true;

@@ -23,18 +23,28 @@ impl CallSide for Call {
         if !self.shared.has_output(output) {
             return Err(NotEmitted::NoPort);
         }
-        self.shared.state().keep(output, self.visit, self.time, buffer)
+        self.shared
+            .state()
+            .keep(output, self.visit, self.time, buffer)
     }
 
     fn open_visit(&mut self) -> Result<u64, NoVisit> {
-        self.visit = self.shared.state().open_visit(true, self.shared.settings.max_visits)?;
+        self.visit = self
+            .shared
+            .state()
+            .open_visit(true, self.shared.settings.max_visits)?;
         Ok(self.visit)
     }
 
     fn defer(&mut self, label: &str) -> Arc<Work> {
         let mut state = self.shared.state();
         state.works.push(WorkState::new(label, self.visit));
-        Arc::new(Work { shared: Arc::clone(&self.shared), index: state.works.len() - 1, visit: self.visit, time: self.time })
+        Arc::new(Work {
+            shared: Arc::clone(&self.shared),
+            index: state.works.len() - 1,
+            visit: self.visit,
+            time: self.time,
+        })
     }
 
     fn flush(&mut self, output: u32) {
@@ -50,7 +60,10 @@ impl CallSide for Call {
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        self.shared.state().facts.push((self.visit, name.to_owned(), value.to_owned()));
+        self.shared
+            .state()
+            .facts
+            .push((self.visit, name.to_owned(), value.to_owned()));
     }
 
     fn cancelled(&self) -> bool {

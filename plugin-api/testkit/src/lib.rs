@@ -19,11 +19,13 @@
 //! # }
 //! use majlis_testkit::Kit;
 //!
+//! # fn main() -> std::result::Result<(), majlis_testkit::Failure> {
 //! let mut kit = Kit::<Hello>::open(serde_json::json!({ "text": "Welcome" }))?;
 //! let visit = kit.open_visit()?;
 //! kit.send(input::faces, visit, Faces::default())?;
 //! assert_eq!(kit.emitted(output::utterance)[0].1.display, "Welcome");
-//! # Ok::<(), majlis_testkit::Failure>(())
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! The decision that shapes it: **it stands on the host's side of the real boundary**. A stage is entered through

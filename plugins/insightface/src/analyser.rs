@@ -34,7 +34,12 @@ impl Analyser {
     /// # Errors
     /// When a file is missing, is not what the card says, is refused by the runtime, or does not fit its role. A detector
     /// without key points is refused here: it cannot serve recognition.
-    pub fn open(backend: &dyn Backend, card: &Card, folders: &[PathBuf], options: Options) -> Result<Self> {
+    pub fn open(
+        backend: &dyn Backend,
+        card: &Card,
+        folders: &[PathBuf],
+        options: Options,
+    ) -> Result<Self> {
         // Both are looked for before one is loaded: what is missing is known at once.
         let detector = card.locate(Role::Detector, folders)?;
         let recogniser = card.locate(Role::Recogniser, folders)?;
@@ -53,7 +58,11 @@ impl Analyser {
     /// Joins a detector and a recogniser.
     #[must_use]
     pub fn new(detector: Scrfd, recogniser: ArcFace, minimum_side: f32) -> Self {
-        Self { detector, recogniser, minimum_side }
+        Self {
+            detector,
+            recogniser,
+            minimum_side,
+        }
     }
 
     /// The model whose embeddings the faces bear.
@@ -75,7 +84,11 @@ impl Analyser {
     ///
     /// # Errors
     /// As [`Analyser::analyse`].
-    pub fn analyse_in_steps(&mut self, image: &Rgb8<'_>, mut step: impl FnMut(&'static str)) -> Result<Vec<Face>> {
+    pub fn analyse_in_steps(
+        &mut self,
+        image: &Rgb8<'_>,
+        mut step: impl FnMut(&'static str),
+    ) -> Result<Vec<Face>> {
         step("detect");
         let detections = self.detector.detect(image)?;
         if !detections.is_empty() {
@@ -84,14 +97,19 @@ impl Analyser {
         let mut faces = Vec::with_capacity(detections.len());
         for detection in detections {
             let embedding = match &detection.key_points {
-                Some(key_points) if detection.smaller_side() >= self.minimum_side => match self.recogniser.embed(image, key_points) {
-                    Ok(embedding) => Some(embedding),
-                    Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => None,
-                    Err(error) => return Err(error),
-                },
+                Some(key_points) if detection.smaller_side() >= self.minimum_side => {
+                    match self.recogniser.embed(image, key_points) {
+                        Ok(embedding) => Some(embedding),
+                        Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => None,
+                        Err(error) => return Err(error),
+                    }
+                }
                 _ => None,
             };
-            faces.push(Face { detection, embedding });
+            faces.push(Face {
+                detection,
+                embedding,
+            });
         }
         Ok(faces)
     }

@@ -8,16 +8,38 @@ pub type Timestamp = u64;
 #[must_use]
 pub fn end_of_day(day: &str) -> Option<Timestamp> {
     let parts: Vec<&str> = day.split('-').collect();
-    let [year, month, day] = parts[..] else { return None };
-    let digits = |text: &str, count: usize| (text.len() == count && text.bytes().all(|c| c.is_ascii_digit())).then(|| text.parse::<u64>().ok());
+    let [year, month, day] = parts[..] else {
+        return None;
+    };
+    let digits = |text: &str, count: usize| {
+        (text.len() == count && text.bytes().all(|c| c.is_ascii_digit()))
+            .then(|| text.parse::<u64>().ok())
+    };
     let (year, month, day) = (digits(year, 4)??, digits(month, 2)??, digits(day, 2)??);
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let lengths = [
+        31,
+        if leap(year) { 29 } else { 28 },
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
     let length = *lengths.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
     if year < 1970 || day == 0 || day > length {
         return None;
     }
-    let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
+    let years: u64 = (1970..year)
+        .map(|year| if leap(year) { 366 } else { 365 })
+        .sum();
     let months: u64 = lengths.iter().take(month as usize - 1).sum();
     Some((years + months + day) * 24 * 60 * 60)
 }
@@ -55,7 +77,11 @@ impl Consent {
     /// Whether the name may be sent to a service in `country` at `now`.
     #[must_use]
     pub fn allows_sending_to(&self, country: &str, now: Timestamp) -> bool {
-        self.allows_recognition(now) && self.name_sent_to.iter().any(|allowed| allowed.eq_ignore_ascii_case(country))
+        self.allows_recognition(now)
+            && self
+                .name_sent_to
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(country))
     }
 
     fn holds(&self, now: Timestamp) -> bool {
@@ -68,14 +94,30 @@ mod tests {
     use super::*;
 
     fn consent() -> Consent {
-        Consent { given: 100, text: "expo-2".into(), until: Some(200), recognise: true, announce: true, name_sent_to: vec!["SA".into()] }
+        Consent {
+            given: 100,
+            text: "expo-2".into(),
+            until: Some(200),
+            recognise: true,
+            announce: true,
+            name_sent_to: vec!["SA".into()],
+        }
     }
 
     #[test]
     fn it_holds_from_when_it_was_given_until_its_end() {
         let consent = consent();
-        assert_eq!([99, 100, 199, 200].map(|now| consent.allows_recognition(now)), [false, true, true, false]);
-        assert!(Consent { until: None, ..consent }.allows_recognition(u64::MAX));
+        assert_eq!(
+            [99, 100, 199, 200].map(|now| consent.allows_recognition(now)),
+            [false, true, true, false]
+        );
+        assert!(
+            Consent {
+                until: None,
+                ..consent
+            }
+            .allows_recognition(u64::MAX)
+        );
     }
 
     #[test]
@@ -83,17 +125,34 @@ mod tests {
         assert_eq!(end_of_day("1970-01-01"), Some(86_400));
         assert_eq!(end_of_day("2024-02-29"), Some(1_709_251_200));
         assert_eq!(end_of_day("2026-12-31"), Some(1_798_761_600));
-        for wrong in ["", "2026", "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-00", "26-01-01", "2026-1-1", "1969-12-31", "+026-01-01"] {
+        for wrong in [
+            "",
+            "2026",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-01-00",
+            "26-01-01",
+            "2026-1-1",
+            "1969-12-31",
+            "+026-01-01",
+        ] {
             assert_eq!(end_of_day(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn each_purpose_is_its_own_and_none_goes_without_recognition() {
-        let silent = Consent { announce: false, ..consent() };
+        let silent = Consent {
+            announce: false,
+            ..consent()
+        };
         assert!(silent.allows_recognition(150) && !silent.allows_announcement(150));
         assert!(consent().allows_sending_to("sa", 150) && !consent().allows_sending_to("US", 150));
-        let withdrawn = Consent { recognise: false, ..consent() };
+        let withdrawn = Consent {
+            recognise: false,
+            ..consent()
+        };
         assert!(!withdrawn.allows_announcement(150) && !withdrawn.allows_sending_to("SA", 150));
     }
 }

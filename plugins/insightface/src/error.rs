@@ -14,7 +14,9 @@ pub enum Error {
     Frame(String),
 
     /// A frame is so narrow that, scaled to the detector's input, one side would have no pixel left.
-    #[error("a frame of {width} x {height} px is too narrow: scaled into the detector's {input_width} x {input_height} px, one side has no pixel left")]
+    #[error(
+        "a frame of {width} x {height} px is too narrow: scaled into the detector's {input_width} x {input_height} px, one side has no pixel left"
+    )]
     AspectRatio {
         /// Width of the frame, px.
         width: usize,
@@ -78,7 +80,9 @@ pub enum Error {
     },
 
     /// A process has one ONNX Runtime, and another one is already there.
-    #[error("ONNX Runtime at {wanted} was asked for, but this process already runs the one at {running}")]
+    #[error(
+        "ONNX Runtime at {wanted} was asked for, but this process already runs the one at {running}"
+    )]
     RuntimeConflict {
         /// The library that is in use.
         running: PathBuf,
@@ -87,7 +91,9 @@ pub enum Error {
     },
 
     /// The library is none of those known to be silent, and telemetry has not been switched off.
-    #[error("ONNX Runtime at {path} is not one of the versions known to send nothing, and ORT_DISABLE_TELEMETRY=1 is not set")]
+    #[error(
+        "ONNX Runtime at {path} is not one of the versions known to send nothing, and ORT_DISABLE_TELEMETRY=1 is not set"
+    )]
     RuntimeTelemetry {
         /// The library.
         path: PathBuf,
@@ -147,7 +153,9 @@ pub enum Error {
     },
 
     /// A file of a pack is not the one that the card describes.
-    #[error("{path} is not the file that its model card describes: {what} is {found}, the card says {expected}")]
+    #[error(
+        "{path} is not the file that its model card describes: {what} is {found}, the card says {expected}"
+    )]
     ModelAltered {
         /// The file.
         path: PathBuf,
@@ -182,7 +190,9 @@ pub enum Error {
     DamagedEmbedding(String),
 
     /// A face that is too small to be recognised must not be enrolled either.
-    #[error("the face is {side:.0} px across; at least {minimum:.0} px are needed to enrol a person")]
+    #[error(
+        "the face is {side:.0} px across; at least {minimum:.0} px are needed to enrol a person"
+    )]
     TooSmallToEnrol {
         /// The smaller side of its box, px.
         side: f32,
@@ -247,6 +257,9 @@ impl Error {
 }
 
 fn join(folders: &[PathBuf]) -> String {
-    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    let folders: Vec<String> = folders
+        .iter()
+        .map(|folder| folder.display().to_string())
+        .collect();
     folders.join(", ")
 }

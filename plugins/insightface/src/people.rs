@@ -39,12 +39,21 @@ impl People {
     /// Opens the file `name` of the store; makes its tables where they are missing.
     pub(crate) fn open(host: &Host, name: &str) -> Result<Self> {
         let database = Database::open(host, name, &STEPS, &SUBJECTS)?;
-        Ok(Self { host: host.clone(), database, state: Vec::new() })
+        Ok(Self {
+            host: host.clone(),
+            database,
+            state: Vec::new(),
+        })
     }
 
     /// The gallery anew, if anybody was added, changed or erased since the last time that this was asked.
     pub(crate) fn changed(&mut self, model: &ModelId, policy: Policy) -> Result<Option<Gallery>> {
-        let state = self.database.query(STATE, [])?.into_iter().next().unwrap_or_default();
+        let state = self
+            .database
+            .query(STATE, [])?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
         if state == self.state {
             return Ok(None);
         }
@@ -52,16 +61,24 @@ impl People {
         let (mut foreign, mut damaged) = (0_u32, 0_u32);
         for row in self.database.query(ALL, [])? {
             match read(row) {
-                Some((person, template)) if template.model() == model => gallery.add(person, &template)?,
+                Some((person, template)) if template.model() == model => {
+                    gallery.add(person, &template)?
+                }
                 Some(_) => foreign += 1,
                 None => damaged += 1,
             }
         }
         if foreign > 0 {
-            tracing::warn!(foreign, "embeddings of another model are passed over: those people have to be enrolled again");
+            tracing::warn!(
+                foreign,
+                "embeddings of another model are passed over: those people have to be enrolled again"
+            );
         }
         if damaged > 0 {
-            tracing::warn!(damaged, "stored embeddings that cannot be read are passed over");
+            tracing::warn!(
+                damaged,
+                "stored embeddings that cannot be read are passed over"
+            );
         }
         self.state = state;
         Ok(Some(gallery))
@@ -87,7 +104,10 @@ impl People {
             ],
         );
         let insert = "INSERT INTO templates (person, template) VALUES (?1, ?2)";
-        let keep = Statement::new(insert, [person.id.as_str().into(), template.to_bytes().into()]);
+        let keep = Statement::new(
+            insert,
+            [person.id.as_str().into(), template.to_bytes().into()],
+        );
         self.database.run(&[put, keep])?;
         Ok(())
     }
@@ -108,8 +128,19 @@ fn integer(number: u64) -> Value {
 fn read(row: Vec<Value>) -> Option<(Person, Template)> {
     use Value::{Blob, Integer, Null, Text};
     let row: [Value; 11] = row.try_into().ok()?;
-    let [Text(id), Text(arabic), Text(spoken), Text(latin), Integer(given), Text(text), until, Integer(recognise), Integer(announce), Text(sent), Blob(template)] =
-        row
+    let [
+        Text(id),
+        Text(arabic),
+        Text(spoken),
+        Text(latin),
+        Integer(given),
+        Text(text),
+        until,
+        Integer(recognise),
+        Integer(announce),
+        Text(sent),
+        Blob(template),
+    ] = row
     else {
         return None;
     };
@@ -127,6 +158,14 @@ fn read(row: Vec<Value>) -> Option<(Person, Template)> {
         announce: announce != 0,
         name_sent_to: sent.split_whitespace().map(Into::into).collect(),
     };
-    let person = Person { id, names: Names { arabic, spoken, latin }, consent };
+    let person = Person {
+        id,
+        names: Names {
+            arabic,
+            spoken,
+            latin,
+        },
+        consent,
+    };
     Some((person, Template::from_bytes(&template).ok()?))
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use majlis_plugin_api::service::native;
-use majlis_plugin_api::{self as api, Event, Faces, Flow, Frame, Host, Input, Output, Stage, Time, Value};
+use majlis_plugin_api::{
+    self as api, Event, Faces, Flow, Frame, Host, Input, Output, Stage, Time, Value,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -35,13 +37,13 @@ pub struct Config {
     folder: Option<PathBuf>,
     /// A person is named when the cosine with an enrolled embedding is above this.
     #[schemars(range(min = 0.0, max = 1.0))]
-    threshold: f32,
+    threshold: f64,
     /// A face whose smaller side is below this, in pixels, is never named.
     #[schemars(range(min = 0.0))]
-    minimum_face: f32,
+    minimum_face: f64,
     /// The score that a face must have to count as one.
     #[schemars(range(min = 0.0, max = 1.0))]
-    detection_threshold: f32,
+    detection_threshold: f64,
     /// Width and height of the detector's input, in pixels, multiples of 32. Without it: what the model fixes, else 640 x 640.
     detector_size: Option<[usize; 2]>,
     /// At most this many faces in a frame, large and central ones first. Without it: all.
@@ -63,13 +65,12 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let (policy, detector) = (Policy::default(), scrfd::Settings::default());
         Self {
             models: "buffalo_l".into(),
             folder: None,
-            threshold: policy.threshold,
-            minimum_face: policy.minimum_side,
-            detection_threshold: detector.threshold,
+            threshold: 0.4,
+            minimum_face: 60.0,
+            detection_threshold: 0.5,
             detector_size: None,
             max_faces: None,
             threads: 1,
@@ -96,7 +97,10 @@ impl Stage for InsightFace {
     type Config = Config;
 
     fn open(config: Config, host: &Host) -> api::Result<Self> {
-        let policy = Policy { threshold: config.threshold, minimum_side: config.minimum_face };
+        let policy = Policy {
+            threshold: config.threshold as f32,
+            minimum_side: config.minimum_face as f32,
+        };
         let mut people = People::open(host, &config.gallery)?;
         let (card, folders) = pack(&config, host)?;
         // Looked for before the runtime is opened: what is missing is told without waiting.
@@ -105,28 +109,50 @@ impl Stage for InsightFace {
         }
         let runtime = runtime(&config, host)?;
         if !card.commercial {
-            tracing::warn!(pack = card.name, licence = card.licence, "these models must not be used at a commercial exhibition");
+            tracing::warn!(
+                pack = card.name,
+                licence = card.licence,
+                "these models must not be used at a commercial exhibition"
+            );
         }
         let options = Options {
             detector: scrfd::Settings {
                 size: config.detector_size.map(|[width, height]| (width, height)),
-                threshold: config.detection_threshold,
+                threshold: config.detection_threshold as f32,
                 max_faces: config.max_faces,
                 ..scrfd::Settings::default()
             },
             // A stage behind that wants embeddings gets all of them; otherwise none is made that cannot name anybody.
-            minimum_side: if config.embeddings { 0.0 } else { config.minimum_face },
+            minimum_side: if config.embeddings {
+                0.0
+            } else {
+                policy.minimum_side
+            },
         };
         let analyser = Analyser::open(&runtime, &card, &folders, options).map_err(told)?;
         let empty = || Gallery::new(analyser.model().clone(), policy);
-        let gallery = people.changed(analyser.model(), policy)?.unwrap_or_else(empty);
+        let gallery = people
+            .changed(analyser.model(), policy)?
+            .unwrap_or_else(empty);
         tracing::info!(pack = card.name, people = gallery.people().len(), "ready");
-        Ok(Self { analyser, people, gallery, policy, looked: host.now(), embeddings: config.embeddings, scratch: Vec::new() })
+        Ok(Self {
+            analyser,
+            people,
+            gallery,
+            policy,
+            looked: host.now(),
+            embeddings: config.embeddings,
+            scratch: Vec::new(),
+        })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> api::Result<Flow> {
-        let Input::Packet(packet) = input else { return Ok(Flow::Continue) };
-        let Some(frame) = packet.get(input::frame)? else { return Ok(Flow::Continue) };
+        let Input::Packet(packet) = input else {
+            return Ok(Flow::Continue);
+        };
+        let Some(frame) = packet.get(input::frame)? else {
+            return Ok(Flow::Continue);
+        };
         if out.now().since(self.looked) >= GALLERY_AGE {
             self.looked = out.now();
             self.follow_store()?;
@@ -173,9 +199,16 @@ impl InsightFace {
         Ok(())
     }
 
-    fn faces(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> Result<Faces, Error> {
+    fn faces(
+        &mut self,
+        frame: &Frame,
+        sequence: u64,
+        out: &mut Output<'_>,
+    ) -> Result<Faces, Error> {
         let image = pixels::rgb(frame, &mut self.scratch)?;
-        let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
+        let found = self
+            .analyser
+            .analyse_in_steps(&image, |step| out.step(step))?;
         out.step("match");
         let (now, gallery) = (today(), &self.gallery);
         let mut confidence = None;
@@ -185,7 +218,10 @@ impl InsightFace {
                 let (identity, similarity) = match gallery.identify(&face, now) {
                     Identity::Known { person, similarity } => {
                         confidence = confidence.max(Some(ordered(similarity)));
-                        (api::Identity::Known(person_of(person, now)), Some(similarity))
+                        (
+                            api::Identity::Known(person_of(person, now)),
+                            Some(similarity),
+                        )
                     }
                     Identity::Unknown { similarity } => (api::Identity::Unknown, similarity),
                     Identity::Undecided => (api::Identity::Undecided, None),
@@ -197,7 +233,10 @@ impl InsightFace {
                     key_points: face.detection.key_points.map_or_else(Vec::new, Vec::from),
                     identity,
                     similarity,
-                    embedding: face.embedding.filter(|_| self.embeddings).map_or_else(Vec::new, |embedding| embedding.unit),
+                    embedding: face
+                        .embedding
+                        .filter(|_| self.embeddings)
+                        .map_or_else(Vec::new, |embedding| embedding.unit),
                     extra: api::Extra::default(),
                 }
             })
@@ -210,13 +249,22 @@ impl InsightFace {
             out.fact("confidence", format!("{:.2}", f64::from(confidence) / 1e6));
             out.milestone("recognised");
         }
-        Ok(Faces { width: frame.width(), height: frame.height(), frame: sequence, faces, extra: api::Extra::default() })
+        Ok(Faces {
+            width: frame.width(),
+            height: frame.height(),
+            frame: sequence,
+            faces,
+            extra: api::Extra::default(),
+        })
     }
 
     fn add(&mut self, add: &Add, host: &Host) -> api::Result<Value> {
         let person = add.person(today())?;
         let picture = add.picture(host)?;
-        let mut faces = self.analyser.analyse(&picture.view().map_err(told)?).map_err(told)?;
+        let mut faces = self
+            .analyser
+            .analyse(&picture.view().map_err(told)?)
+            .map_err(told)?;
         let (Some(face), 0) = (faces.pop(), faces.len()) else {
             return Err(api::Error::new(format!(
                 "the photograph shows {} faces; it must show the person's and no other",
@@ -226,7 +274,9 @@ impl InsightFace {
         let template = self.gallery.template(&face).map_err(told)?;
         self.people.add(&person, &template)?;
         self.follow_store()?;
-        Ok(json!({ "id": person.id, "face_px": face.detection.smaller_side().round(), "people": self.gallery.people().len() }))
+        Ok(
+            json!({ "id": person.id, "face_px": face.detection.smaller_side().round(), "people": self.gallery.people().len() }),
+        )
     }
 }
 
@@ -250,7 +300,9 @@ fn person_of(person: &crate::gallery::Person, now: Timestamp) -> api::Person {
 
 /// The calendar's time: consent ends on a day, and the host's clock knows none.
 fn today() -> Timestamp {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 fn variable(name: &str) -> Option<std::ffi::OsString> {
@@ -265,19 +317,26 @@ fn pack(config: &Config, host: &Host) -> api::Result<(Card, Vec<PathBuf>)> {
         Some(folder) => folders.push(host.path(folder)),
         None => {
             folders.extend(host.model(name).ok());
-            folders.extend(runtime_path::cache(&variable).map(|cache| cache.join("models").join(name)));
+            folders.extend(
+                runtime_path::cache(&variable).map(|cache| cache.join("models").join(name)),
+            );
         }
     }
     if let Some(card) = Card::shipped(name) {
         return Ok((card, folders));
     }
     let file = format!("{name}.toml");
-    let card = folders.iter().flat_map(|folder| [folder.join(&file), folder.with_file_name(&file)]).find(|card| card.is_file());
+    let card = folders
+        .iter()
+        .flat_map(|folder| [folder.join(&file), folder.with_file_name(&file)])
+        .find(|card| card.is_file());
     match card {
         Some(card) => Ok((Card::read(&card).map_err(told)?, folders)),
         None => Err(api::Error::config(
             "models",
-            format!("the model pack `{name}` is not known, and there is no card {file} in the folder of its models"),
+            format!(
+                "the model pack `{name}` is not known, and there is no card {file} in the folder of its models"
+            ),
         )),
     }
 }
@@ -285,15 +344,67 @@ fn pack(config: &Config, host: &Host) -> api::Result<(Card, Vec<PathBuf>)> {
 fn runtime(config: &Config, host: &Host) -> api::Result<OnnxRuntime> {
     let configured = config.runtime.as_ref().map(|path| host.path(path));
     let path = runtime_path::find(configured.as_deref(), variable).map_err(told)?;
+    // Before the host opens it, which is the first time in this process.
+    onnxruntime::must_be_silent(&path).map_err(told)?;
     let path = native::open(host, "onnxruntime", &path, None)?;
     let threads = host.clone();
-    let spawn: Spawn = Arc::new(move |work| threads.spawn("onnx", work).map_err(|error| error.to_string()));
-    let cache = runtime_path::cache(&variable).filter(|_| config.cache).map(|cache| cache.join("optimised"));
-    OnnxRuntime::open(&path, onnxruntime::Options { threads: config.threads, cache, spawn: Some(spawn) }).map_err(told)
+    let spawn: Spawn = Arc::new(move |work| {
+        threads
+            .spawn("onnx", work)
+            .map_err(|error| error.to_string())
+    });
+    let cache = runtime_path::cache(&variable)
+        .filter(|_| config.cache)
+        .map(|cache| cache.join("optimised"));
+    OnnxRuntime::open(
+        &path,
+        onnxruntime::Options {
+            threads: config.threads,
+            cache,
+            spawn: Some(spawn),
+        },
+    )
+    .map_err(told)
 }
 
 /// An error in the operator's words: what, what to do, and the code.
 fn told(error: Error) -> api::Error {
-    let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    let remedy = error
+        .remedy()
+        .map(|remedy| format!("; {remedy}"))
+        .unwrap_or_default();
     api::Error::new(format!("{error}{remedy} ({})", error.code()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_table_asks_for_what_the_parts_do_by_themselves() {
+        let config: Config = serde_json::from_value(json!({})).unwrap();
+        let (policy, detector) = (Policy::default(), scrfd::Settings::default());
+        assert_eq!(
+            (config.threshold as f32, config.minimum_face as f32),
+            (policy.threshold, policy.minimum_side)
+        );
+        assert_eq!(
+            (config.detection_threshold as f32, config.max_faces),
+            (detector.threshold, detector.max_faces)
+        );
+    }
+
+    #[test]
+    fn an_error_tells_what_to_do_and_its_code() {
+        let error = told(Error::RuntimeMissing {
+            looked: vec!["/a".into()],
+        })
+        .to_string();
+        assert!(
+            error.contains("/a")
+                && error.contains("make onnxruntime")
+                && error.ends_with("(insightface.runtime-missing)"),
+            "{error}"
+        );
+    }
 }

@@ -58,7 +58,11 @@ pub(crate) struct Forget {
 
 /// The arguments of a verb; no arguments are an empty object.
 pub(crate) fn arguments<T: DeserializeOwned>(arguments: Value) -> Result<T> {
-    let arguments = if arguments.is_null() { json!({}) } else { arguments };
+    let arguments = if arguments.is_null() {
+        json!({})
+    } else {
+        arguments
+    };
     Ok(serde_json::from_value(arguments)?)
 }
 
@@ -69,21 +73,42 @@ impl Add {
             return Err(Error::config("id", "a person needs an id"));
         }
         if self.consent.trim().is_empty() {
-            return Err(Error::config("consent", "nobody is enrolled without consent: name the text that the person agreed to"));
+            return Err(Error::config(
+                "consent",
+                "nobody is enrolled without consent: name the text that the person agreed to",
+            ));
         }
-        if [&self.name_ar, &self.name_speak, &self.name_latin].iter().all(|name| name.trim().is_empty()) {
-            return Err(Error::config("name_ar", "a person needs a name: name_ar, name_speak or name_latin"));
+        if [&self.name_ar, &self.name_speak, &self.name_latin]
+            .iter()
+            .all(|name| name.trim().is_empty())
+        {
+            return Err(Error::config(
+                "name_ar",
+                "a person needs a name: name_ar, name_speak or name_latin",
+            ));
         }
         let until = match &self.until {
             None => None,
             Some(day) => match end_of_day(day) {
                 Some(end) if end > now => Some(end),
                 Some(_) => return Err(Error::config("until", format!("`{day}` is over"))),
-                None => return Err(Error::config("until", format!("`{day}` is no day; write it like 2026-12-31"))),
+                None => {
+                    return Err(Error::config(
+                        "until",
+                        format!("`{day}` is no day; write it like 2026-12-31"),
+                    ));
+                }
             },
         };
-        if let Some(wrong) = self.name_sent_to.iter().find(|country| country.len() != 2 || !country.bytes().all(|c| c.is_ascii_alphabetic())) {
-            return Err(Error::config("name_sent_to", format!("`{wrong}` is no country of two letters, like SA")));
+        if let Some(wrong) = self
+            .name_sent_to
+            .iter()
+            .find(|country| country.len() != 2 || !country.bytes().all(|c| c.is_ascii_alphabetic()))
+        {
+            return Err(Error::config(
+                "name_sent_to",
+                format!("`{wrong}` is no country of two letters, like SA"),
+            ));
         }
         let consent = Consent {
             given: now,
@@ -91,30 +116,50 @@ impl Add {
             until,
             recognise: true,
             announce: self.announce,
-            name_sent_to: self.name_sent_to.iter().map(|country| country.to_ascii_uppercase()).collect(),
+            name_sent_to: self
+                .name_sent_to
+                .iter()
+                .map(|country| country.to_ascii_uppercase())
+                .collect(),
         };
-        let names = Names { arabic: self.name_ar.clone(), spoken: self.name_speak.clone(), latin: self.name_latin.clone() };
-        Ok(Person { id: self.id.clone(), names, consent })
+        let names = Names {
+            arabic: self.name_ar.clone(),
+            spoken: self.name_speak.clone(),
+            latin: self.name_latin.clone(),
+        };
+        Ok(Person {
+            id: self.id.clone(),
+            names,
+            consent,
+        })
     }
 
     /// The photograph, decoded and turned as its camera was held.
     pub(crate) fn picture(&self, host: &Host) -> Result<Picture> {
         use image::ImageDecoder as _;
-        let unreadable = |error: image::ImageError| Error::from(error).within("the photograph cannot be read");
-        let mut reader = image::ImageReader::open(host.path(&self.photo)).map_err(|error| Error::from(error).within("the photograph"))?;
+        let unreadable =
+            |error: image::ImageError| Error::from(error).within("the photograph cannot be read");
+        let mut reader = image::ImageReader::open(host.path(&self.photo))
+            .map_err(|error| Error::from(error).within("the photograph"))?;
         // A picture of more pixels than any camera makes is a trap: a small file can unpack to gigabytes.
         let mut limits = image::Limits::default();
         limits.max_image_width = Some(32_768);
         limits.max_image_height = Some(32_768);
         limits.max_alloc = Some(512 * 1024 * 1024);
         reader.limits(limits);
-        let reader = reader.with_guessed_format().map_err(|error| Error::from(error).within("the photograph"))?;
+        let reader = reader
+            .with_guessed_format()
+            .map_err(|error| Error::from(error).within("the photograph"))?;
         let mut decoder = reader.into_decoder().map_err(unreadable)?;
         let orientation = decoder.orientation().map_err(unreadable)?;
         let mut picture = image::DynamicImage::from_decoder(decoder).map_err(unreadable)?;
         picture.apply_orientation(orientation);
         let picture = picture.into_rgb8();
-        Ok(Picture { width: picture.width() as usize, height: picture.height() as usize, bytes: picture.into_raw() })
+        Ok(Picture {
+            width: picture.width() as usize,
+            height: picture.height() as usize,
+            bytes: picture.into_raw(),
+        })
     }
 }
 
@@ -154,17 +199,34 @@ mod tests {
     const NOW: Timestamp = 1_790_000_000;
 
     fn add(change: Value) -> Result<Person> {
-        let mut whole = json!({ "id": "p1", "photo": "p1.jpg", "name_latin": "Noura", "consent": "expo-2" });
-        whole.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let mut whole =
+            json!({ "id": "p1", "photo": "p1.jpg", "name_latin": "Noura", "consent": "expo-2" });
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         arguments::<Add>(whole)?.person(NOW)
+    }
+
+    #[test]
+    fn the_schemas_are_those_of_the_types() {
+        majlis_testkit::schema::check::<Add>("verbs/add.schema.json");
+        majlis_testkit::schema::check::<List>("verbs/list.schema.json");
+        majlis_testkit::schema::check::<Forget>("verbs/forget.schema.json");
     }
 
     #[test]
     fn consent_is_given_now_and_to_no_more_than_was_said() {
         let person = add(json!({})).unwrap();
         assert_eq!((person.consent.given, person.consent.until), (NOW, None));
-        assert!(person.consent.recognise && !person.consent.announce && person.consent.name_sent_to.is_empty());
-        let person = add(json!({ "until": "2026-12-31", "announce": true, "name_sent_to": ["sa"] })).unwrap();
+        assert!(
+            person.consent.recognise
+                && !person.consent.announce
+                && person.consent.name_sent_to.is_empty()
+        );
+        let person =
+            add(json!({ "until": "2026-12-31", "announce": true, "name_sent_to": ["sa"] }))
+                .unwrap();
         assert_eq!(person.consent.until, Some(1_798_761_600));
         assert!(person.consent.announce && person.consent.allows_sending_to("SA", NOW));
     }

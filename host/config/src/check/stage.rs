@@ -34,6 +34,7 @@ pub(super) struct Draft<'d> {
     /// The thread that is written, and where.
     pub(super) thread: Option<(&'d str, Range<usize>)>,
     title: String,
+    opening_title: Option<String>,
     sha256: Option<[u8; 32]>,
     deadline: Option<Duration>,
     on_failure: OnFailure,
@@ -71,6 +72,7 @@ impl<'d> Draft<'d> {
         Draft {
             name,
             title: section.text("title", findings).unwrap_or(name).to_owned(),
+            opening_title: section.text("opening_title", findings).map(str::to_owned),
             sha256: read_pin(&section, plugin, findings),
             inputs_unreadable: section
                 .entry("inputs")
@@ -105,6 +107,7 @@ impl<'d> Draft<'d> {
         Some(Stage {
             name: self.name.to_owned(),
             title: self.title,
+            opening_title: self.opening_title,
             plugin: plugin.manifest.name.clone(),
             manifest: Arc::new(plugin.manifest.clone()),
             path: PathBuf::clone(&plugin.path),

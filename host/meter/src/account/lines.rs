@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Zero;
+use super::names::Names;
 use super::walk::{Segment, SegmentKind};
 use crate::record::{
-    BegunFor, Call, CallKind, CutKind, Fold, Nanos, Opening, OpeningOutcome, Outcome, RunRecord,
-    Span, VisitRecord, Why, Work, WorkOutcome,
+    BegunFor, CallKind, CutKind, Nanos, Opening, OpeningOutcome, RunRecord, Span, VisitRecord, Why,
 };
 
 /// What a line is about.
@@ -116,7 +116,13 @@ impl Line {
             .max(self.live.map_or(0, |live| live.max(0) as u64))
     }
 
-    fn new(kind: LineKind, stage: Option<u16>, title: String, start: Nanos, end: Nanos) -> Self {
+    pub(super) fn new(
+        kind: LineKind,
+        stage: Option<u16>,
+        title: String,
+        start: Nanos,
+        end: Nanos,
+    ) -> Self {
         Self {
             kind,
             stage,
@@ -365,117 +371,5 @@ impl Line {
         }
         put(at, self.end, false);
         self.on_way = on_way.iter().map(|(start, end)| end - start).sum();
-    }
-}
-
-/// What reports call things.
-struct Names<'a>(&'a RunRecord);
-
-impl Names<'_> {
-    fn stage(&self, stage: u16) -> String {
-        match self.0.stages.get(usize::from(stage)) {
-            Some(info) => info.shown().to_owned(),
-            None => format!("stage {stage}"),
-        }
-    }
-
-    fn opening(&self, stage: u16) -> String {
-        match self.0.stages.get(usize::from(stage)) {
-            Some(info) => info.opening_shown(),
-            None => format!("stage {stage} (opening)"),
-        }
-    }
-
-    /// Waits that a reader wants to see apart by stage keep it.
-    fn apart(&self, segment: &Segment) -> Option<u16> {
-        match segment.kind {
-            SegmentKind::HandOver | SegmentKind::OwnFolded => None,
-            _ => segment.stage,
-        }
-    }
-
-    fn wait(&self, kind: SegmentKind, stage: Option<u16>) -> String {
-        let name = || stage.map_or_else(|| "a stage".to_owned(), |stage| self.stage(stage));
-        match kind {
-            SegmentKind::HandOver => "Hand-over between threads".to_owned(),
-            SegmentKind::Timer => format!("{}: timer", name()),
-            SegmentKind::OtherVisit => format!("Waiting: {} served another visitor", name()),
-            SegmentKind::OtherOpening => {
-                let opening = stage.map_or_else(name, |stage| self.opening(stage));
-                format!("Waiting: {opening} on the same thread")
-            }
-            SegmentKind::RestartDelay => format!("{}: pause before its restart", name()),
-            SegmentKind::Busy => "Waiting: the thread was busy".to_owned(),
-            SegmentKind::Source => format!("Waiting for {}", name()),
-            SegmentKind::Folded | SegmentKind::OwnFolded => {
-                "Earlier calls that are no longer kept".to_owned()
-            }
-            SegmentKind::Quiet => "Nothing more until the close".to_owned(),
-            SegmentKind::Untracked => "Not tracked".to_owned(),
-            SegmentKind::Call | SegmentKind::Work | SegmentKind::Opening(_) => name(),
-        }
-    }
-
-    fn call(&self, call: &Call, to: Nanos) -> Line {
-        let suffix = match call.kind {
-            CallKind::Packet => "",
-            CallKind::Wake => " (wake)",
-            CallKind::Event => " (event)",
-            CallKind::Resumed => " (resumed)",
-            CallKind::Control => " (control)",
-            CallKind::Close => " (close)",
-        };
-        let title = format!("{}{suffix}", self.stage(call.stage));
-        let end = if call.is_running() {
-            to.max(call.start)
-        } else {
-            call.end
-        };
-        let kind = LineKind::Call(call.kind);
-        let mut line = Line::new(kind, Some(call.stage), title, call.start, end);
-        line.thread = Some(call.thread);
-        line.running = call.is_running();
-        if !self.0.unmetered {
-            line.live = Some(call.cost.live);
-            line.peak = Some(call.cost.peak);
-        }
-        line.mishap = match &call.outcome {
-            Outcome::Ok => None,
-            Outcome::Failed(why) => Some(Mishap::Failed(why.clone())),
-            Outcome::Panicked(why) => Some(Mishap::Panicked(why.clone())),
-            Outcome::Skipped(why) => Some(Mishap::Skipped(why.clone())),
-            Outcome::Late => Some(Mishap::Late),
-        };
-        line.steps.clone_from(&call.steps);
-        line.facts.clone_from(&call.facts);
-        line
-    }
-
-    fn work(&self, work: &Work, to: Nanos) -> Line {
-        let title = format!("{}: {}", self.stage(work.stage), work.label);
-        let end = work.end.unwrap_or(to.max(work.begun));
-        let mut line = Line::new(LineKind::Work, Some(work.stage), title, work.begun, end);
-        line.running = work.end.is_none();
-        line.mishap = match &work.outcome {
-            WorkOutcome::Running | WorkOutcome::Finished | WorkOutcome::Resumed => None,
-            WorkOutcome::Failed(why) => Some(Mishap::Failed(why.clone())),
-            WorkOutcome::Cancelled(why) => Some(Mishap::Cancelled(*why)),
-            WorkOutcome::Dropped => Some(Mishap::Dropped),
-        };
-        line.steps.clone_from(&work.marks);
-        line
-    }
-
-    fn fold(&self, fold: &Fold, arrival: Nanos) -> Line {
-        let title = format!("{} (earlier calls)", self.stage(fold.stage));
-        let stage = Some(fold.stage);
-        let mut line = Line::new(LineKind::Folded, stage, title, arrival, arrival);
-        line.count = fold.calls + fold.works;
-        line.took = fold.time;
-        if !self.0.unmetered {
-            line.live = Some(fold.live);
-            line.peak = Some(fold.peak);
-        }
-        line
     }
 }

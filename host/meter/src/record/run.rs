@@ -1,6 +1,8 @@
 //! The run around the visits: its tables of names, its totals, its ledgers.
 
 use super::{BegunFor, Closed, Cost, Nanos};
+use crate::histogram::Summary;
+use crate::slab::{self, InFlight};
 
 /// Names and totals of a run. It grows with stages and openings, never with calls or visits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +40,29 @@ pub struct RunRecord {
     pub strangers: Vec<String>,
     /// What metering one call costs, measured at start.
     pub overhead: Option<Nanos>,
+}
+
+impl RunRecord {
+    /// The rows of a pool's table with the names of this run, most bytes first.
+    pub fn name_in_flight(&self, table: &[InFlight]) -> Vec<InFlightRow> {
+        let name = |stage: u16| match (stage, self.stages.get(usize::from(stage))) {
+            (_, Some(info)) => info.shown().to_owned(),
+            (slab::QUEUE, None) => "queues".to_owned(),
+            (slab::HOST, None) => "host".to_owned(),
+            (stage, None) => format!("stage {stage}"),
+        };
+        let mut rows: Vec<InFlightRow> = table
+            .iter()
+            .map(|row| InFlightRow {
+                producer: name(row.producer),
+                holder: name(row.holder),
+                count: row.count,
+                bytes: row.bytes,
+            })
+            .collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.bytes));
+        rows
+    }
 }
 
 /// A stage as reports name it.
@@ -144,6 +169,24 @@ pub struct Quantiles {
     pub p95: Nanos,
     /// The longest.
     pub max: Nanos,
+}
+
+impl From<Summary> for Quantiles {
+    fn from(summary: Summary) -> Self {
+        let Summary {
+            count,
+            p50,
+            p95,
+            max,
+            ..
+        } = summary;
+        Self {
+            count,
+            p50,
+            p95,
+            max,
+        }
+    }
 }
 
 /// What a stage did during the run, openings apart.

@@ -173,6 +173,26 @@ pub struct Cost {
     pub cpu: Option<Nanos>,
 }
 
+impl From<crate::thread::Cost> for Cost {
+    fn from(cost: crate::thread::Cost) -> Self {
+        let crate::thread::Cost {
+            allocated,
+            freed,
+            live,
+            peak,
+            cpu,
+            ..
+        } = cost;
+        Self {
+            allocated,
+            freed,
+            live,
+            peak,
+            cpu,
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Outcome {

@@ -19,7 +19,10 @@ pub fn hold_as(holder: u16) -> u16 {
     HOLDER.replace(holder)
 }
 
-static TABLE: BufferTable = BufferTable { retain: retain_here, release: release_here };
+static TABLE: BufferTable = BufferTable {
+    retain: retain_here,
+    release: release_here,
+};
 
 unsafe extern "C" fn retain_here(token: Opaque) {
     // SAFETY: the caller keeps a hold on the slot, which is why it may take another.
@@ -35,7 +38,9 @@ impl Pool {
     /// A buffer of `len` bytes for a packet of `producer`, which holds it. Without memory for slabs it is an ordinary
     /// one, which works as well but is in no table.
     pub fn buffer(&self, producer: u16, len: usize) -> BufferMut {
-        let Ok(slot) = self.take(producer, len) else { return heap_buffer(len) };
+        let Ok(slot) = self.take(producer, len) else {
+            return heap_buffer(len);
+        };
         let slot = slot.into_raw();
         let raw = RawBuffer {
             data: slot.ptr,

@@ -1,4 +1,4 @@
-//! Where the third-party test data lies, and what to do when it does not.
+//! The third-party test data, and the runtime that it is run on.
 
 #![allow(dead_code)] // each test file uses a part
 
@@ -7,30 +7,40 @@ use std::path::{Path, PathBuf};
 use majlis_insightface::backend::onnxruntime::{OnnxRuntime, Options};
 use majlis_insightface::{Rgb8, runtime_path};
 
-/// `$MAJLIS_TESTDATA`, or `../shared/testdata` beside the workspace; None, said loudly, when it is absent.
+/// The folder of the test data; None, said loudly, when it is absent.
 pub(crate) fn folder() -> Option<PathBuf> {
-    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/testdata");
-    let folder = std::env::var_os("MAJLIS_TESTDATA").map_or_else(usual, PathBuf::from);
-    present(folder.join("models/det_500m.onnx").is_file(), &format!("test data in {}", folder.display())).then_some(folder)
+    majlis_testkit::testdata::path("models/det_500m.onnx")?;
+    majlis_testkit::testdata::path("")
 }
 
-/// ONNX Runtime with one thread, as `make onnxruntime` puts it; None, said loudly, when it is absent.
+/// Whether ONNX Runtime is there; where it is not, that is said loudly, or is a failure with `MAJLIS_REQUIRE=all`.
+pub(crate) fn has_runtime() -> bool {
+    let Err(error) = runtime_path::find(None, |name| std::env::var_os(name)) else {
+        return true;
+    };
+    let required = std::env::var_os("MAJLIS_REQUIRE").is_some_and(|what| what == "all");
+    assert!(!required, "MAJLIS_REQUIRE=all, but: {error}");
+    eprintln!("SKIPPED: {error}; run `make onnxruntime`");
+    false
+}
+
+/// ONNX Runtime with one thread.
 pub(crate) fn runtime(cache: Option<PathBuf>) -> Option<OnnxRuntime> {
-    let path = runtime_path::find(None, |name| std::env::var_os(name));
-    if let Err(error) = &path {
-        present(false, &format!("{error}"));
+    if !has_runtime() {
+        return None;
     }
-    let options = Options { threads: 1, cache, spawn: None };
-    Some(OnnxRuntime::open(&path.ok()?, options).unwrap())
-}
-
-fn present(is: bool, what: &str) -> bool {
-    let required = std::env::var("MAJLIS_REQUIRE").is_ok_and(|value| value == "all");
-    assert!(is || !required, "MAJLIS_REQUIRE=all, and there is no {what}");
-    if !is {
-        eprintln!("SKIPPED: {}: no {what}", std::thread::current().name().unwrap_or("a test"));
-    }
-    is
+    let path = runtime_path::find(None, |name| std::env::var_os(name)).unwrap();
+    Some(
+        OnnxRuntime::open(
+            &path,
+            Options {
+                threads: 1,
+                cache,
+                spawn: None,
+            },
+        )
+        .unwrap(),
+    )
 }
 
 /// A decoded photograph.
@@ -43,7 +53,11 @@ pub(crate) struct Photo {
 impl Photo {
     pub(crate) fn open(path: &Path) -> Self {
         let picture = image::open(path).unwrap().to_rgb8();
-        Self { width: picture.width() as usize, height: picture.height() as usize, bytes: picture.into_raw() }
+        Self {
+            width: picture.width() as usize,
+            height: picture.height() as usize,
+            bytes: picture.into_raw(),
+        }
     }
 
     pub(crate) fn view(&self) -> Rgb8<'_> {

@@ -1,0 +1,2 @@
+#[test]
+fn builds() { let _ = majlis_plugin_api::Flow::Continue; }

@@ -1,0 +1,177 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const CODES: &str = "Exit codes:
+  0  done
+  1  tried and failed: a stage that must open did not, a stage with `on_failure = \"stop\"` failed, a file could not be written
+  2  the command line is wrong
+  3  the pipeline file has errors
+  4  a plugin was refused, or there is no such plugin
+
+`majlis explain CODE` tells what an error code means.";
+
+/// Receives visitors: runs a pipeline of stage plugins, and tells what every call took.
+#[derive(Debug, Parser)]
+#[command(name = "majlis", version, about, after_help = CODES, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// How log lines look; they go to stderr.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log: LogFormat,
+    /// More log lines: -v for info, -vv for debug, -vvv for trace.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Where things are.
+#[derive(Debug, Args)]
+pub(crate) struct Places {
+    /// A folder with plugins; may be given several times. Searched before MAJLIS_PLUGIN_PATH, the pipeline's own
+    /// `plugins`, and `lib/majlis/plugins` beside the binary.
+    #[arg(long = "plugins", global = true, value_name = "FOLDER")]
+    pub(crate) plugins: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object for each line.
+    Json,
+    /// None.
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a pipeline until its sources end, or until SIGINT or SIGTERM.
+    Run(RunArgs),
+    /// Check a pipeline file: every problem at once, nothing is started.
+    Check(CheckArgs),
+    /// Draw a pipeline.
+    Graph(GraphArgs),
+    /// Tell what an error code means; without a code, list them.
+    Explain {
+        /// Like E0301.
+        code: Option<String>,
+    },
+    /// Print the JSON Schema of pipeline files, the tables of the installed plugins included.
+    Schema,
+    /// What plugins there are.
+    Plugins {
+        #[command(subcommand)]
+        verb: PluginsVerb,
+    },
+    /// Open one stage of a pipeline alone and let it do a verb of its plugin.
+    Stage(StageArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The pipeline file.
+    pub(crate) pipeline: PathBuf,
+    /// What is printed at the end. `json` is one object of schema majlis/report@1.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) report: ReportFormat,
+    /// Of which visits the text report shows the account.
+    #[arg(long, value_enum, default_value_t = Visits::Few)]
+    pub(crate) visits: Visits,
+    /// Write a trace that Perfetto opens (https://ui.perfetto.dev).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Append the account of each visit to this file as a line of JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report_log: Option<PathBuf>,
+    /// Do not measure calls: for benchmarks of the meter itself.
+    #[arg(long, hide = true)]
+    pub(crate) unmetered: bool,
+    /// Print milestones to stderr as lines of JSON, with nanoseconds since the start.
+    #[arg(long, hide = true)]
+    pub(crate) milestones: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Json,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Visits {
+    /// The first, the slowest and the last.
+    Few,
+    /// All.
+    All,
+    /// None: the summary alone.
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The pipeline file.
+    pub(crate) pipeline: PathBuf,
+    /// Diagnostics as JSON: an array of {code, severity, message, line, column, hint}.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// The pipeline file.
+    pub(crate) pipeline: PathBuf,
+    /// How it is drawn.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub(crate) format: GraphFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    Text,
+    Mermaid,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsVerb {
+    /// List the plugins that were found, and those that were refused.
+    List {
+        /// As JSON: {plugins: [{name, version, summary, path, sha256}], refused: [{name, path, code, reason, remedy}]}.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a plugin's ports, milestones, verbs and configuration.
+    Inspect {
+        /// The plugin's name.
+        name: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell why a plugin is refused; opens it, which `list` does not.
+    Why {
+        /// The plugin's name, or its file's.
+        name: String,
+        /// As JSON: an array of {name, path, code, reason, remedy}.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StageArgs {
+    /// The pipeline file.
+    pub(crate) pipeline: PathBuf,
+    /// The stage.
+    pub(crate) stage: String,
+    /// The verb; without one, the verbs of the stage's plugin are listed.
+    pub(crate) verb: Option<String>,
+    /// Arguments, as `name=value`; a value that is JSON is taken as such.
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) arguments: Vec<String>,
+}

@@ -1,0 +1,41 @@
+//! The two ledgers of memory, from the arenas of a run's threads and from the kernel.
+
+use majlis_meter::Arenas;
+use majlis_meter::ledger::{HeapInputs, Line, Owner, ResidentInputs, StageFlow};
+use majlis_meter::record::RunRecord;
+use majlis_meter::resident::{ThisProcess, strangers};
+
+/// The name of the host's own arena.
+pub(crate) const HOST: &str = "host";
+
+/// Fills in what is held now. About a millisecond: `/proc/self/smaps` is read whole.
+pub(crate) fn fill(run: &mut RunRecord) {
+    let arenas = Arenas::process();
+    let mut lines = vec![Line { arena: arenas.named(HOST), name: HOST.to_owned(), owner: Owner::Host, stages: Vec::new() }];
+    for (index, thread) in run.threads.iter().enumerate() {
+        let stages = run
+            .stages
+            .iter()
+            .enumerate()
+            .filter(|(_, stage)| usize::from(stage.thread) == index)
+            .map(|(number, stage)| {
+                let opened: i64 = run.openings.iter().filter(|opening| usize::from(opening.stage) == number).map(|opening| opening.cost.live).sum();
+                let called = run.totals.get(number).map_or(0, majlis_meter::record::StageTotals::live);
+                StageFlow { name: stage.shown().to_owned(), live: opened + called }
+            })
+            .collect();
+        lines.push(Line { arena: arenas.named(thread), name: thread.clone(), owner: Owner::Stages, stages });
+    }
+    for (name, arena) in arenas.all() {
+        if let Some(stage) = name.strip_suffix(" (background)") {
+            lines.push(Line { arena, name: stage.to_owned(), owner: Owner::Background, stages: Vec::new() });
+        }
+    }
+    if let Some(heap) = HeapInputs::measure(lines) {
+        run.heap = (&heap.ledger()).into();
+    }
+    if let Ok(resident) = ResidentInputs::measure(&ThisProcess) {
+        run.resident = (&resident.ledger()).into();
+    }
+    run.strangers = strangers(&ThisProcess).unwrap_or_default();
+}

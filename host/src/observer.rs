@@ -1,0 +1,72 @@
+//! What happens in a run, on its way to the terminal, the logs and the reports.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use majlis_meter::record::{Closed, RunRecord, VisitRecord};
+use majlis_meter::{Clock, Monotonic};
+use majlis_runtime::{Observer, OpenError};
+
+use crate::log;
+use crate::reports::Reporter;
+
+pub(crate) struct Watching {
+    pub(crate) reports: Reporter,
+    /// Where stages' text goes: stdout carries either data or a report.
+    pub(crate) print_to_stderr: bool,
+    /// The hidden `--milestones`.
+    pub(crate) milestones: bool,
+    pub(crate) clock: Monotonic,
+    /// How a refused stage is shown: at its place of the pipeline file.
+    pub(crate) refused: Box<dyn Fn(usize, &OpenError) + Send + Sync>,
+}
+
+impl Watching {
+    fn moment(&self, what: &str, visit: u64) {
+        if self.milestones {
+            eprintln!("{{\"milestone\":{what:?},\"visit\":{visit},\"ns\":{}}}", self.clock.now());
+        }
+    }
+}
+
+impl Observer for Watching {
+    fn log_enabled(&self, level: u32, _: &str) -> bool {
+        log::enabled(level)
+    }
+
+    fn log(&self, stage: &str, level: u32, target: &str, message: &str) {
+        log::plugin_line(stage, level, target, message);
+    }
+
+    fn print(&self, _: &str, _: u64, text: &str) {
+        // A terminal that is gone must not end the show.
+        if self.print_to_stderr {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        } else {
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+        }
+    }
+
+    fn ready(&self) {
+        self.moment("ready", 0);
+    }
+
+    fn milestone(&self, visit: u64, name: &str) {
+        self.moment(name, visit);
+    }
+
+    fn refused(&self, stage: usize, error: &OpenError) {
+        (self.refused)(stage, error);
+    }
+
+    fn closed(&self, visit: VisitRecord, _: Closed, run: &dyn Fn() -> RunRecord) {
+        self.reports.visit(visit, run);
+    }
+
+    fn ending(&self, run: RunRecord) {
+        self.reports.ending(run);
+    }
+}
+
+/// Shared by the runtime and by who writes the last report.
+pub(crate) type Shared = Arc<Watching>;

@@ -1,0 +1,85 @@
+//! A pipeline file, from its path to the checked graph or to every diagnostic.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use majlis_config::{Catalogue, Checked, Diagnostic, Pipeline, Severity, Source, Surroundings};
+use majlis_loader::Loader;
+
+use crate::cli::Places;
+use crate::{Exit, catalogue};
+
+/// The process as a pipeline file may ask for it.
+pub(crate) struct Process;
+
+impl Surroundings for Process {
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn secret_file(&self, path: &Path) -> Result<String, String> {
+        match std::fs::read_to_string(path) {
+            // Editors end a file with a line feed that belongs to no key.
+            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// A pipeline file and what was found for it.
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    pub(crate) loader: Loader,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) checked: Checked,
+}
+
+impl File {
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source { file: &self.path, text: &self.text }
+    }
+
+    /// Diagnostics as an operator reads them, on stderr.
+    pub(crate) fn show(&self, diagnostics: &[Diagnostic]) {
+        if !diagnostics.is_empty() {
+            eprint!("{}", majlis_config::render(diagnostics, &self.source(), stderr_color()));
+        }
+    }
+
+    /// Shows the diagnostics and gives the pipeline, if it has no error.
+    pub(crate) fn pipeline(&self) -> Result<&Pipeline, Exit> {
+        self.show(&self.checked.diagnostics);
+        self.checked.pipeline.as_ref().ok_or_else(|| {
+            let errors = self.checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+            let (number, noun) = (errors, if errors == 1 { "error" } else { "errors" });
+            eprintln!("{}: {number} {noun}; nothing was started. `majlis explain CODE` tells more.", self.path.display());
+            Exit::Pipeline
+        })
+    }
+}
+
+pub(crate) fn stderr_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+}
+
+pub(crate) fn stdout_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
+}
+
+/// Reads and checks a pipeline file; opens no plugin.
+pub(crate) fn read(places: &Places, path: &Path) -> Result<File, Exit> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        eprintln!("error: the pipeline file {} cannot be read: {error}", path.display());
+        Exit::Pipeline
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        eprintln!("error: {} is not UTF-8 text: byte {at} is no letter; save it as UTF-8", path.display());
+        Exit::Pipeline
+    })?;
+    let source = Source { file: path, text: &text };
+    let (loader, catalogue) = catalogue::find(places, Some(&source));
+    let checked = majlis_config::check(&source, &catalogue, &Process);
+    Ok(File { path: path.to_owned(), text, loader, catalogue, checked })
+}

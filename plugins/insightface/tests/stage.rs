@@ -1,0 +1,392 @@
+//! The plugin as a host sees it: frames in, faces with identities out, and a gallery that follows its store.
+
+#![allow(clippy::unwrap_used)]
+
+mod testdata;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use majlis_insightface::{InsightFace, input, manifest__, output, stage};
+use majlis_plugin_api::service::store::{Answer, Statement, Value as Cell};
+use majlis_plugin_api::{Faces, Frame, FrameMut, Identity, PixelFormat, from_cbor, to_cbor};
+use majlis_testkit::{Kit, manifest, schema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use testdata::Photo;
+
+/// Stands for the store: does what the plugin's statements mean, and refuses any other.
+#[derive(Clone, Default)]
+struct Store(Arc<Mutex<Tables>>);
+
+#[derive(Default)]
+struct Tables {
+    people: BTreeMap<String, Vec<Cell>>,
+    templates: Vec<(i64, Cell, Cell)>,
+    changes: i64,
+}
+
+#[derive(Deserialize)]
+struct Run {
+    statements: Vec<Statement>,
+}
+
+impl Store {
+    fn answer(&self, method: &str, request: &[u8]) -> Result<Vec<u8>, String> {
+        let mut tables = self.0.lock().unwrap();
+        let encoded = match method {
+            "open" => to_cbor(&()),
+            "run" => {
+                let Run { statements } = from_cbor(request).unwrap();
+                let answers: Result<Vec<Answer>, String> = statements
+                    .into_iter()
+                    .map(|statement| tables.run(statement))
+                    .collect();
+                to_cbor(&answers?)
+            }
+            "erase" => to_cbor(&tables.erase(&from_cbor::<String>(request).unwrap())),
+            other => return Err(format!("no method {other}")),
+        };
+        encoded.map_err(|error| error.to_string())
+    }
+}
+
+impl Tables {
+    fn run(&mut self, Statement { sql, mut values }: Statement) -> Result<Answer, String> {
+        let mut rows = Vec::new();
+        if sql.starts_with("SELECT (SELECT count(*)") {
+            let numbers = [
+                self.people.len() as i64,
+                self.changes,
+                self.templates.len() as i64,
+                self.templates.last().map_or(0, |t| t.0),
+            ];
+            rows.push(numbers.map(Cell::Integer).into());
+        } else if sql.starts_with("SELECT p.id") {
+            for (_, person, template) in &self.templates {
+                let Cell::Text(person) = person else { panic!() };
+                rows.push(
+                    self.people[person]
+                        .iter()
+                        .cloned()
+                        .chain([template.clone()])
+                        .collect(),
+                );
+            }
+        } else if sql.starts_with("INSERT INTO people") {
+            self.changes += 1;
+            let Cell::Text(id) = values[0].clone() else {
+                panic!()
+            };
+            self.people.insert(id, values);
+        } else if sql.starts_with("INSERT INTO templates") {
+            self.changes += 1;
+            let template = values.pop().unwrap();
+            self.templates
+                .push((self.changes, values.pop().unwrap(), template));
+        } else {
+            return Err(format!("the test's store does not know: {sql}"));
+        }
+        Ok(Answer { rows, changed: 0 })
+    }
+
+    fn erase(&mut self, subject: &str) -> u64 {
+        let before = self.people.len() + self.templates.len();
+        self.people.remove(subject);
+        self.templates
+            .retain(|(_, person, _)| *person != Cell::Text(subject.into()));
+        (before - self.people.len() - self.templates.len()) as u64
+    }
+}
+
+struct Room {
+    kit: Kit<InsightFace>,
+    images: PathBuf,
+}
+
+impl Room {
+    fn open(store: &Store, config: Value) -> Option<Self> {
+        let folder = testdata::folder()?;
+        if !testdata::has_runtime() {
+            return None;
+        }
+        let mut whole =
+            json!({ "models": "testdata", "folder": folder.join("models"), "cache": false });
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(config.as_object().unwrap().clone());
+        let store = store.clone();
+        let kit = Kit::builder()
+            .manifest(manifest__::TEXT)
+            .service("store", move |method, request| {
+                store.answer(method, request)
+            });
+        Some(Self {
+            kit: kit.open(whole).unwrap(),
+            images: folder.join("images"),
+        })
+    }
+
+    fn frame(&self, name: &str) -> Frame {
+        let photo = Photo::open(&self.images.join(name));
+        let mut frame = FrameMut::new(
+            self.kit.host(),
+            photo.width as u32,
+            photo.height as u32,
+            PixelFormat::Rgb8,
+        )
+        .unwrap();
+        frame.pixels_mut().copy_from_slice(&photo.bytes);
+        frame.freeze().unwrap()
+    }
+
+    /// What the stage says of a photograph that is shown to it.
+    fn show(&mut self, name: &str) -> Faces {
+        let frame = self.frame(name);
+        self.kit.forget_emitted();
+        self.kit.send(input::frame, None, frame).unwrap();
+        let mut emitted = self.kit.emitted(output::faces);
+        assert_eq!(emitted.len(), 1);
+        emitted.remove(0).1
+    }
+
+    fn add(&mut self, id: &str, photo: &str) -> Result<Value, majlis_testkit::Failure> {
+        let photo = self.images.join(photo);
+        self.kit.control("add", &json!({ "id": id, "photo": photo, "name_latin": format!("Name of {id}"), "consent": "expo-2" }))
+    }
+}
+
+fn known(faces: &Faces) -> Vec<&str> {
+    let id = |face: &'_ majlis_plugin_api::Face| matches!(face.identity, Identity::Known(_));
+    let people = faces.faces.iter().filter(|face| id(face));
+    people
+        .map(|face| match &face.identity {
+            Identity::Known(person) => person.id.as_str(),
+            _ => unreachable!("filtered"),
+        })
+        .collect()
+}
+
+#[test]
+fn the_schemas_are_those_of_the_types_and_the_manifest_is_one() {
+    schema::check::<stage::Config>("config.schema.json");
+    let manifest = manifest::check(manifest__::TEXT);
+    assert_eq!(manifest.native, ["onnxruntime"]);
+    assert_eq!(manifest.verbs.len(), 3);
+}
+
+#[test]
+fn somebody_who_enrolled_is_recognised_on_another_photograph_and_nobody_else_is() {
+    let Some(mut room) = Room::open(&Store::default(), json!({})) else {
+        return;
+    };
+    assert_eq!(room.show("obama2.jpg").faces[0].identity, Identity::Unknown);
+    assert_eq!(room.kit.fact("matched").unwrap(), "false");
+    assert!(room.kit.milestones().is_empty());
+
+    room.add("p44", "obama.jpg").unwrap();
+    for photo in ["obama2.jpg", "obama3.jpg"] {
+        let faces = room.show(photo);
+        assert_eq!(known(&faces), ["p44"], "{photo}");
+        assert!(
+            faces.faces[0].similarity.unwrap() > 0.55,
+            "{photo}: {:?}",
+            faces.faces[0].similarity
+        );
+        assert!(faces.faces[0].embedding.is_empty());
+    }
+    assert_eq!(room.kit.fact("matched").unwrap(), "true");
+    assert_eq!(room.kit.milestones()[0].1, "recognised");
+    let stranger = room.show("biden.jpg");
+    assert_eq!(stranger.faces[0].identity, Identity::Unknown);
+    assert!(stranger.faces[0].similarity.unwrap() < 0.25);
+    assert_eq!(room.kit.steps()[..3], ["detect", "embed", "match"]);
+}
+
+#[test]
+fn what_a_person_agreed_to_goes_with_the_name() {
+    let Some(mut room) = Room::open(&Store::default(), json!({})) else {
+        return;
+    };
+    room.add("p44", "obama.jpg").unwrap();
+    let faces = room.show("obama2.jpg");
+    let Identity::Known(person) = &faces.faces[0].identity else {
+        panic!()
+    };
+    assert_eq!(person.name_latin, "Name of p44");
+    let extra = serde_json::to_value(&person.extra).unwrap();
+    assert_eq!(extra, json!({ "announce": false, "name_sent_to": [] }));
+}
+
+#[test]
+fn nobody_in_the_picture_is_an_answer_and_a_picture_that_cannot_be_searched_is_a_failure() {
+    let Some(mut room) = Room::open(&Store::default(), json!({})) else {
+        return;
+    };
+    let faces = room.show("d_black.png");
+    assert!(faces.faces.is_empty() && faces.width > 0);
+    assert_eq!(room.kit.fact("faces").unwrap(), "0");
+
+    let mut narrow = FrameMut::new(room.kit.host(), 2000, 1, PixelFormat::Rgb8).unwrap();
+    narrow.pixels_mut().fill(90);
+    room.kit.forget_emitted();
+    let failure = room
+        .kit
+        .send(input::frame, None, narrow.freeze().unwrap())
+        .unwrap_err();
+    assert!(
+        failure.to_string().contains("insightface.aspect-ratio"),
+        "{failure}"
+    );
+    assert!(room.kit.emitted(output::faces).is_empty());
+    assert_eq!(room.show("astronaut.png").faces.len(), 1);
+}
+
+#[test]
+fn a_face_that_is_too_small_is_not_named_even_if_it_is_of_somebody_who_enrolled() {
+    let Some(mut room) = Room::open(&Store::default(), json!({})) else {
+        return;
+    };
+    room.add("p1", "astronaut.png").unwrap();
+    assert_eq!(known(&room.show("astronaut.png")), ["p1"]);
+    let small = room.show("d_astronaut_tiny64.png");
+    assert_eq!(small.faces[0].identity, Identity::TooSmall);
+    assert_eq!(small.faces[0].similarity, None);
+    let failure = room.add("p2", "d_astronaut_tiny64.png").unwrap_err();
+    assert!(
+        failure.to_string().contains("too-small-to-enrol"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn who_is_forgotten_is_unknown_from_the_next_frame_on() {
+    let store = Store::default();
+    let Some(mut room) = Room::open(&store, json!({})) else {
+        return;
+    };
+    room.add("p1", "astronaut.png").unwrap();
+    let listed = room.kit.control("list", &Value::Null).unwrap();
+    assert_eq!(listed["people"][0]["name_latin"], "Name of p1");
+    let gone = room.kit.control("forget", &json!({ "id": "p1" })).unwrap();
+    assert_eq!(gone["erased_rows"], 2);
+    assert_eq!(
+        room.show("astronaut.png").faces[0].identity,
+        Identity::Unknown
+    );
+    assert!(store.0.lock().unwrap().templates.is_empty());
+    assert!(
+        room.kit
+            .control("forget", &json!({ "id": "p1" }))
+            .unwrap_err()
+            .to_string()
+            .contains("nobody")
+    );
+}
+
+#[test]
+fn what_another_process_enrols_or_erases_is_seen_by_the_next_visit_or_after_two_seconds() {
+    let store = Store::default();
+    let (Some(mut show), Some(mut desk)) =
+        (Room::open(&store, json!({})), Room::open(&store, json!({})))
+    else {
+        return;
+    };
+    desk.add("p1", "astronaut.png").unwrap();
+    assert!(known(&show.show("astronaut.png")).is_empty());
+    show.kit.open_visit().unwrap();
+    assert_eq!(known(&show.show("astronaut.png")), ["p1"]);
+    desk.kit.control("forget", &json!({ "id": "p1" })).unwrap();
+    show.kit.advance(Duration::from_secs(2)).unwrap();
+    assert!(known(&show.show("astronaut.png")).is_empty());
+}
+
+#[test]
+fn a_photograph_of_a_group_or_of_nobody_enrols_nobody() {
+    let Some(mut room) = Room::open(&Store::default(), json!({})) else {
+        return;
+    };
+    assert!(
+        room.add("p1", "solvay_1927.png")
+            .unwrap_err()
+            .to_string()
+            .contains("shows 29 faces")
+    );
+    assert!(
+        room.add("p1", "coffee.png")
+            .unwrap_err()
+            .to_string()
+            .contains("shows 0 faces")
+    );
+    assert!(room.add("p1", "none.png").is_err());
+    assert_eq!(
+        room.kit.control("list", &json!({})).unwrap()["people"],
+        json!([])
+    );
+}
+
+#[test]
+fn embeddings_are_sent_along_only_when_they_are_asked_for() {
+    let Some(mut room) = Room::open(&Store::default(), json!({ "embeddings": true })) else {
+        return;
+    };
+    assert_eq!(room.show("astronaut.png").faces[0].embedding.len(), 128);
+}
+
+#[test]
+fn frames_of_other_pixel_formats_show_the_same_faces() {
+    let Some(mut room) = Room::open(&Store::default(), json!({})) else {
+        return;
+    };
+    let expected = room.show("astronaut.png").faces[0].bbox;
+    let photo = Photo::open(&room.images.join("astronaut.png"));
+    let mut frame = FrameMut::new(
+        room.kit.host(),
+        photo.width as u32,
+        photo.height as u32,
+        PixelFormat::Bgr8,
+    )
+    .unwrap();
+    for (to, from) in frame
+        .pixels_mut()
+        .chunks_exact_mut(3)
+        .zip(photo.bytes.chunks_exact(3))
+    {
+        to.copy_from_slice(&[from[2], from[1], from[0]]);
+    }
+    room.kit.forget_emitted();
+    room.kit
+        .send(input::frame, None, frame.freeze().unwrap())
+        .unwrap();
+    assert_eq!(room.kit.emitted(output::faces)[0].1.faces[0].bbox, expected);
+}
+
+fn refusal(config: Value) -> String {
+    let store = Store::default();
+    let builder = Kit::<InsightFace>::builder().service("store", move |method, request| {
+        store.answer(method, request)
+    });
+    builder.open(config).err().unwrap().to_string()
+}
+
+#[test]
+fn a_pack_that_is_missing_is_named_with_its_licence_before_anything_is_loaded() {
+    let text = refusal(json!({ "models": "buffalo_l", "folder": "/nowhere" }));
+    assert!(
+        text.contains("det_10g.onnx")
+            && text.contains("/nowhere")
+            && text.contains("non-commercial"),
+        "{text}"
+    );
+    let text = refusal(json!({ "models": "antelope", "folder": "/nowhere" }));
+    assert!(text.contains("antelope.toml"), "{text}");
+}
+
+#[test]
+fn an_unknown_key_is_refused() {
+    let text = refusal(json!({ "treshold": 0.4 }));
+    assert!(text.contains("treshold"), "{text}");
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Fetches what the tests can use, and says loudly what is missing. With MAJLIS_REQUIRE=all what is missing is a failure.
+set -u
+cd "$(dirname "$0")/.."
+missing=0
+want() {
+  printf '\n*** %s\n*** %s\n\n' "$1" "$2" >&2
+  missing=1
+}
+if ! bash models/onnxruntime.sh; then
+  want "ONNX Runtime could not be fetched: tests of real recognition are skipped." \
+       "Run 'make onnxruntime' with Python 3 and pip at hand."
+fi
+data=${MAJLIS_TESTDATA:-../shared/testdata}
+if [ ! -d "$data/models" ]; then
+  want "No test data at $data: tests on real photographs and models are skipped." \
+       "Put it there, or name its folder in MAJLIS_TESTDATA."
+fi
+if [ "${MAJLIS_REQUIRE:-}" = all ] && [ "$missing" = 1 ]; then
+  echo "MAJLIS_REQUIRE=all: what is missing is a failure" >&2
+  exit 1
+fi
+exit 0

@@ -53,9 +53,14 @@ impl From<Exit> for ExitCode {
 fn main() -> ExitCode {
     // First of all: times of a run count from here.
     let clock = majlis_meter::Monotonic::new();
+    // This program sees faces: nothing that it loads may report home. The one thread is the allocator's.
+    let silent = majlis_loader::silence_native_telemetry(1);
     majlis_meter::Arenas::process().bind(majlis_meter::Arenas::process().named(ledgers::HOST));
     let cli = cli::Cli::parse();
     log::install(cli.log, cli.verbose);
+    if !silent {
+        tracing::warn!("another thread was there first: set ORT_DISABLE_TELEMETRY=1 in the environment instead");
+    }
     let exit = match cli.verb {
         cli::Verb::Run(args) => run::run(&cli.places, &args, clock),
         cli::Verb::Check(args) => verbs::check(&cli.places, &args),

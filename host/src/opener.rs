@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::verbs::hex;
+
 use majlis_config::{Catalogue, Entry, Pipeline};
 use majlis_loader::Loader;
 use majlis_meter::record::MappedFile;
@@ -26,6 +28,17 @@ impl FromLibraries {
     }
 }
 
+impl FromLibraries {
+    /// A plugin's private copy is called by its hash, which tells an operator nothing.
+    fn named(&self, mut file: MappedFile) -> MappedFile {
+        let is_copy = |entry: &Entry| file.file.strip_suffix(".so").is_some_and(|name| name == hex(&entry.sha256));
+        if let Some((entry, _)) = self.entries.iter().find(|(entry, _)| is_copy(entry)) {
+            file.file = format!("plugin {}", entry.manifest.name);
+        }
+        file
+    }
+}
+
 impl Opener for FromLibraries {
     fn create(&self, stage: usize) -> Result<Opened, OpenError> {
         let (entry, pin) = &self.entries[stage];
@@ -40,6 +53,7 @@ impl Opener for FromLibraries {
     }
 
     fn mapped(&self) -> Vec<MappedFile> {
-        Snapshot::take(&ThisProcess).map(|snapshot| snapshot.files.iter().map(MappedFile::from).collect()).unwrap_or_default()
+        let files = Snapshot::take(&ThisProcess).map(|snapshot| snapshot.files).unwrap_or_default();
+        files.iter().map(|file| self.named(file.into())).collect()
     }
 }

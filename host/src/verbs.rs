@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::{CheckArgs, GraphArgs, GraphFormat, Places, PluginsVerb};
 use crate::{Exit, catalogue, pipeline};
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

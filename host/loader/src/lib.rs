@@ -31,5 +31,6 @@ pub mod store;
 pub use codes::explain;
 pub use loader::{Loader, Opened};
 pub use native::Natives;
+pub use open::silence_native_telemetry;
 pub use probe::{Probed, Verdict};
 pub use refused::Refused;

@@ -1,7 +1,7 @@
 //! One call, as the entered stage sees it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use majlis_abi::host::{CallSide, NoVisit, NotEmitted};
 use majlis_abi::plugin::Buffer;
@@ -10,15 +10,19 @@ use majlis_meter::record::{Call, CallKind, Producer, Span, Trigger, Work as Work
 
 use crate::core::Core;
 use crate::deliver::{By, Put};
-use crate::host::{Holding, StageHost};
-use crate::state::{Phase, Queued, Stay, Timer, WorkState};
+use crate::host::StageHost;
+use crate::lane::{Held, Queued};
+use crate::state::{Phase, State, Stay, WorkState};
+use crate::timer::Timer;
 use crate::work::Work;
 
 pub(crate) struct Entered<'a> {
     pub(crate) core: &'a Arc<Core>,
     pub(crate) stage: usize,
     pub(crate) thread: usize,
+    /// The visit that its messages are of now.
     pub(crate) visit: u64,
+    /// Its place in that visit's record.
     pub(crate) span: Option<u32>,
     pub(crate) kind: CallKind,
     pub(crate) trigger: Trigger,
@@ -30,8 +34,10 @@ pub(crate) struct Entered<'a> {
     pub(crate) number: u64,
     pub(crate) steps: Vec<(String, Nanos)>,
     pub(crate) facts: Vec<(String, String)>,
-    /// Spans of this call in the records of visits that it opened.
+    /// Its places in the records of visits that it opened.
     pub(crate) opened: Vec<(u64, u32)>,
+    /// It emitted more than may be kept: it has failed, whatever it says.
+    pub(crate) overrun: bool,
 }
 
 impl Entered<'_> {
@@ -39,14 +45,18 @@ impl Entered<'_> {
         self.span.map_or(Producer::Origin(self.stage as u16), Producer::Span)
     }
 
-    /// Time for a record: read only where somebody looks at it.
-    fn noted(&self) -> Nanos {
-        if self.core.metering || self.visit != 0 { self.core.now() } else { self.start }
+    /// The time of an emission. Of packets of no visit that stay on this thread nobody will ask for it, and reading
+    /// the clock would be a fifth of what they cost.
+    fn noted(&self, edges: &[usize]) -> Nanos {
+        let graph = &self.core.graph;
+        let stays = |edge: &usize| graph.stages[graph.edge(*edge).to].thread == self.thread;
+        if self.visit == 0 && edges.iter().all(stays) { self.start } else { self.core.now() }
     }
 
-    fn is_withdrawn(&self, state: &crate::state::State) -> bool {
-        let visit_gone = self.visit != 0 && state.visits.get(&self.visit).is_none_or(|visit| visit.stay == Stay::Gone);
-        visit_gone || state.stages[self.stage].lanes.get(&self.visit).map_or(0, |lane| lane.flush) != self.flush
+    fn is_withdrawn(&self, state: &State) -> bool {
+        let visit_gone =
+            self.visit != 0 && state.visits.get(&self.visit).is_none_or(|visit| visit.stay == Stay::Gone);
+        visit_gone || state.stages[self.stage].lanes.get(self.visit).map_or(0, |lane| lane.flush) != self.flush
     }
 }
 
@@ -55,22 +65,21 @@ impl CallSide for Entered<'_> {
 
     fn emit(&mut self, output: u32, buffer: Buffer) -> Result<(), NotEmitted> {
         let core = &**self.core;
-        let _holding = Holding::queue();
-        let Some(edges) = core.graph.stages[self.stage].outgoing.get(output as usize) else { return Err(NotEmitted::NoPort) };
-        let produced = self.noted();
+        let edges = core.graph.stages[self.stage].outgoing.get(output as usize).ok_or(NotEmitted::NoPort)?;
+        let produced = self.noted(edges);
         let mut state = core.lock();
-        if (self.visit != 0 || self.flush != 0 || !state.stages[self.stage].lanes.is_empty()) && self.is_withdrawn(&state) {
-            if let Some(visit) = state.visits.get_mut(&self.visit) {
-                visit.record.late += 1;
-            }
+        if self.is_withdrawn(&state) {
+            state.late(self.visit);
             return Err(NotEmitted::Gone);
         }
-        let mut overrun = false;
         let mut rest = Some(buffer);
         for (at, edge) in edges.iter().enumerate() {
-            let last = at + 1 == edges.len();
-            let Some(buffer) = (if last { rest.take() } else { rest.clone() }) else { break };
-            majlis_meter::slab::hand_to_queue(&buffer, if last { self.stage as u16 } else { majlis_meter::slab::QUEUE });
+            let held = if at + 1 == edges.len() {
+                rest.take().map(|buffer| Held::of(buffer, self.stage as u16))
+            } else {
+                rest.as_ref().map(Held::share)
+            };
+            let Some(buffer) = held else { break };
             let mut packet = Queued {
                 buffer,
                 time: self.time,
@@ -84,30 +93,30 @@ impl CallSide for Entered<'_> {
                 match state.put(&core.graph, *edge, self.visit, packet, By::Call { thread: self.thread }) {
                     Put::Taken | Put::Late => break,
                     Put::Overrun => {
-                        overrun = true;
+                        self.overrun = true;
                         break;
                     }
-                    Put::Full(again) => {
-                        packet = again;
-                        if state.phase == Phase::Ending || self.is_withdrawn(&state) {
-                            return Err(NotEmitted::Gone);
-                        }
-                        // Others may have been told nothing yet of what this call did before.
-                        if !state.settle() {
-                            state.wait_for_space();
-                            packet.arrival = core.now();
-                        }
-                    }
+                    Put::Full(again) => packet = again,
+                }
+                if state.phase == Phase::Ending || self.is_withdrawn(&state) {
+                    state.late(self.visit);
+                    return Err(NotEmitted::Gone);
+                }
+                // First, what this call did before has to be told to those who may make the space; and meanwhile they
+                // may have made it.
+                if !state.settle() {
+                    state.wait_for_space();
+                    packet.arrival = core.now();
                 }
             }
         }
-        if overrun { Err(NotEmitted::Overrun) } else { Ok(()) }
+        if self.overrun { Err(NotEmitted::Overrun) } else { Ok(()) }
     }
 
     fn open_visit(&mut self) -> Result<u64, NoVisit> {
         let now = self.core.now();
         let mut state = self.core.lock();
-        let visit = state.open_visit(&self.core.graph, self.stage, now, Producer::Origin(self.stage as u16))?;
+        let visit = state.open_visit(&self.core.graph, self.stage, self.number, now)?;
         let call = Call {
             stage: self.stage as u16,
             thread: self.thread as u16,
@@ -118,11 +127,9 @@ impl CallSide for Entered<'_> {
             ..Call::default()
         };
         self.span = state.visits.get_mut(&visit).map(|state| state.record.push(Span::Call(call)));
-        if let Some(span) = self.span {
-            self.opened.push((visit, span));
-        }
+        self.opened.extend(self.span.map(|span| (visit, span)));
         self.visit = visit;
-        self.flush = 0;
+        self.flush = state.stages[self.stage].lanes.get(visit).map_or(0, |lane| lane.flush);
         self.time = now;
         Ok(visit)
     }
@@ -133,13 +140,17 @@ impl CallSide for Entered<'_> {
         let mut state = core.lock();
         state.next_work += 1;
         let number = state.next_work;
+        // Born cancelled: its visit left, or a flush passed, while the call went on.
+        let over = state.phase == Phase::Ending || self.is_withdrawn(&state);
         let span = match (self.span, state.visits.get_mut(&self.visit)) {
-            (Some(call), Some(visit)) => {
-                let record = WorkRecord { stage: self.stage as u16, label: label.to_owned(), call, begun: now, ..WorkRecord::default() };
+            (Some(call), Some(visit)) if !over => {
+                let (stage, label) = (self.stage as u16, label.to_owned());
+                let record = WorkRecord { stage, label, call, begun: now, ..WorkRecord::default() };
                 Some(visit.record.push(Span::Work(record)))
             }
             _ => None,
         };
+        let deadline = core.graph.stages[self.stage].deadline.map(|deadline| self.start.saturating_add(deadline));
         let work = Arc::new(Work {
             core: Arc::clone(core),
             number,
@@ -152,17 +163,17 @@ impl CallSide for Entered<'_> {
             begun: now,
             cancelled: AtomicBool::new(false),
             resumed: AtomicU64::new(0),
+            deadline,
+            refused: AtomicUsize::new(0),
         });
-        if self.is_withdrawn(&state) {
-            // Born cancelled: its visit left, or a flush passed, while the call went on.
-            work.cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+        if over {
+            work.cancelled.store(true, Ordering::Relaxed);
             return work;
         }
-        state.works.insert(number, WorkState { work: Arc::clone(&work), on_cancel: Vec::new(), on_space: Vec::new() });
-        state.lane(&core.graph, self.stage, self.visit).works += 1;
-        if let Some(deadline) = core.graph.stages[self.stage].deadline {
-            let due = self.start.saturating_add(deadline);
-            state.threads[self.thread].timers.push(std::cmp::Reverse((due, Timer::Deadline { work: number })));
+        state.works.insert(number, WorkState { work: Arc::clone(&work), on_cancel: Vec::new() });
+        state.lane(self.stage, self.visit).works += 1;
+        if let Some(due) = deadline {
+            state.set_timer(self.thread, due, Timer::Deadline { work: number });
         }
         work
     }

@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::graph::Graph;
 use crate::setup::{Observer, Opener, Services};
-use crate::state::State;
+use crate::state::{Phase, State};
 
 pub(crate) struct Core {
     pub(crate) graph: Graph,
@@ -84,19 +84,20 @@ impl Core {
         Locked { core: self, guard: Some(self.state.lock()) }
     }
 
-    /// Wakes every thread: the clock was turned.
+    /// Wakes every thread, and whoever waits for the end: the clock was turned, or a drain began.
     pub(crate) fn wake_all(&self) {
         let mut state = self.lock();
         for thread in 0..self.graph.threads.len() {
             state.wake_thread(thread);
         }
         state.after.space = true;
+        state.after.ended = true;
     }
 
     fn perform(&self, after: crate::state::After) {
-        for thread in after.wake {
+        after.wake.for_each(|thread| {
             self.work[thread].notify_one();
-        }
+        });
         if after.space {
             self.space.notify_all();
         }
@@ -108,6 +109,9 @@ impl Core {
         }
         for (stage, text) in after.complaints {
             self.observer.log(self.graph.name(stage), 1, "majlis::edge", &text);
+        }
+        for (stage, error) in after.refused {
+            self.observer.refused(stage, &error);
         }
         for (record, how) in after.closed {
             self.observer.closed(record, how, &|| self.snapshot());
@@ -154,18 +158,33 @@ impl Locked<'_> {
         self.threads[thread].asleep = false;
     }
 
-    /// Sleeps until some edge may have space.
+    /// Sleeps until some edge may have space, or the time of a drain is over.
     pub(crate) fn wait_for_space(&mut self) {
         let core = self.core;
         self.waiting_for_space += 1;
-        core.space.wait(self.guard.as_mut().expect(HELD));
+        self.wait_until_drained(&core.space);
         self.waiting_for_space -= 1;
     }
 
-    /// Sleeps until the run or one of its threads is over, or the time has passed.
+    /// Sleeps until the run or one of its threads is over, or the time of a drain is.
     pub(crate) fn wait_for_end(&mut self) {
+        self.wait_until_drained(&self.core.over);
+    }
+
+    fn wait_until_drained(&mut self, condition: &Condvar) {
         let core = self.core;
-        core.over.wait(self.guard.as_mut().expect(HELD));
+        let until = self.until.filter(|_| self.phase == Phase::Draining);
+        let guard = self.guard.as_mut().expect(HELD);
+        match until.and_then(|until| core.clock.real_time_until(until)) {
+            Some(time) if time.is_zero() => {}
+            Some(time) => {
+                condition.wait_for(guard, time);
+            }
+            None => condition.wait(guard),
+        }
+        if until.is_some() {
+            self.end_if_drained(&core.graph, core.now());
+        }
     }
 }
 
@@ -196,7 +215,7 @@ impl State {
     /// Makes sure that a thread looks again.
     pub(crate) fn wake_thread(&mut self, thread: usize) {
         if THREAD.get() != Some(thread) && std::mem::replace(&mut self.threads[thread].asleep, false) {
-            self.after.wake.push(thread);
+            self.after.wake.insert(thread);
         }
     }
 }

@@ -19,6 +19,10 @@ impl StageSet {
         !std::mem::replace(&mut self.0[stage], true)
     }
 
+    pub(crate) fn remove(&mut self, stage: usize) {
+        self.0[stage] = false;
+    }
+
     pub(crate) fn has(&self, stage: usize) -> bool {
         self.0[stage]
     }

@@ -8,8 +8,8 @@ use majlis_meter::record::Producer;
 use majlis_meter::{Arenas, slab};
 
 use crate::core::Core;
-use crate::deliver::{By, Put};
-use crate::state::{Queued, Stay};
+use crate::deliver::Emission;
+use crate::state::{Phase, Stay};
 use crate::work::Work;
 
 /// While it lives, what this thread retains and releases is on this holder's account.
@@ -80,7 +80,7 @@ impl HostSide for StageHost {
         if state.stages[self.stage].instance != self.instance {
             return Err(NoVisit::Draining);
         }
-        state.open_visit(&self.core.graph, self.stage, now, Producer::Origin(self.stage as u16))
+        state.open_visit(&self.core.graph, self.stage, 0, now)
     }
 
     fn close_visit(&self, visit: u64, how: Closing) {
@@ -97,34 +97,17 @@ impl HostSide for StageHost {
 
     fn emit(&self, output: u32, visit: u64, time: u64, buffer: Buffer) -> Result<(), NotEmitted> {
         let core = &*self.core;
-        let _holding = Holding::queue();
-        let Some(edges) = core.graph.stages[self.stage].outgoing.get(output as usize) else { return Err(NotEmitted::NoPort) };
+        let edges = core.graph.stages[self.stage].outgoing.get(output as usize).ok_or(NotEmitted::NoPort)?;
         let now = core.now();
         let mut state = core.lock();
-        let dead = state.stages[self.stage].instance != self.instance
-            || visit != 0 && state.visits.get(&visit).is_none_or(|visit| visit.stay != Stay::Open);
-        if dead {
-            if let Some(state) = state.visits.get_mut(&visit) {
-                state.record.late += 1;
-            }
+        let left = visit != 0 && state.visits.get(&visit).is_none_or(|visit| visit.stay != Stay::Open);
+        if left || state.phase == Phase::Ending || state.stages[self.stage].instance != self.instance {
+            state.late(visit);
             return Err(NotEmitted::Gone);
         }
-        for edge in edges {
-            let packet = Queued {
-                buffer: buffer.clone(),
-                time,
-                arrival: now,
-                sequence: 0,
-                cause: 0,
-                producer: Producer::Origin(self.stage as u16),
-                produced: now,
-            };
-            if let Put::Full(_) = state.put(&core.graph, *edge, visit, packet, By::Other) {
-                return Err(NotEmitted::Full(buffer));
-            }
-        }
-        drop(state);
-        Ok(())
+        let producer = Producer::Origin(self.stage as u16);
+        let emission = Emission { stage: self.stage, visit, time, cause: 0, producer, now };
+        state.put_all(&core.graph, edges, buffer, emission).map_err(NotEmitted::Full)
     }
 
     fn adopt_thread(&self, label: &str) -> usize {

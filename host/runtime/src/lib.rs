@@ -14,12 +14,17 @@
 mod call;
 mod core;
 mod deliver;
+mod ending;
+mod finish;
 mod graph;
 mod host;
+mod lane;
+mod life;
 mod runtime;
 mod schedule;
 mod setup;
 mod state;
+mod timer;
 mod verb;
 mod visit;
 mod work;

@@ -16,7 +16,8 @@ use majlis_meter::slab;
 use crate::core::Core;
 use crate::graph::Graph;
 use crate::setup::{OpenError, Setup};
-use crate::state::{After, ByNumber, EdgeState, Life, Phase, StageState, State, ThreadState, Timer};
+use crate::state::{Life, Phase, State};
+use crate::timer::Timer;
 use crate::worker::Worker;
 
 /// Why a run did not start.
@@ -60,46 +61,12 @@ pub struct Runtime {
     threads: Vec<JoinHandle<()>>,
 }
 
-fn stage_state(inputs: usize) -> StageState {
-    StageState {
-        life: Life::Closed { not_before: 0 },
-        lanes: ByNumber::default(),
-        failures: std::collections::VecDeque::new(),
-        instance: 0,
-        ended: false,
-        inputs_ended: vec![false; inputs],
-        told_end: false,
-        open_ahead: false,
-        totals: StageTotals::default(),
-        wall: Histogram::new(),
-        work: Histogram::new(),
-        paused_since: None,
-    }
-}
-
 /// The shared part of a run, before any thread.
 pub(crate) fn core_of(setup: Setup) -> Result<Core, StartError> {
     let Setup { pipeline, manifests, opener, services, observer, clock, metering } = setup;
     let graph = Graph::new(pipeline, manifests);
     let pool = Pool::new(graph.stages.len()).map_err(|error| StartError::Memory(error.to_string()))?;
-    let state = State {
-        phase: Phase::Running,
-        until: None,
-        stages: graph.stages.iter().map(|node| stage_state(node.incoming.len())).collect(),
-        threads: graph.threads.iter().map(|_| ThreadState::default()).collect(),
-        edges: graph.pipeline.edges.iter().map(|_| EdgeState { bytes: 0, sequence: 0, drops: 0 }).collect(),
-        visits: std::collections::BTreeMap::new(),
-        next_visit: 0,
-        works: ByNumber::default(),
-        next_work: 0,
-        calls: 0,
-        waiting_for_space: 0,
-        openings: Vec::new(),
-        totals: VisitTotals::default(),
-        to_milestone: Histogram::new(),
-        failure: None,
-        after: After::default(),
-    };
+    let state = State::new(&graph);
     Ok(Core::new(graph, clock, pool, opener, services, observer, metering, state))
 }
 
@@ -120,7 +87,7 @@ impl Runtime {
         match run.start_threads() {
             Ok(()) => Ok(run),
             Err(error) => {
-                run.core.lock().end(&run.core.graph);
+                run.kill();
                 run.join();
                 Err(error)
             }
@@ -152,14 +119,22 @@ impl Runtime {
         }
         core.observer.ready();
         let mut state = core.lock();
+        // Until here nobody was entered: an eager source must not speak before those who hear it are there.
+        state.phase = Phase::Running;
+        for thread in 0..core.graph.threads.len() {
+            state.wake_thread(thread);
+        }
         for (stage, node) in core.graph.stages.iter().enumerate() {
             let ahead = node.starts_by_itself || core.graph.pipeline.stages[stage].load == Load::Prewarm;
             if ahead && matches!(state.stages[stage].life, Life::Closed { .. }) {
                 state.stages[stage].open_ahead = true;
-                state.wake_thread(node.thread);
             }
         }
-        state.end_if_nothing_starts(&core.graph);
+        // A pipeline of which nothing would ever start is over before it began.
+        if core.graph.stages.iter().all(|node| !node.starts_by_itself) {
+            let now = core.now();
+            state.end(&core.graph, now);
+        }
         Ok(())
     }
 
@@ -170,10 +145,7 @@ impl Runtime {
 
     /// Ends at once: all visits are gone.
     pub fn kill(&self) {
-        let now = self.core.now();
-        let mut state = self.core.lock();
-        state.all_gone(&self.core.graph, now);
-        state.end(&self.core.graph);
+        self.core.kill();
     }
 
     /// Something that drains or kills the run from another thread.
@@ -240,10 +212,7 @@ impl Controls {
     /// As [`Runtime::kill`].
     pub fn kill(&self) {
         if let Some(core) = self.core.upgrade() {
-            let now = core.now();
-            let mut state = core.lock();
-            state.all_gone(&core.graph, now);
-            state.end(&core.graph);
+            core.kill();
         }
     }
 }
@@ -263,9 +232,18 @@ impl Core {
                 state.tell_drain(&self.graph, stage, until, now);
             }
         }
-        state.threads[0].timers.push(std::cmp::Reverse((until, Timer::Drained)));
-        state.wake_thread(0);
-        state.end_if_finished(&self.graph);
+        for thread in 0..self.graph.threads.len() {
+            state.set_timer(thread, until, Timer::Drained);
+        }
+        state.end_if_finished(&self.graph, now);
+        drop(state);
+        // Whoever sleeps, wherever, has to know until when.
+        self.wake_all();
+    }
+
+    fn kill(&self) {
+        let now = self.now();
+        self.lock().end(&self.graph, now);
     }
 
     /// The run as it stands: names, totals and openings; the ledgers are added by who reports.
@@ -340,14 +318,5 @@ impl Core {
             .into_iter()
             .map(|row| InFlightRow { producer: name(row.producer), holder: name(row.holder), count: row.count, bytes: row.bytes })
             .collect()
-    }
-}
-
-impl State {
-    /// A pipeline of stages that all failed, or of none, is over before it began.
-    fn end_if_nothing_starts(&mut self, graph: &Graph) {
-        if graph.stages.iter().all(|node| !node.starts_by_itself) {
-            self.end(graph);
-        }
     }
 }

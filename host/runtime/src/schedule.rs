@@ -13,7 +13,7 @@ use majlis_meter::record::{BegunFor, Call, CallKind, Cut, CutKind, Outcome, Prod
 
 use crate::graph::Graph;
 use crate::lane::{Lane, Queued, QueuedEvent};
-use crate::state::{Life, Occupation, Phase, Running, SPANS, State, ThreadSpan};
+use crate::state::{Kept, Life, Occupation, Phase, Running, SPANS, State, ThreadSpan};
 use crate::work::Work;
 
 /// What a stage is entered with.
@@ -138,39 +138,28 @@ impl State {
 
     fn next_kept(&mut self, graph: &Graph, thread: usize, clock: &impl Fn() -> Nanos) -> Option<Next> {
         while let Some(kept) = self.threads[thread].kept.front().copied() {
-            let (stage, visit, slot) = (kept.stage, kept.visit, kept.slot);
-            let state = &mut self.stages[stage];
-            let Some(lane) = state.lanes.get_mut(visit) else {
-                self.threads[thread].kept.pop_front();
-                continue;
-            };
+            let Kept { stage, visit, slot, sequence } = kept;
+            let lane = self.stages[stage].lanes.get(visit);
             // What stands before it came from another thread: an edge is first-in-first-out for all of them.
-            let head = lane.inputs[slot].packets.front().filter(|head| head.sequence <= kept.sequence);
+            let head = lane.and_then(|lane| lane.inputs[slot].packets.front()).filter(|head| head.sequence <= sequence);
             let Some(head) = head else {
                 self.threads[thread].kept.pop_front();
                 continue;
             };
-            let (arrival, is_it) = (head.arrival, head.sequence == kept.sequence);
-            match state.life {
-                Life::Open => {
-                    let before = first_of(lane, clock).filter(|first| comes_before(*first, arrival));
-                    let choice = match before {
-                        Some((_, choice)) => choice,
-                        None => {
-                            if is_it {
-                                self.threads[thread].kept.pop_front();
-                            }
-                            Choice::Packet(slot)
-                        }
-                    };
+            let (arrival, is_it) = (head.arrival, head.sequence == sequence);
+            match self.openness(stage, clock) {
+                Openness::Open => {
+                    let before = first_of(self.lane(stage, visit), clock).filter(|first| comes_before(*first, arrival));
+                    let choice = before.map_or(Choice::Packet(slot), |(_, choice)| choice);
+                    if is_it && before.is_none() {
+                        self.threads[thread].kept.pop_front();
+                    }
                     if let Some(item) = self.take(graph, stage, visit, choice) {
                         return Some(Next::Call(self.begin(graph, stage, visit, item, clock)));
                     }
                 }
-                _ if matches!(self.openness(stage, clock), Openness::Closed) => {
-                    return Some(Next::Open { stage, begun_for: Some(visit), slot: Some(slot) });
-                }
-                _ => {
+                Openness::Closed => return Some(Next::Open { stage, begun_for: Some(visit), slot: Some(slot) }),
+                Openness::NotYet | Openness::Never => {
                     // Its lane waits in the ring, where a pause does not hold up the other stages of the thread.
                     self.threads[thread].kept.pop_front();
                     self.make_ready(graph, stage, visit);

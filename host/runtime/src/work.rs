@@ -1,7 +1,7 @@
 //! Work that outlives its call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use majlis_abi::host::{Awaited, Ending, Notice, NotEmitted, PendingSide};
 use majlis_abi::plugin::Buffer;
@@ -9,10 +9,9 @@ use majlis_meter::Nanos;
 use majlis_meter::record::{Producer, Why, WorkOutcome};
 
 use crate::core::Core;
-use crate::deliver::{By, Put};
+use crate::deliver::Emission;
 use crate::graph::Graph;
-use crate::host::Holding;
-use crate::state::{Queued, State};
+use crate::state::State;
 
 /// One piece of deferred work; what changes under the lock stands in the state's table under its number.
 pub(crate) struct Work {
@@ -31,6 +30,10 @@ pub(crate) struct Work {
     /// Mirrors the table, so that a plugin can ask without the lock.
     pub(crate) cancelled: AtomicBool,
     pub(crate) resumed: AtomicU64,
+    /// Then it is cancelled.
+    pub(crate) deadline: Option<Nanos>,
+    /// Bytes of the message that was last given back.
+    pub(crate) refused: AtomicUsize,
 }
 
 impl Work {
@@ -41,64 +44,58 @@ impl Work {
     fn producer(&self) -> Producer {
         self.span.map_or(Producer::Origin(self.stage as u16), Producer::Span)
     }
+
+    /// Whether it was cancelled. At its deadline it is, also while the thread that watches it is in a long call.
+    fn is_over(&self, state: &mut State, now: Nanos) -> bool {
+        if !self.cancelled.load(Ordering::Relaxed) && self.deadline.is_some_and(|deadline| deadline <= now) {
+            state.cancel_work(&self.core.graph, self.number, Why::Deadline, now);
+        }
+        self.cancelled.load(Ordering::Relaxed)
+    }
 }
 
 impl PendingSide for Work {
     fn emit(&self, output: u32, buffer: Buffer) -> Result<(), NotEmitted> {
         let core = &*self.core;
-        let _holding = Holding::queue();
-        let Some(edges) = core.graph.stages[self.stage].outgoing.get(output as usize) else { return Err(NotEmitted::NoPort) };
+        let edges = core.graph.stages[self.stage].outgoing.get(output as usize).ok_or(NotEmitted::NoPort)?;
         let now = core.now();
         let mut state = core.lock();
-        if self.cancelled.load(Ordering::Relaxed) {
+        if self.is_over(&mut state, now) {
+            state.late(self.visit);
             return Err(NotEmitted::Gone);
         }
-        // All edges of the output take it, or none: half a fan-out could not be given back.
-        if edges.iter().any(|edge| state.blocks(&core.graph, *edge, self.visit, buffer.len())) {
-            return Err(NotEmitted::Full(buffer));
-        }
-        for edge in edges {
-            let packet = Queued {
-                buffer: buffer.clone(),
-                time: self.time,
-                arrival: now,
-                sequence: 0,
-                cause: self.number,
-                producer: self.producer(),
-                produced: now,
-            };
-            if let Put::Full(_) = state.put(&core.graph, *edge, self.visit, packet, By::Other) {
-                return Err(NotEmitted::Full(buffer));
-            }
-        }
-        drop(state);
-        drop(buffer);
-        Ok(())
+        let (stage, visit, time) = (self.stage, self.visit, self.time);
+        let emission = Emission { stage, visit, time, cause: self.number, producer: self.producer(), now };
+        let size = buffer.len();
+        state.put_all(&core.graph, edges, buffer, emission).map_err(|buffer| {
+            self.refused.store(size, Ordering::Relaxed);
+            NotEmitted::Full(buffer)
+        })
     }
 
     fn notify(&self, awaited: Awaited, notice: Notice) {
         let core = &*self.core;
         let mut state = core.lock();
-        let full = match awaited {
-            Awaited::Cancelled => None,
-            Awaited::Space(output) => core.graph.stages[self.stage]
-                .outgoing
-                .get(output as usize)
-                .and_then(|edges| edges.iter().copied().find(|edge| state.blocks(&core.graph, *edge, self.visit, 1))),
-        };
-        let over = match (awaited, full, state.works.get_mut(&self.number)) {
-            (Awaited::Cancelled, _, Some(work)) => {
-                work.on_cancel.push(notice);
-                return;
+        match awaited {
+            Awaited::Cancelled => {
+                if let Some(work) = state.works.get_mut(&self.number) {
+                    work.on_cancel.push(notice);
+                    return;
+                }
             }
-            (Awaited::Space(_), Some(edge), Some(work)) => {
-                work.on_space.push((edge, notice));
-                return;
+            Awaited::Space(output) => {
+                // Space is space for what was refused: with less it would be refused again at once.
+                let size = self.refused.load(Ordering::Relaxed).max(1) as u64;
+                let edges = core.graph.stages[self.stage].outgoing.get(output as usize).map_or(&[][..], Vec::as_slice);
+                let full = edges.iter().find(|edge| state.blocks(&core.graph, **edge, self.visit, size));
+                if let Some(edge) = full.filter(|_| state.works.contains_key(&self.number)) {
+                    state.edges[*edge].on_space.push((self.number, notice));
+                    return;
+                }
             }
-            _ => notice,
-        };
+        }
         // There is space, or the work is over: now, but not under the lock.
-        state.after.notices.push(over);
+        state.after.notices.push(notice);
     }
 
     fn cancelled(&self) -> bool {
@@ -119,7 +116,7 @@ impl PendingSide for Work {
     fn milestone(&self, name: &str) {
         let now = self.core.now();
         let mut state = self.core.lock();
-        if !self.cancelled.load(Ordering::Relaxed) {
+        if !self.is_over(&mut state, now) {
             state.milestone(&self.core.graph, self.visit, name, now, self.producer(), self.stage);
         }
     }
@@ -132,39 +129,33 @@ impl PendingSide for Work {
         let core = Arc::clone(&self.core);
         let now = core.now();
         let mut state = core.lock();
-        if ending == Ending::Resume && !self.cancelled.load(Ordering::Relaxed) {
+        if ending == Ending::Resume && !self.is_over(&mut state, now) {
             self.resumed.store(now, Ordering::Relaxed);
             let (stage, visit) = (self.stage, self.visit);
-            state.lane(&core.graph, stage, visit).resumed.push_back((self, now));
+            state.lane(stage, visit).resumed.push_back((self, now));
             state.make_ready(&core.graph, stage, visit);
             return;
         }
-        let (outcome, failed) = match ending {
-            Ending::Finished => (WorkOutcome::Finished, false),
-            Ending::Failed(why) => (WorkOutcome::Failed(why), true),
-            Ending::Dropped | Ending::Resume => (WorkOutcome::Dropped, true),
+        let (outcome, failed) = match &ending {
+            Ending::Finished => (WorkOutcome::Finished, None),
+            Ending::Failed(why) => (WorkOutcome::Failed(why.clone()), Some(why.as_str())),
+            Ending::Dropped | Ending::Resume => (WorkOutcome::Dropped, Some("its deferred work was dropped unfinished")),
         };
         state.end_work(&core.graph, self.number, outcome, failed, now);
     }
 }
 
 impl State {
-    /// Whether a packet would have to wait on an edge.
-    fn blocks(&self, graph: &Graph, edge: usize, visit: u64, size: usize) -> bool {
-        let wiring = graph.edge(edge);
-        if wiring.overflow != majlis_config::Overflow::Block || !self.listens(wiring.to, visit) {
-            return false;
-        }
-        let queued = self.stages[wiring.to].lanes.get(&visit).map_or(0, |lane| lane.inputs[graph.slots[edge]].packets.len());
-        let bytes = self.edges[edge].bytes;
-        queued >= wiring.depth || bytes > 0 && bytes + size as u64 > wiring.bytes
-    }
-
     fn forget_work(&mut self, graph: &Graph, number: u64, outcome: WorkOutcome, now: Nanos) -> Option<Arc<Work>> {
         let mut state = self.works.remove(&number)?;
         let work = state.work;
         self.after.notices.append(&mut state.on_cancel);
-        self.after.notices.extend(state.on_space.drain(..).map(|(_, notice)| notice));
+        for edge in graph.stages[work.stage].outgoing.iter().flatten() {
+            let waiting = &mut self.edges[*edge].on_space;
+            while let Some(at) = waiting.iter().position(|(its, _)| *its == number) {
+                self.after.notices.push(waiting.swap_remove(at).1);
+            }
+        }
         if let (Some(span), Some(visit)) = (work.span, self.visits.get_mut(&work.visit))
             && let Some(record) = visit.record.work_mut(span)
             && record.end.is_none()
@@ -172,44 +163,55 @@ impl State {
             record.end = Some(now);
             record.outcome = outcome;
         }
-        let _ = graph;
         self.stages[work.stage].work.record(now.saturating_sub(work.begun));
-        if let Some(lane) = self.stages[work.stage].lanes.get_mut(&work.visit) {
+        if let Some(lane) = self.stages[work.stage].lanes.get_mut(work.visit) {
             lane.works = lane.works.saturating_sub(1);
         }
         Some(work)
     }
 
-    /// Deferred work ends.
-    pub(crate) fn end_work(&mut self, graph: &Graph, number: u64, outcome: WorkOutcome, failed: bool, now: Nanos) {
+    /// Deferred work ends; `failed` says why it did not do what it was begun for.
+    pub(crate) fn end_work(
+        &mut self,
+        graph: &Graph,
+        number: u64,
+        outcome: WorkOutcome,
+        failed: Option<&str>,
+        now: Nanos,
+    ) {
         let Some(work) = self.forget_work(graph, number, outcome, now) else { return };
-        if failed {
-            self.tell_failed(graph, work.stage, work.visit, now, work.producer());
+        if let Some(reason) = failed {
+            self.work_failed(graph, &work, reason, now);
         }
-        self.advance_closing(graph, work.visit, now);
-        self.pass_ends(graph, now);
-        self.end_if_finished(graph);
+        self.work_over(graph, &work, now);
     }
 
     /// Cancels one piece of deferred work.
     pub(crate) fn cancel_work(&mut self, graph: &Graph, number: u64, why: Why, now: Nanos) {
         let Some(work) = self.forget_work(graph, number, WorkOutcome::Cancelled(why), now) else { return };
         work.cancelled.store(true, Ordering::Relaxed);
-        let (stage, visit) = (work.stage, work.visit);
-        if let Some(lane) = self.stages[stage].lanes.get_mut(&visit) {
+        if let Some(lane) = self.stages[work.stage].lanes.get_mut(work.visit) {
             lane.resumed.retain(|(resumed, _)| resumed.number != number);
         }
         match why {
-            // The stage has failed for that packet.
-            Why::Deadline => {
-                self.stages[stage].totals.failed += 1;
-                self.tell_failed(graph, stage, visit, now, work.producer());
-            }
-            Why::Stage => self.tell_failed(graph, stage, visit, now, work.producer()),
+            Why::Deadline => self.work_failed(graph, &work, "its deferred work was not done by its deadline", now),
+            Why::Stage => self.tell_failed(graph, work.stage, work.visit, now, work.producer()),
             Why::Gone | Why::Flush | Why::Drain => {}
         }
-        self.advance_closing(graph, visit, now);
-        self.end_if_finished(graph);
+        self.work_over(graph, &work, now);
+    }
+
+    /// The stage has failed for the packet that the work was begun for.
+    fn work_failed(&mut self, graph: &Graph, work: &Work, reason: &str, now: Nanos) {
+        self.stages[work.stage].totals.failed += 1;
+        self.tell_failed(graph, work.stage, work.visit, now, work.producer());
+        self.stop_if_wanted(graph, work.stage, reason, now);
+    }
+
+    fn work_over(&mut self, graph: &Graph, work: &Work, now: Nanos) {
+        self.advance_closing(graph, work.visit, now);
+        self.pass_ends(graph, now);
+        self.end_if_finished(graph, now);
     }
 
     /// Cancels all deferred work that is chosen.

@@ -20,34 +20,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let start = Instant::now();
     let options = RuntimeOptions {
-        threads: env::var("THREADS")
-            .ok()
-            .and_then(|threads| threads.parse().ok())
-            .unwrap_or(1),
+        threads: env::var("THREADS").ok().and_then(|threads| threads.parse().ok()).unwrap_or(1),
         cache: env::var_os("CACHE").map(PathBuf::from),
         spawn: None,
     };
-    let runtime = OnnxRuntime::open(
-        &runtime_path::find(None, |name| env::var_os(name))?,
-        options,
-    )?;
+    let runtime = OnnxRuntime::open(&runtime_path::find(None, |name| env::var_os(name))?, options)?;
     println!("runtime   {:8.1} ms", milliseconds(start.elapsed()));
     let start = Instant::now();
-    let mut analyser = Analyser::open(
-        &runtime,
-        &Card::read(Path::new(card))?,
-        &[models.into()],
-        Options::default(),
-    )?;
+    let mut analyser = Analyser::open(&runtime, &Card::read(Path::new(card))?, &[models.into()], Options::default())?;
     println!("models    {:8.1} ms", milliseconds(start.elapsed()));
 
     for photo in photos {
         let picture = image::open(photo)?.to_rgb8();
-        let view = Rgb8::packed(
-            picture.as_raw(),
-            picture.width() as usize,
-            picture.height() as usize,
-        )?;
+        let view = Rgb8::packed(picture.as_raw(), picture.width() as usize, picture.height() as usize)?;
         let faces = analyser.analyse(&view)?;
         let mut times: Vec<Duration> = Vec::new();
         for _ in 0..21 {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::arcface::ArcFace;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::face::Face;
+use crate::face::{Detection, Face};
 use crate::gallery::ModelId;
 use crate::image::Rgb8;
 use crate::pack::{Card, Role};
@@ -34,12 +34,7 @@ impl Analyser {
     /// # Errors
     /// When a file is missing, is not what the card says, is refused by the runtime, or does not fit its role. A detector
     /// without key points is refused here: it cannot serve recognition.
-    pub fn open(
-        backend: &dyn Backend,
-        card: &Card,
-        folders: &[PathBuf],
-        options: Options,
-    ) -> Result<Self> {
+    pub fn open(backend: &dyn Backend, card: &Card, folders: &[PathBuf], options: Options) -> Result<Self> {
         // Both are looked for before one is loaded: what is missing is known at once.
         let detector = card.locate(Role::Detector, folders)?;
         let recogniser = card.locate(Role::Recogniser, folders)?;
@@ -58,11 +53,7 @@ impl Analyser {
     /// Joins a detector and a recogniser.
     #[must_use]
     pub fn new(detector: Scrfd, recogniser: ArcFace, minimum_side: f32) -> Self {
-        Self {
-            detector,
-            recogniser,
-            minimum_side,
-        }
+        Self { detector, recogniser, minimum_side }
     }
 
     /// The model whose embeddings the faces bear.
@@ -84,33 +75,38 @@ impl Analyser {
     ///
     /// # Errors
     /// As [`Analyser::analyse`].
-    pub fn analyse_in_steps(
-        &mut self,
-        image: &Rgb8<'_>,
-        mut step: impl FnMut(&'static str),
-    ) -> Result<Vec<Face>> {
+    pub fn analyse_in_steps(&mut self, image: &Rgb8<'_>, mut step: impl FnMut(&'static str)) -> Result<Vec<Face>> {
         step("detect");
         let detections = self.detector.detect(image)?;
         if !detections.is_empty() {
             step("embed");
         }
-        let mut faces = Vec::with_capacity(detections.len());
-        for detection in detections {
-            let embedding = match &detection.key_points {
-                Some(key_points) if detection.smaller_side() >= self.minimum_side => {
-                    match self.recogniser.embed(image, key_points) {
-                        Ok(embedding) => Some(embedding),
-                        Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => None,
-                        Err(error) => return Err(error),
-                    }
+        detections.into_iter().map(|detection| self.embed(image, detection)).collect()
+    }
+
+    /// Every face in a picture, however few a frame is asked for: whose photograph it is must not depend on that.
+    ///
+    /// # Errors
+    /// As [`Scrfd::detect`].
+    pub fn detect_all(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
+        self.detector.detect_all(image)
+    }
+
+    /// What was found in `image`, with an embedding where it can be had.
+    ///
+    /// # Errors
+    /// As [`ArcFace::embed`], for what concerns the models and not the face.
+    pub fn embed(&mut self, image: &Rgb8<'_>, detection: Detection) -> Result<Face> {
+        let embedding = match &detection.key_points {
+            Some(key_points) if detection.smaller_side() >= self.minimum_side => {
+                match self.recogniser.embed(image, key_points) {
+                    Ok(embedding) => Some(embedding),
+                    Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => None,
+                    Err(error) => return Err(error),
                 }
-                _ => None,
-            };
-            faces.push(Face {
-                detection,
-                embedding,
-            });
-        }
-        Ok(faces)
+            }
+            _ => None,
+        };
+        Ok(Face { detection, embedding })
     }
 }

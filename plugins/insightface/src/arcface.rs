@@ -10,13 +10,8 @@ use crate::scrfd::{image_input, words};
 use crate::warp::{similarity, warp};
 
 /// Where eyes, nose and corners of the mouth belong in a picture of 112 x 112 px.
-const TEMPLATE: [[f32; 2]; 5] = [
-    [38.2946, 51.6963],
-    [73.5318, 51.5014],
-    [56.0252, 71.7366],
-    [41.5493, 92.3655],
-    [70.7299, 92.2041],
-];
+const TEMPLATE: [[f32; 2]; 5] =
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
 
 /// The recogniser: a graph, and the buffer that it needs for a face.
 pub struct ArcFace {
@@ -44,31 +39,18 @@ impl ArcFace {
         let template = template(size).filter(|_| height.is_none_or(|height| height == size));
         let Some(template) = template else {
             let found = words(&model.inputs()[0]);
-            return Err(misfit(
-                &*model,
-                "a square input whose side is a multiple of 112 or of 128 px",
-                found,
-            ));
+            return Err(misfit(&*model, "a square input whose side is a multiple of 112 or of 128 px", found));
         };
         let mut blob = vec![0.0; 3 * size * size];
         let declared = match model.outputs() {
-            [output] if output.float => output
-                .shape
-                .iter()
-                .try_fold(1, |product: usize, extent| Some(product * (*extent)?)),
+            [output] if output.float => {
+                output.shape.iter().try_fold(1, |product: usize, extent| Some(product * (*extent)?))
+            }
             [output] => {
-                return Err(misfit(
-                    &*model,
-                    "an embedding of 32-bit floats",
-                    words(output),
-                ));
+                return Err(misfit(&*model, "an embedding of 32-bit floats", words(output)));
             }
             outputs => {
-                return Err(misfit(
-                    &*model,
-                    "one output, the embedding",
-                    format!("{} outputs", outputs.len()),
-                ));
+                return Err(misfit(&*model, "one output, the embedding", format!("{} outputs", outputs.len())));
             }
         };
         let dimension = match declared {
@@ -76,25 +58,11 @@ impl ArcFace {
             None => run(&mut *model, size, &mut blob, |values| values.len())?,
         };
         if dimension < 2 {
-            return Err(misfit(
-                &*model,
-                "an embedding of at least 2 dimensions",
-                format!("{dimension}"),
-            ));
+            return Err(misfit(&*model, "an embedding of at least 2 dimensions", format!("{dimension}")));
         }
         let normalisation = Normalisation::of(model.first_nodes());
-        let identity = ModelId {
-            sha256: sha256.into(),
-            dimension,
-        };
-        Ok(Self {
-            model,
-            identity,
-            size,
-            template,
-            normalisation,
-            blob,
-        })
+        let identity = ModelId { sha256: sha256.into(), dimension };
+        Ok(Self { model, identity, size, template, normalisation, blob })
     }
 
     /// The model whose embeddings these are.
@@ -109,8 +77,7 @@ impl ArcFace {
     /// [`Error::Alignment`] when the key points coincide, [`Error::Inference`], [`Error::ModelShape`] when the graph answers
     /// otherwise than it declared, [`Error::EmptyEmbedding`].
     pub fn embed(&mut self, image: &Rgb8<'_>, key_points: &KeyPoints) -> Result<Embedding> {
-        let transform = similarity(key_points, &self.template)
-            .ok_or(Error::Alignment("its key points coincide"))?;
+        let transform = similarity(key_points, &self.template).ok_or(Error::Alignment("its key points coincide"))?;
         let (size, normalisation) = (self.size, self.normalisation);
         let plane = size * size;
         let blob = &mut self.blob[..];
@@ -119,9 +86,8 @@ impl ArcFace {
                 blob[channel * plane + y * size + x] = normalisation.apply(value);
             }
         });
-        let answer = run(&mut *self.model, size, blob, |values| {
-            (values.len(), Embedding::from_raw(values), norm(values))
-        })?;
+        let answer =
+            run(&mut *self.model, size, blob, |values| (values.len(), Embedding::from_raw(values), norm(values)))?;
         let model = || self.model.name().to_owned();
         match answer {
             (found, ..) if found != self.identity.dimension => Err(Error::ModelShape {
@@ -130,10 +96,7 @@ impl ArcFace {
                 found: format!("{found} values"),
             }),
             (_, Some(embedding), _) => Ok(embedding),
-            (_, None, norm) => Err(Error::EmptyEmbedding {
-                model: model(),
-                norm,
-            }),
+            (_, None, norm) => Err(Error::EmptyEmbedding { model: model(), norm }),
         }
     }
 }
@@ -142,25 +105,13 @@ fn norm(values: &[f32]) -> f32 {
     values.iter().map(|v| v * v).sum::<f32>().sqrt()
 }
 
-fn run<T>(
-    model: &mut dyn Model,
-    size: usize,
-    blob: &mut [f32],
-    read: impl Fn(&[f32]) -> T,
-) -> Result<T> {
+fn run<T>(model: &mut dyn Model, size: usize, blob: &mut [f32], read: impl Fn(&[f32]) -> T) -> Result<T> {
     let shape = [1, 3, size as i64, size as i64];
     let mut answer = None;
-    model.run(
-        Tensor {
-            shape: &shape,
-            data: blob,
-        },
-        &mut |outputs| answer = outputs.first().map(|output| read(output.data)),
-    )?;
-    answer.ok_or_else(|| Error::Inference {
-        model: model.name().into(),
-        reason: "it gave no output".into(),
-    })
+    model.run(Tensor { shape: &shape, data: blob }, &mut |outputs| {
+        answer = outputs.first().map(|output| read(output.data))
+    })?;
+    answer.ok_or_else(|| Error::Inference { model: model.name().into(), reason: "it gave no output".into() })
 }
 
 /// The template for an input of `size` px: scaled for multiples of 112; for multiples of 128 also moved to the middle.
@@ -190,11 +141,7 @@ mod tests {
     }
 
     fn port(shape: &[Option<usize>]) -> Port {
-        Port {
-            name: "x".into(),
-            float: true,
-            shape: shape.to_vec(),
-        }
+        Port { name: "x".into(), float: true, shape: shape.to_vec() }
     }
 
     fn sums(side: Option<usize>, declared: Option<usize>, dimension: usize) -> Sums {
@@ -221,13 +168,9 @@ mod tests {
         }
         fn run(&mut self, input: Tensor<'_>, read: &mut dyn FnMut(&[Tensor<'_>])) -> Result<()> {
             let plane = input.data.len() / 3;
-            let data: Vec<f32> = (0..self.dimension)
-                .map(|i| input.data[(i % 3) * plane..][..plane].iter().sum())
-                .collect();
-            read(&[Tensor {
-                shape: &[1, data.len() as i64],
-                data: &data,
-            }]);
+            let data: Vec<f32> =
+                (0..self.dimension).map(|i| input.data[(i % 3) * plane..][..plane].iter().sum()).collect();
+            read(&[Tensor { shape: &[1, data.len() as i64], data: &data }]);
             Ok(())
         }
     }
@@ -246,13 +189,7 @@ mod tests {
             let mut model = sums(None, declared, 7);
             model.outputs[0].shape[0] = Some(1);
             let recogniser = ArcFace::new(Box::new(model), "ab").unwrap();
-            assert_eq!(
-                *recogniser.identity(),
-                ModelId {
-                    sha256: "ab".into(),
-                    dimension: 7
-                }
-            );
+            assert_eq!(*recogniser.identity(), ModelId { sha256: "ab".into(), dimension: 7 });
         }
     }
 
@@ -260,40 +197,20 @@ mod tests {
     fn the_graph_decides_how_pixels_are_normalised_and_planes_are_red_green_blue() {
         let bytes = picture(112);
         let image = Rgb8::packed(&bytes, 112, 112).unwrap();
-        let signed = ArcFace::new(Box::new(sums(Some(112), None, 3)), "ab")
-            .unwrap()
-            .embed(&image, &upright(112))
-            .unwrap();
-        assert!(
-            signed.unit[0] > 0.0 && signed.unit[1] < 0.0 && signed.unit[2] < signed.unit[1],
-            "{:?}",
-            signed.unit
-        );
+        let signed =
+            ArcFace::new(Box::new(sums(Some(112), None, 3)), "ab").unwrap().embed(&image, &upright(112)).unwrap();
+        assert!(signed.unit[0] > 0.0 && signed.unit[1] < 0.0 && signed.unit[2] < signed.unit[1], "{:?}", signed.unit);
 
         let mut model = sums(Some(112), None, 3);
-        model.nodes = ["Sub_0", "Mul_1"]
-            .map(|name| Node {
-                name: name.into(),
-                operator: String::new(),
-            })
-            .into();
-        let pixels = ArcFace::new(Box::new(model), "ab")
-            .unwrap()
-            .embed(&image, &upright(112))
-            .unwrap();
-        assert!(
-            (pixels.unit[0] / pixels.unit[1] - 5.0).abs() < 1e-3 && pixels.unit[2] == 0.0,
-            "{:?}",
-            pixels.unit
-        );
+        model.nodes = ["Sub_0", "Mul_1"].map(|name| Node { name: name.into(), operator: String::new() }).into();
+        let pixels = ArcFace::new(Box::new(model), "ab").unwrap().embed(&image, &upright(112)).unwrap();
+        assert!((pixels.unit[0] / pixels.unit[1] - 5.0).abs() < 1e-3 && pixels.unit[2] == 0.0, "{:?}", pixels.unit);
     }
 
     #[test]
     fn an_input_that_is_no_multiple_of_112_or_128_is_refused() {
         for side in [0, 96, 100, 111, 120] {
-            let error = ArcFace::new(Box::new(sums(Some(side), Some(8), 8)), "ab")
-                .err()
-                .unwrap();
+            let error = ArcFace::new(Box::new(sums(Some(side), Some(8), 8)), "ab").err().unwrap();
             assert_eq!(error.code(), "insightface.model-shape");
             assert!(error.to_string().contains("multiple of 112"), "{error}");
         }
@@ -309,10 +226,7 @@ mod tests {
         let mut model = sums(Some(112), Some(4), 3);
         model.outputs[0].shape[0] = Some(1);
         let mut recogniser = ArcFace::new(Box::new(model), "ab").unwrap();
-        assert_eq!(
-            recogniser.embed(&image, &upright(112)).unwrap_err().code(),
-            "insightface.model-shape"
-        );
+        assert_eq!(recogniser.embed(&image, &upright(112)).unwrap_err().code(), "insightface.model-shape");
     }
 
     #[test]
@@ -320,25 +234,11 @@ mod tests {
         let bytes = picture(8);
         let image = Rgb8::packed(&bytes, 8, 8).unwrap();
         let mut model = sums(Some(112), None, 3);
-        model.nodes = ["Sub_0", "Mul_1"]
-            .map(|name| Node {
-                name: name.into(),
-                operator: String::new(),
-            })
-            .into();
+        model.nodes = ["Sub_0", "Mul_1"].map(|name| Node { name: name.into(), operator: String::new() }).into();
         let mut recogniser = ArcFace::new(Box::new(model), "ab").unwrap();
-        assert_eq!(
-            recogniser
-                .embed(&image, &[[3.0, 3.0]; 5])
-                .unwrap_err()
-                .code(),
-            "insightface.alignment"
-        );
+        assert_eq!(recogniser.embed(&image, &[[3.0, 3.0]; 5]).unwrap_err().code(), "insightface.alignment");
         // A face that lies beyond the frame is black, which this model answers with 0.
         let beyond = upright(112).map(|[x, y]| [x + 5000.0, y]);
-        assert_eq!(
-            recogniser.embed(&image, &beyond).unwrap_err().code(),
-            "insightface.empty-embedding"
-        );
+        assert_eq!(recogniser.embed(&image, &beyond).unwrap_err().code(), "insightface.empty-embedding");
     }
 }

@@ -12,34 +12,16 @@ pub fn end_of_day(day: &str) -> Option<Timestamp> {
         return None;
     };
     let digits = |text: &str, count: usize| {
-        (text.len() == count && text.bytes().all(|c| c.is_ascii_digit()))
-            .then(|| text.parse::<u64>().ok())
+        (text.len() == count && text.bytes().all(|c| c.is_ascii_digit())).then(|| text.parse::<u64>().ok())
     };
     let (year, month, day) = (digits(year, 4)??, digits(month, 2)??, digits(day, 2)??);
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let lengths = [
-        31,
-        if leap(year) { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let length = *lengths.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
     if year < 1970 || day == 0 || day > length {
         return None;
     }
-    let years: u64 = (1970..year)
-        .map(|year| if leap(year) { 366 } else { 365 })
-        .sum();
+    let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
     let months: u64 = lengths.iter().take(month as usize - 1).sum();
     Some((years + months + day) * 24 * 60 * 60)
 }
@@ -77,11 +59,7 @@ impl Consent {
     /// Whether the name may be sent to a service in `country` at `now`.
     #[must_use]
     pub fn allows_sending_to(&self, country: &str, now: Timestamp) -> bool {
-        self.allows_recognition(now)
-            && self
-                .name_sent_to
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(country))
+        self.allows_recognition(now) && self.name_sent_to.iter().any(|allowed| allowed.eq_ignore_ascii_case(country))
     }
 
     fn holds(&self, now: Timestamp) -> bool {
@@ -107,17 +85,8 @@ mod tests {
     #[test]
     fn it_holds_from_when_it_was_given_until_its_end() {
         let consent = consent();
-        assert_eq!(
-            [99, 100, 199, 200].map(|now| consent.allows_recognition(now)),
-            [false, true, true, false]
-        );
-        assert!(
-            Consent {
-                until: None,
-                ..consent
-            }
-            .allows_recognition(u64::MAX)
-        );
+        assert_eq!([99, 100, 199, 200].map(|now| consent.allows_recognition(now)), [false, true, true, false]);
+        assert!(Consent { until: None, ..consent }.allows_recognition(u64::MAX));
     }
 
     #[test]
@@ -143,16 +112,10 @@ mod tests {
 
     #[test]
     fn each_purpose_is_its_own_and_none_goes_without_recognition() {
-        let silent = Consent {
-            announce: false,
-            ..consent()
-        };
+        let silent = Consent { announce: false, ..consent() };
         assert!(silent.allows_recognition(150) && !silent.allows_announcement(150));
         assert!(consent().allows_sending_to("sa", 150) && !consent().allows_sending_to("US", 150));
-        let withdrawn = Consent {
-            recognise: false,
-            ..consent()
-        };
+        let withdrawn = Consent { recognise: false, ..consent() };
         assert!(!withdrawn.allows_announcement(150) && !withdrawn.allows_sending_to("SA", 150));
     }
 }

@@ -80,9 +80,7 @@ pub enum Error {
     },
 
     /// A process has one ONNX Runtime, and another one is already there.
-    #[error(
-        "ONNX Runtime at {wanted} was asked for, but this process already runs the one at {running}"
-    )]
+    #[error("ONNX Runtime at {wanted} was asked for, but this process already runs the one at {running}")]
     RuntimeConflict {
         /// The library that is in use.
         running: PathBuf,
@@ -153,9 +151,7 @@ pub enum Error {
     },
 
     /// A file of a pack is not the one that the card describes.
-    #[error(
-        "{path} is not the file that its model card describes: {what} is {found}, the card says {expected}"
-    )]
+    #[error("{path} is not the file that its model card describes: {what} is {found}, the card says {expected}")]
     ModelAltered {
         /// The file.
         path: PathBuf,
@@ -190,9 +186,7 @@ pub enum Error {
     DamagedEmbedding(String),
 
     /// A face that is too small to be recognised must not be enrolled either.
-    #[error(
-        "the face is {side:.0} px across; at least {minimum:.0} px are needed to enrol a person"
-    )]
+    #[error("the face is {side:.0} px across; at least {minimum:.0} px are needed to enrol a person")]
     TooSmallToEnrol {
         /// The smaller side of its box, px.
         side: f32,
@@ -246,20 +240,21 @@ impl Error {
                 "use the pinned build (`make onnxruntime`), or start the program with ORT_DISABLE_TELEMETRY=1".into()
             }
             Self::ModelMissing { origin, licence, .. } => format!("it comes from {origin}; its licence: {licence}"),
-            Self::ModelAltered { .. } => "remove the file and fetch the pack again; a file that is not known is not run".into(),
+            Self::ModelAltered { .. } => {
+                "remove the file and fetch the pack again; a file that is not known is not run".into()
+            }
             Self::ForeignEmbedding { .. } => "enrol the person again with the model that is now in use".into(),
             Self::TooSmallToEnrol { .. } => "use a photograph in which the face is larger".into(),
             Self::AspectRatio { .. } => "crop the frame".into(),
-            Self::DetectorSize { .. } => "leave the detector's size out of the configuration, or use a multiple of its largest stride".into(),
+            Self::DetectorSize { .. } => {
+                "leave the detector's size out of the configuration, or use a multiple of its largest stride".into()
+            }
             _ => return None,
         })
     }
 }
 
 fn join(folders: &[PathBuf]) -> String {
-    let folders: Vec<String> = folders
-        .iter()
-        .map(|folder| folder.display().to_string())
-        .collect();
+    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     folders.join(", ")
 }

@@ -25,11 +25,7 @@ impl Detection {
     pub fn smaller_side(&self) -> f32 {
         let [x1, y1, x2, y2] = self.bbox;
         let (width, height) = (x2 - x1, y2 - y1);
-        if width.is_nan() || height.is_nan() {
-            f32::NAN
-        } else {
-            width.min(height)
-        }
+        if width.is_nan() || height.is_nan() { f32::NAN } else { width.min(height) }
     }
 }
 
@@ -47,22 +43,14 @@ impl Embedding {
     #[must_use]
     pub fn from_raw(raw: &[f32]) -> Option<Self> {
         let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
-        (norm.is_normal()).then(|| Self {
-            unit: raw.iter().map(|v| v / norm).collect(),
-            norm,
-        })
+        (norm.is_normal()).then(|| Self { unit: raw.iter().map(|v| v / norm).collect(), norm })
     }
 }
 
 // Not derived: an embedding identifies a person and must not get into a log by way of `{:?}`.
 impl fmt::Debug for Embedding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Embedding({} dimensions, norm {:.1})",
-            self.unit.len(),
-            self.norm
-        )
+        write!(f, "Embedding({} dimensions, norm {:.1})", self.unit.len(), self.norm)
     }
 }
 
@@ -88,12 +76,7 @@ mod tests {
 
     #[test]
     fn an_embedding_without_a_direction_is_none() {
-        for raw in [
-            &[][..],
-            &[0.0, 0.0],
-            &[f32::NAN, 1.0],
-            &[f32::INFINITY, 1.0],
-        ] {
+        for raw in [&[][..], &[0.0, 0.0], &[f32::NAN, 1.0], &[f32::INFINITY, 1.0]] {
             assert_eq!(Embedding::from_raw(raw), None);
         }
     }

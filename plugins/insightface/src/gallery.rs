@@ -20,12 +20,7 @@ pub struct ModelId {
 
 impl fmt::Display for ModelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({} dimensions)",
-            self.sha256.get(..16).unwrap_or(&self.sha256),
-            self.dimension
-        )
+        write!(f, "{} ({} dimensions)", self.sha256.get(..16).unwrap_or(&self.sha256), self.dimension)
     }
 }
 
@@ -54,9 +49,7 @@ pub struct Person {
 // Not derived: a name must not get into a log by way of `{:?}`.
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Person")
-            .field("consent", &self.consent)
-            .finish_non_exhaustive()
+        f.debug_struct("Person").field("consent", &self.consent).finish_non_exhaustive()
     }
 }
 
@@ -71,10 +64,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            threshold: 0.4,
-            minimum_side: 60.0,
-        }
+        Self { threshold: 0.4, minimum_side: 60.0 }
     }
 }
 
@@ -102,6 +92,31 @@ pub enum Identity<'a> {
     },
 }
 
+impl<'a> Identity<'a> {
+    /// Who a face is by two galleries of one model and one policy: whoever is closer, this one where both are alike.
+    #[must_use]
+    pub fn or_closer(self, other: Identity<'a>) -> Identity<'a> {
+        match (&self, &other) {
+            (Self::Known { similarity, .. }, Self::Known { similarity: others, .. }) => {
+                if others > similarity {
+                    other
+                } else {
+                    self
+                }
+            }
+            (Self::Unknown { .. }, Self::Known { .. }) | (Self::Unknown { similarity: None }, Self::Unknown { .. }) => {
+                other
+            }
+            (Self::Unknown { similarity: Some(similarity) }, Self::Unknown { similarity: Some(others) })
+                if others > similarity =>
+            {
+                other
+            }
+            _ => self,
+        }
+    }
+}
+
 /// People and their embeddings, all of one model.
 pub struct Gallery {
     model: ModelId,
@@ -117,19 +132,19 @@ impl Gallery {
     /// A gallery without people.
     #[must_use]
     pub fn new(model: ModelId, policy: Policy) -> Self {
-        Self {
-            model,
-            policy,
-            people: Vec::new(),
-            owners: Vec::new(),
-            embeddings: Vec::new(),
-        }
+        Self { model, policy, people: Vec::new(), owners: Vec::new(), embeddings: Vec::new() }
     }
 
     /// The model whose embeddings it holds.
     #[must_use]
     pub fn model(&self) -> &ModelId {
         &self.model
+    }
+
+    /// When it names a face.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// The people in it, in the order of their enrolment.
@@ -173,24 +188,12 @@ impl Gallery {
         if side.is_nan() || side < minimum {
             return Err(Error::TooSmallToEnrol { side, minimum });
         }
-        let embedding = face
-            .embedding
-            .as_ref()
-            .ok_or(Error::Alignment("it has no embedding"))?;
-        let found = ModelId {
-            sha256: self.model.sha256.clone(),
-            dimension: embedding.unit.len(),
-        };
+        let embedding = face.embedding.as_ref().ok_or(Error::Alignment("it has no embedding"))?;
+        let found = ModelId { sha256: self.model.sha256.clone(), dimension: embedding.unit.len() };
         if found != self.model {
-            return Err(Error::ForeignEmbedding {
-                expected: self.model.to_string(),
-                found: found.to_string(),
-            });
+            return Err(Error::ForeignEmbedding { expected: self.model.to_string(), found: found.to_string() });
         }
-        Ok(Template {
-            model: found,
-            unit: embedding.unit.clone(),
-        })
+        Ok(Template { model: found, unit: embedding.unit.clone() })
     }
 
     /// Removes a person and overwrites the person's embeddings. Whether there was one.
@@ -205,8 +208,7 @@ impl Gallery {
             let owner = self.owners[index];
             if owner != gone {
                 self.owners[kept] = owner - usize::from(owner > gone);
-                self.embeddings
-                    .copy_within(index * dimension..(index + 1) * dimension, kept * dimension);
+                self.embeddings.copy_within(index * dimension..(index + 1) * dimension, kept * dimension);
                 kept += 1;
             }
         }
@@ -224,20 +226,13 @@ impl Gallery {
         if side.is_nan() || side < self.policy.minimum_side {
             return Identity::TooSmall { side };
         }
-        let Some(embedding) = face
-            .embedding
-            .as_ref()
-            .filter(|embedding| embedding.unit.len() == self.model.dimension)
+        let Some(embedding) = face.embedding.as_ref().filter(|embedding| embedding.unit.len() == self.model.dimension)
         else {
             return Identity::Undecided;
         };
         match self.closest(embedding, now) {
-            Some((person, similarity)) if similarity > self.policy.threshold => {
-                Identity::Known { person, similarity }
-            }
-            closest => Identity::Unknown {
-                similarity: closest.map(|(_, similarity)| similarity),
-            },
+            Some((person, similarity)) if similarity > self.policy.threshold => Identity::Known { person, similarity },
+            closest => Identity::Unknown { similarity: closest.map(|(_, similarity)| similarity) },
         }
     }
 
@@ -299,38 +294,23 @@ impl Template {
     /// [`Error::DamagedEmbedding`] when it is cut off, of another format, or not a direction.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let damaged = |why: &str| Error::DamagedEmbedding(why.into());
-        let (format, rest) = bytes
-            .split_first_chunk::<4>()
-            .ok_or_else(|| damaged("it is cut off"))?;
+        let (format, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| damaged("it is cut off"))?;
         if format != Self::FORMAT {
             return Err(damaged("it is of another format"));
         }
-        let (sha256, rest) = rest
-            .split_first_chunk::<64>()
-            .ok_or_else(|| damaged("it is cut off"))?;
-        let (dimension, values) = rest
-            .split_first_chunk::<4>()
-            .ok_or_else(|| damaged("it is cut off"))?;
+        let (sha256, rest) = rest.split_first_chunk::<64>().ok_or_else(|| damaged("it is cut off"))?;
+        let (dimension, values) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("it is cut off"))?;
         let sha256 = std::str::from_utf8(sha256).map_err(|_| damaged("it names no model"))?;
         let dimension = u32::from_le_bytes(*dimension) as usize;
         let (values, rest) = values.as_chunks::<4>();
         if values.len() != dimension || !rest.is_empty() {
             return Err(damaged("its length is not that of its dimension"));
         }
-        let unit: Vec<f32> = values
-            .iter()
-            .map(|value| f32::from_le_bytes(*value))
-            .collect();
+        let unit: Vec<f32> = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
         if (dot(&unit, &unit) - 1.0).abs() > 1e-3 || unit.iter().any(|value| !value.is_finite()) {
             return Err(damaged("its length is not 1"));
         }
-        Ok(Self {
-            model: ModelId {
-                sha256: sha256.into(),
-                dimension,
-            },
-            unit,
-        })
+        Ok(Self { model: ModelId { sha256: sha256.into(), dimension }, unit })
     }
 }
 
@@ -365,14 +345,7 @@ mod tests {
             announce: false,
             name_sent_to: vec![],
         };
-        Person {
-            id: id.into(),
-            names: Names {
-                latin: format!("name of {id}"),
-                ..Names::default()
-            },
-            consent,
-        }
+        Person { id: id.into(), names: Names { latin: format!("name of {id}"), ..Names::default() }, consent }
     }
 
     /// A face whose embedding has this cosine with axis `axis`, the rest along the last axis.
@@ -381,11 +354,7 @@ mod tests {
         raw[axis] = cosine;
         raw[DIMENSION - 1] = (1.0 - cosine * cosine).sqrt();
         Face {
-            detection: Detection {
-                bbox: [10.0, 10.0, 10.0 + side, 210.0],
-                score: 0.9,
-                key_points: None,
-            },
+            detection: Detection { bbox: [10.0, 10.0, 10.0 + side, 210.0], score: 0.9, key_points: None },
             embedding: Embedding::from_raw(&raw),
         }
     }
@@ -409,67 +378,58 @@ mod tests {
     #[test]
     fn the_closest_person_above_the_threshold_is_named() {
         let gallery = gallery(&[("a", 0), ("b", 1), ("c", 2)]);
-        let Identity::Known { person, similarity } = gallery.identify(&face(1, 0.7, 100.0), NOW)
-        else {
-            panic!()
-        };
+        let Identity::Known { person, similarity } = gallery.identify(&face(1, 0.7, 100.0), NOW) else { panic!() };
         assert_eq!(person.id, "b");
         assert!((similarity - 0.7).abs() < 1e-5);
-        assert_eq!(
-            name(gallery.identify(&face(1, 0.41, 100.0), NOW)),
-            Some("b".into())
-        );
+        assert_eq!(name(gallery.identify(&face(1, 0.41, 100.0), NOW)), Some("b".into()));
         assert_eq!(name(gallery.identify(&face(1, 0.39, 100.0), NOW)), None);
+    }
+
+    #[test]
+    fn of_two_galleries_the_closer_person_is_named_and_a_stranger_is_one_to_both() {
+        let (first, second) = (gallery(&[("a", 0)]), gallery(&[("b", 0), ("c", 1)]));
+        let both = |face: &Face| {
+            let identity = first.identify(face, NOW).or_closer(second.identify(face, NOW));
+            match identity {
+                Identity::Known { person, .. } => Ok(person.id.clone()),
+                Identity::Unknown { similarity } => Err(similarity),
+                _ => panic!(),
+            }
+        };
+        assert_eq!(both(&face(0, 0.8, 100.0)), Ok("a".into()));
+        assert_eq!(both(&face(1, 0.8, 100.0)), Ok("c".into()));
+        assert_eq!(both(&face(1, 0.3, 100.0)), Err(Some(0.3)));
+        assert_eq!(both(&face(2, 0.8, 100.0)), Err(Some(0.0)));
+        let nobody = gallery(&[]);
+        let named = |first: &Gallery, second: &Gallery| {
+            let face = face(0, 0.8, 100.0);
+            name(first.identify(&face, NOW).or_closer(second.identify(&face, NOW)))
+        };
+        assert_eq!(named(&nobody, &first), Some("a".into()));
+        assert_eq!(named(&first, &nobody), Some("a".into()));
     }
 
     #[test]
     fn a_small_face_is_never_named_however_close_it_is() {
         let gallery = gallery(&[("a", 0)]);
-        assert_eq!(
-            gallery.identify(&face(0, 1.0, 59.5), NOW),
-            Identity::TooSmall { side: 59.5 }
-        );
-        assert_eq!(
-            name(gallery.identify(&face(0, 1.0, 60.0), NOW)),
-            Some("a".into())
-        );
-        assert!(matches!(
-            gallery.identify(&face(0, 1.0, f32::NAN), NOW),
-            Identity::TooSmall { .. }
-        ));
-        assert_eq!(
-            gallery.template(&face(0, 1.0, 59.0)).unwrap_err().code(),
-            "insightface.too-small-to-enrol"
-        );
+        assert_eq!(gallery.identify(&face(0, 1.0, 59.5), NOW), Identity::TooSmall { side: 59.5 });
+        assert_eq!(name(gallery.identify(&face(0, 1.0, 60.0), NOW)), Some("a".into()));
+        assert!(matches!(gallery.identify(&face(0, 1.0, f32::NAN), NOW), Identity::TooSmall { .. }));
+        assert_eq!(gallery.template(&face(0, 1.0, 59.0)).unwrap_err().code(), "insightface.too-small-to-enrol");
     }
 
     #[test]
     fn nobody_is_recognised_after_the_end_of_consent() {
         let gallery = gallery(&[("a", 0)]);
-        assert_eq!(
-            name(gallery.identify(&face(0, 0.9, 100.0), 199)),
-            Some("a".into())
-        );
-        assert_eq!(
-            gallery.identify(&face(0, 0.9, 100.0), 200),
-            Identity::Unknown { similarity: None }
-        );
+        assert_eq!(name(gallery.identify(&face(0, 0.9, 100.0), 199)), Some("a".into()));
+        assert_eq!(gallery.identify(&face(0, 0.9, 100.0), 200), Identity::Unknown { similarity: None });
     }
 
     #[test]
     fn in_an_empty_gallery_everybody_is_unknown_and_a_face_without_an_embedding_is_undecided() {
-        assert_eq!(
-            gallery(&[]).identify(&face(0, 1.0, 100.0), NOW),
-            Identity::Unknown { similarity: None }
-        );
-        let faceless = Face {
-            embedding: None,
-            ..face(0, 1.0, 100.0)
-        };
-        assert_eq!(
-            gallery(&[("a", 0)]).identify(&faceless, NOW),
-            Identity::Undecided
-        );
+        assert_eq!(gallery(&[]).identify(&face(0, 1.0, 100.0), NOW), Identity::Unknown { similarity: None });
+        let faceless = Face { embedding: None, ..face(0, 1.0, 100.0) };
+        assert_eq!(gallery(&[("a", 0)]).identify(&faceless, NOW), Identity::Undecided);
     }
 
     #[test]
@@ -477,10 +437,7 @@ mod tests {
         let gallery = gallery(&[("a", 0), ("b", 1), ("a", 2)]);
         assert_eq!(gallery.people().len(), 2);
         for (axis, who) in [(0, "a"), (1, "b"), (2, "a")] {
-            assert_eq!(
-                name(gallery.identify(&face(axis, 0.9, 100.0), NOW)),
-                Some(who.into())
-            );
+            assert_eq!(name(gallery.identify(&face(axis, 0.9, 100.0), NOW)), Some(who.into()));
         }
     }
 
@@ -489,10 +446,7 @@ mod tests {
         let mut gallery = gallery(&[("a", 0), ("b", 1), ("a", 2), ("c", 3)]);
         assert!(gallery.forget("a") && !gallery.forget("a"));
         for (axis, who) in [(0, None), (1, Some("b")), (2, None), (3, Some("c"))] {
-            assert_eq!(
-                name(gallery.identify(&face(axis, 0.9, 100.0), NOW)),
-                who.map(Into::into)
-            );
+            assert_eq!(name(gallery.identify(&face(axis, 0.9, 100.0), NOW)), who.map(Into::into));
         }
         assert_eq!(gallery.embeddings.len(), 2 * DIMENSION);
     }
@@ -501,25 +455,10 @@ mod tests {
     fn an_embedding_of_another_model_is_refused() {
         let mut gallery = gallery(&[]);
         let template = gallery.template(&face(0, 1.0, 100.0)).unwrap();
-        let other = Template {
-            model: ModelId {
-                sha256: "00".repeat(32),
-                ..model()
-            },
-            ..template
-        };
-        assert_eq!(
-            gallery.add(person("a"), &other).unwrap_err().code(),
-            "insightface.foreign-embedding"
-        );
-        let short = Face {
-            embedding: Embedding::from_raw(&[1.0; 4]),
-            ..face(0, 1.0, 100.0)
-        };
-        assert_eq!(
-            gallery.template(&short).unwrap_err().code(),
-            "insightface.foreign-embedding"
-        );
+        let other = Template { model: ModelId { sha256: "00".repeat(32), ..model() }, ..template };
+        assert_eq!(gallery.add(person("a"), &other).unwrap_err().code(), "insightface.foreign-embedding");
+        let short = Face { embedding: Embedding::from_raw(&[1.0; 4]), ..face(0, 1.0, 100.0) };
+        assert_eq!(gallery.template(&short).unwrap_err().code(), "insightface.foreign-embedding");
         assert!(gallery.people().is_empty());
     }
 
@@ -529,10 +468,7 @@ mod tests {
         let bytes = template.to_bytes();
         assert_eq!(Template::from_bytes(&bytes).unwrap(), template);
         for cut in [0, 3, 40, 70, bytes.len() - 1] {
-            assert_eq!(
-                Template::from_bytes(&bytes[..cut]).unwrap_err().code(),
-                "insightface.damaged-embedding"
-            );
+            assert_eq!(Template::from_bytes(&bytes[..cut]).unwrap_err().code(), "insightface.damaged-embedding");
         }
         let mut longer = bytes.clone();
         longer.truncate(bytes.len() - 4);
@@ -540,12 +476,7 @@ mod tests {
         assert!(Template::from_bytes(&longer).is_err());
         let mut other = bytes;
         other[3] = b'2';
-        assert!(
-            Template::from_bytes(&other)
-                .unwrap_err()
-                .to_string()
-                .contains("format")
-        );
+        assert!(Template::from_bytes(&other).unwrap_err().to_string().contains("format"));
     }
 
     #[test]

@@ -30,15 +30,9 @@ pub struct Normalisation {
 
 impl Normalisation {
     /// What a graph that does not normalise by itself takes: -1 to 1.
-    pub const SIGNED_UNIT: Self = Self {
-        mean: 127.5,
-        deviation: 127.5,
-    };
+    pub const SIGNED_UNIT: Self = Self { mean: 127.5, deviation: 127.5 };
     /// What a graph that normalises by itself takes: pixels as they are.
-    pub const PIXELS: Self = Self {
-        mean: 0.0,
-        deviation: 1.0,
-    };
+    pub const PIXELS: Self = Self { mean: 0.0, deviation: 1.0 };
 
     /// InsightFace's rule: a graph that has a subtraction and a multiplication among its first nodes normalises by itself.
     ///
@@ -47,19 +41,12 @@ impl Normalisation {
     #[must_use]
     pub fn of(nodes: &[Node]) -> Self {
         let has = |prefixes: [&str; 2], operator: &str| {
-            nodes
-                .iter()
-                .take(HEAD)
-                .any(|node| match node.name.as_str() {
-                    "" => node.operator == operator,
-                    name => prefixes.iter().any(|prefix| name.starts_with(prefix)),
-                })
+            nodes.iter().take(HEAD).any(|node| match node.name.as_str() {
+                "" => node.operator == operator,
+                name => prefixes.iter().any(|prefix| name.starts_with(prefix)),
+            })
         };
-        if has(["Sub", "_minus"], "Sub") && has(["Mul", "_mul"], "Mul") {
-            Self::PIXELS
-        } else {
-            Self::SIGNED_UNIT
-        }
+        if has(["Sub", "_minus"], "Sub") && has(["Mul", "_mul"], "Mul") { Self::PIXELS } else { Self::SIGNED_UNIT }
     }
 
     /// The normalised value of a pixel.
@@ -79,10 +66,7 @@ pub fn first_nodes(file: &mut (impl Read + Seek)) -> io::Result<Vec<Node>> {
     let end = file.seek(SeekFrom::End(0))?;
     file.rewind()?;
     let Some(graph) = find(file, end, GRAPH)? else {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it holds no ONNX graph",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no ONNX graph"));
     };
     let mut nodes = Vec::new();
     while nodes.len() < HEAD {
@@ -127,12 +111,7 @@ fn find(file: &mut (impl Read + Seek), end: u64, number: u64) -> io::Result<Opti
 }
 
 fn field(file: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Field>> {
-    let broken = || {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is not an ONNX file, or it is cut off",
-        )
-    };
+    let broken = || io::Error::new(io::ErrorKind::InvalidData, "it is not an ONNX file, or it is cut off");
     if file.stream_position()? >= end {
         return Ok(None);
     }
@@ -148,10 +127,7 @@ fn field(file: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Field>> {
         _ => return Err(broken()),
     };
     match file.stream_position()?.checked_add(length) {
-        Some(stop) if stop <= end => Ok(Some(Field {
-            number: key >> 3,
-            end: stop,
-        })),
+        Some(stop) if stop <= end => Ok(Some(Field { number: key >> 3, end: stop })),
         _ => Err(broken()),
     }
 }
@@ -166,10 +142,7 @@ fn varint(file: &mut impl Read) -> io::Result<u64> {
             return Ok(value);
         }
     }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidData,
-        "it holds a number that is too long",
-    ))
+    Err(io::Error::new(io::ErrorKind::InvalidData, "it holds a number that is too long"))
 }
 
 fn text(file: &mut (impl Read + Seek), end: u64) -> io::Result<String> {
@@ -198,12 +171,7 @@ mod tests {
     }
 
     fn named(name: &str, operator: &str) -> Vec<u8> {
-        let parts = [
-            bytes(1, b"input"),
-            bytes(3, name.as_bytes()),
-            bytes(4, operator.as_bytes()),
-            bytes(5, &[0; 300]),
-        ];
+        let parts = [bytes(1, b"input"), bytes(3, name.as_bytes()), bytes(4, operator.as_bytes()), bytes(5, &[0; 300])];
         bytes(1, &parts.concat())
     }
 
@@ -217,18 +185,10 @@ mod tests {
 
     #[test]
     fn names_and_operators_of_the_first_eight_nodes_are_read() {
-        let nodes: Vec<_> = (0..10)
-            .map(|i| named(&format!("Conv_{i}"), "Conv"))
-            .collect();
+        let nodes: Vec<_> = (0..10).map(|i| named(&format!("Conv_{i}"), "Conv")).collect();
         let read = first_nodes(&mut model(&nodes)).unwrap();
         assert_eq!(read.len(), HEAD);
-        assert_eq!(
-            read[7],
-            Node {
-                name: "Conv_7".into(),
-                operator: "Conv".into()
-            }
-        );
+        assert_eq!(read[7], Node { name: "Conv_7".into(), operator: "Conv".into() });
     }
 
     #[test]
@@ -240,13 +200,7 @@ mod tests {
     }
 
     fn nodes(names: &[(&str, &str)]) -> Vec<Node> {
-        names
-            .iter()
-            .map(|(name, operator)| Node {
-                name: (*name).into(),
-                operator: (*operator).into(),
-            })
-            .collect()
+        names.iter().map(|(name, operator)| Node { name: (*name).into(), operator: (*operator).into() }).collect()
     }
 
     #[test]
@@ -255,23 +209,14 @@ mod tests {
             Normalisation::of(&nodes(&[("_minusscalar0", "Sub"), ("_mulscalar0", "Mul")])),
             Normalisation::PIXELS
         );
-        assert_eq!(
-            Normalisation::of(&nodes(&[("Sub_1", "Sub"), ("Mul_3", "Mul")])),
-            Normalisation::PIXELS
-        );
-        assert_eq!(
-            Normalisation::of(&nodes(&[("", "Sub"), ("", "Mul")])),
-            Normalisation::PIXELS
-        );
+        assert_eq!(Normalisation::of(&nodes(&[("Sub_1", "Sub"), ("Mul_3", "Mul")])), Normalisation::PIXELS);
+        assert_eq!(Normalisation::of(&nodes(&[("", "Sub"), ("", "Mul")])), Normalisation::PIXELS);
     }
 
     #[test]
     fn other_graphs_take_values_from_minus_one_to_one() {
         let scaled = nodes(&[("input_scale", "Mul"), ("input_shift", "Add")]);
-        let late: Vec<_> = (0..8)
-            .map(|_| ("Conv", "Conv"))
-            .chain([("Sub", "Sub"), ("Mul", "Mul")])
-            .collect();
+        let late: Vec<_> = (0..8).map(|_| ("Conv", "Conv")).chain([("Sub", "Sub"), ("Mul", "Mul")]).collect();
         let half = nodes(&[("Sub_1", "Sub")]);
         let other_style = nodes(&[("/Sub", "Sub"), ("/Mul", "Mul")]);
         for graph in [scaled, nodes(&late), half, other_style, Vec::new()] {

@@ -27,12 +27,9 @@ impl<'a> Rgb8<'a> {
         let row = width.checked_mul(3);
         let needed = row.and_then(|row| stride.checked_mul(height - 1)?.checked_add(row));
         match (row, needed) {
-            (Some(row), Some(needed)) if row <= stride && needed <= bytes.len() => Ok(Self {
-                bytes,
-                width,
-                height,
-                stride,
-            }),
+            (Some(row), Some(needed)) if row <= stride && needed <= bytes.len() => {
+                Ok(Self { bytes, width, height, stride })
+            }
             _ => Err(Error::Frame(format!(
                 "{width} x {height} px of RGB with {stride} bytes a row do not fit into {} bytes",
                 bytes.len()
@@ -88,27 +85,15 @@ mod tests {
 
     #[test]
     fn a_picture_without_pixels_or_with_an_impossible_size_is_refused() {
-        for (width, height, stride) in [
-            (0, 4, 12),
-            (4, 0, 12),
-            (4, 1, 11),
-            (usize::MAX, 1, 3),
-            (1, usize::MAX, usize::MAX),
-        ] {
-            assert_eq!(
-                Rgb8::new(&[0; 48], width, height, stride)
-                    .unwrap_err()
-                    .code(),
-                "insightface.frame"
-            );
+        for (width, height, stride) in
+            [(0, 4, 12), (4, 0, 12), (4, 1, 11), (usize::MAX, 1, 3), (1, usize::MAX, usize::MAX)]
+        {
+            assert_eq!(Rgb8::new(&[0; 48], width, height, stride).unwrap_err().code(), "insightface.frame");
         }
     }
 
     #[test]
     fn pixels_do_not_show_in_debug_output() {
-        assert_eq!(
-            format!("{:?}", Rgb8::packed(&[200; 3], 1, 1).unwrap()),
-            "Rgb8(1 x 1 px)"
-        );
+        assert_eq!(format!("{:?}", Rgb8::packed(&[200; 3], 1, 1).unwrap()), "Rgb8(1 x 1 px)");
     }
 }

@@ -11,17 +11,19 @@
 //! numbers. Shapes, strides, dimensions and normalisation are read from the graph, and a graph that does not fit is refused
 //! with what was expected of it.
 //!
-//! As a plugin ([`stage`]) it answers for every frame with the faces in it, and keeps the gallery in the host's store.
+//! As a plugin ([`stage`]) it answers for every frame with the faces in it. People whom the pipeline file names are enrolled
+//! at each opening and kept in memory; others, whom its verbs enrol, are kept in the host's store.
 //!
 //! **What it must never know**: crates of the host, where frames come from. Below [`stage`] it knows no clock either:
 //! time is an argument. It never writes an image, an embedding or a name to a log; only embeddings of people who consented
-//! are kept, and only in the store.
+//! are kept, and on a disk only in the store.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use majlis_plugin_api::{Faces, Frame, export_stage, manifest};
 
 pub mod analyser;
+mod applicant;
 pub mod arcface;
 pub mod backend;
 pub mod consent;
@@ -30,9 +32,11 @@ pub mod face;
 pub mod gallery;
 pub mod graph;
 pub mod image;
+mod named;
 pub mod nms;
 pub mod pack;
 mod people;
+mod photograph;
 pub mod pixels;
 pub mod resize;
 pub mod runtime_path;
@@ -55,8 +59,8 @@ manifest! {
     milestones: ["recognised"],
     native: ["onnxruntime"],
     verbs: {
-        "add": ("Enrols a person, with consent, from a photograph", "../verbs/add.schema.json"),
-        "list": ("Lists who is enrolled", "../verbs/list.schema.json"),
+        "add": ("Enrols a person in the store, with consent, from a photograph", "../verbs/add.schema.json"),
+        "list": ("Lists who is enrolled, in the pipeline file or in the store", "../verbs/list.schema.json"),
         "forget": ("Erases a person in every file of the store", "../verbs/forget.schema.json"),
     },
     schema: "../config.schema.json",

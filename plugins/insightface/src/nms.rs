@@ -13,10 +13,7 @@ pub fn suppress(boxes: &[BBox], threshold: f32) -> Vec<usize> {
     let mut kept: Vec<usize> = Vec::new();
     for (index, candidate) in boxes.iter().enumerate() {
         // Not `overlap > threshold`: a NaN must not stay.
-        if kept
-            .iter()
-            .all(|better| overlap(&boxes[*better], candidate) <= threshold)
-        {
+        if kept.iter().all(|better| overlap(&boxes[*better], candidate) <= threshold) {
             kept.push(index);
         }
     }
@@ -40,23 +37,15 @@ mod tests {
 
     #[test]
     fn the_best_of_overlapping_boxes_stays_and_distant_ones_do_too() {
-        let boxes = [
-            [0.0, 0.0, 99.0, 99.0],
-            [5.0, 5.0, 104.0, 104.0],
-            [300.0, 0.0, 399.0, 99.0],
-            [302.0, 0.0, 401.0, 99.0],
-        ];
+        let boxes =
+            [[0.0, 0.0, 99.0, 99.0], [5.0, 5.0, 104.0, 104.0], [300.0, 0.0, 399.0, 99.0], [302.0, 0.0, 401.0, 99.0]];
         assert_eq!(suppress(&boxes, 0.4), [0, 2]);
     }
 
     #[test]
     fn a_box_that_only_a_suppressed_one_covers_stays() {
         // Each overlaps the next by a half (IoU 1/3), its second next not at all.
-        let boxes = [
-            [0.0, 0.0, 99.0, 9.0],
-            [50.0, 0.0, 149.0, 9.0],
-            [100.0, 0.0, 199.0, 9.0],
-        ];
+        let boxes = [[0.0, 0.0, 99.0, 9.0], [50.0, 0.0, 149.0, 9.0], [100.0, 0.0, 199.0, 9.0]];
         assert_eq!(suppress(&boxes, 0.3), [0, 2]);
         assert_eq!(suppress(&boxes, 0.34), [0, 1, 2]);
     }

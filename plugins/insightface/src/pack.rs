@@ -96,11 +96,7 @@ impl Card {
     /// The card of a pack that this library knows.
     #[must_use]
     pub fn shipped(name: &str) -> Option<Self> {
-        SHIPPED.iter().find_map(|text| {
-            Self::parse(text, name)
-                .ok()
-                .filter(|card| card.name == name)
-        })
+        SHIPPED.iter().find_map(|text| Self::parse(text, name).ok().filter(|card| card.name == name))
     }
 
     /// Reads a card. `source` is what errors call it.
@@ -108,26 +104,15 @@ impl Card {
     /// # Errors
     /// [`Error::Card`] with line and column when it is not TOML, has an unknown or missing key, or a value that cannot be right.
     pub fn parse(text: &str, source: &str) -> Result<Self> {
-        let wrong = |reason: String| Error::Card {
-            card: source.into(),
-            reason,
-        };
+        let wrong = |reason: String| Error::Card { card: source.into(), reason };
         let card: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         for file in &card.files {
             // A card must not lead out of the folders that the caller chose.
             if Path::new(&file.name).file_name() != Some(file.name.as_ref()) {
                 return Err(wrong(format!("`{}` is not a plain file name", file.name)));
             }
-            if file.sha256.len() != 64
-                || !file
-                    .sha256
-                    .bytes()
-                    .all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
-            {
-                return Err(wrong(format!(
-                    "the sha256 of {} is not 64 lower-case hexadecimal digits",
-                    file.name
-                )));
+            if file.sha256.len() != 64 || !file.sha256.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+                return Err(wrong(format!("the sha256 of {} is not 64 lower-case hexadecimal digits", file.name)));
             }
         }
         Ok(card)
@@ -150,23 +135,11 @@ impl Card {
         let mut files = self.files.iter().filter(|file| file.role == role);
         let (Some(file), None) = (files.next(), files.next()) else {
             let count = self.files.iter().filter(|file| file.role == role).count();
-            return Err(Error::Role {
-                pack: self.name.clone(),
-                role: role.name(),
-                count,
-            });
+            return Err(Error::Role { pack: self.name.clone(), role: role.name(), count });
         };
-        let path = folders
-            .iter()
-            .map(|folder| folder.join(&file.name))
-            .find(|path| path.is_file());
+        let path = folders.iter().map(|folder| folder.join(&file.name)).find(|path| path.is_file());
         match path {
-            Some(path) => Ok(ModelFile {
-                path,
-                name: file.name.clone(),
-                sha256: file.sha256.clone(),
-                size: file.size,
-            }),
+            Some(path) => Ok(ModelFile { path, name: file.name.clone(), sha256: file.sha256.clone(), size: file.size }),
             None => Err(Error::ModelMissing {
                 pack: self.name.clone(),
                 file: file.name.clone(),
@@ -212,9 +185,7 @@ impl ModelFile {
             found,
         };
         // The size first: a file that is still being fetched is told without reading it.
-        let size = fs::metadata(&self.path)
-            .map_err(|error| unreadable(&self.path, &error))?
-            .len();
+        let size = fs::metadata(&self.path).map_err(|error| unreadable(&self.path, &error))?.len();
         if size != self.size {
             return Err(altered("size", self.size.to_string(), size.to_string()));
         }
@@ -257,10 +228,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::Unreadable {
-        path: path.into(),
-        reason: error.to_string(),
-    }
+    Error::Unreadable { path: path.into(), reason: error.to_string() }
 }
 
 #[cfg(test)]
@@ -270,7 +238,8 @@ mod tests {
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     fn card(files: &str) -> Result<Card> {
-        let head = "name = 'small'\ntitle = 't'\nlicence = 'research only'\ncommercial = false\norigin = 'a web page'\n";
+        let head =
+            "name = 'small'\ntitle = 't'\nlicence = 'research only'\ncommercial = false\norigin = 'a web page'\n";
         Card::parse(&format!("{head}{files}"), "small.toml")
     }
 
@@ -282,10 +251,8 @@ mod tests {
     fn a_file_that_is_what_the_card_says_gives_its_path() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("d.onnx"), "abc").unwrap();
-        let file = card(&file("d.onnx", "detector", 3))
-            .unwrap()
-            .locate(Role::Detector, &[folder.path().into()])
-            .unwrap();
+        let file =
+            card(&file("d.onnx", "detector", 3)).unwrap().locate(Role::Detector, &[folder.path().into()]).unwrap();
         assert_eq!(file.verified().unwrap(), folder.path().join("d.onnx"));
         assert_eq!((file.name(), file.sha256()), ("d.onnx", ABC));
     }
@@ -296,11 +263,7 @@ mod tests {
         let located = card(&file("d.onnx", "detector", 3)).unwrap();
         for (content, what) in [("ab", "size"), ("abd", "sha256")] {
             fs::write(folder.path().join("d.onnx"), content).unwrap();
-            let error = located
-                .locate(Role::Detector, &[folder.path().into()])
-                .unwrap()
-                .verified()
-                .unwrap_err();
+            let error = located.locate(Role::Detector, &[folder.path().into()]).unwrap().verified().unwrap_err();
             assert_eq!(error.code(), "insightface.model-altered");
             assert!(error.to_string().contains(&format!("{what} is")), "{error}");
         }
@@ -313,61 +276,28 @@ mod tests {
         let card = card(&file("d.onnx", "detector", 3)).unwrap();
         let error = card.locate(Role::Detector, &folders).unwrap_err();
         assert_eq!(error.code(), "insightface.model-missing");
-        assert_eq!(
-            error.remedy().unwrap(),
-            "it comes from a web page; its licence: research only"
-        );
+        assert_eq!(error.remedy().unwrap(), "it comes from a web page; its licence: research only");
         fs::write(second.path().join("d.onnx"), "abc").unwrap();
-        card.locate(Role::Detector, &folders)
-            .unwrap()
-            .verified()
-            .unwrap();
+        card.locate(Role::Detector, &folders).unwrap().verified().unwrap();
         fs::write(first.path().join("d.onnx"), "x").unwrap();
-        card.locate(Role::Detector, &folders)
-            .unwrap()
-            .verified()
-            .unwrap_err();
+        card.locate(Role::Detector, &folders).unwrap().verified().unwrap_err();
     }
 
     #[test]
     fn a_role_that_no_file_or_more_than_one_has_is_told_apart() {
         let card = card(&(file("a", "detector", 1) + &file("b", "detector", 1))).unwrap();
-        assert!(
-            card.locate(Role::Detector, &[])
-                .unwrap_err()
-                .to_string()
-                .contains("names 2 files")
-        );
-        assert!(
-            card.locate(Role::Recogniser, &[])
-                .unwrap_err()
-                .to_string()
-                .contains("names 0 files")
-        );
+        assert!(card.locate(Role::Detector, &[]).unwrap_err().to_string().contains("names 2 files"));
+        assert!(card.locate(Role::Recogniser, &[]).unwrap_err().to_string().contains("names 0 files"));
     }
 
     #[test]
     fn a_card_cannot_lead_out_of_its_folder_and_tells_the_line_of_a_mistake() {
         for name in ["../d.onnx", "/etc/passwd", "a/b", "..", ""] {
-            assert!(
-                card(&file(name, "detector", 1))
-                    .unwrap_err()
-                    .to_string()
-                    .contains("plain file name"),
-                "{name}"
-            );
+            assert!(card(&file(name, "detector", 1)).unwrap_err().to_string().contains("plain file name"), "{name}");
         }
+        assert!(card("[[file]]\nname = 'd'\nroll = 'detector'\n").unwrap_err().to_string().contains("line 8"));
         assert!(
-            card("[[file]]\nname = 'd'\nroll = 'detector'\n")
-                .unwrap_err()
-                .to_string()
-                .contains("line 8")
-        );
-        assert!(
-            card(&file("d", "detector", 1).replace("ba78", "BA78"))
-                .unwrap_err()
-                .to_string()
-                .contains("lower-case")
+            card(&file("d", "detector", 1).replace("ba78", "BA78")).unwrap_err().to_string().contains("lower-case")
         );
     }
 
@@ -376,11 +306,7 @@ mod tests {
         for name in ["buffalo_l", "buffalo_s", "buffalo_sc", "testdata"] {
             let card = Card::shipped(name).unwrap();
             for role in [Role::Detector, Role::Recogniser] {
-                assert_eq!(
-                    card.files.iter().filter(|file| file.role == role).count(),
-                    1,
-                    "{name}"
-                );
+                assert_eq!(card.files.iter().filter(|file| file.role == role).count(), 1, "{name}");
             }
         }
         assert_eq!(SHIPPED.len(), 4);

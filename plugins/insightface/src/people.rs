@@ -1,7 +1,7 @@
 //! Who is enrolled, in the host's store: two tables, and the gallery that is made of them.
 
-use majlis_plugin_api::service::store::{Database, Statement, Value, erase};
-use majlis_plugin_api::{Error, Host, Result};
+use majlis_plugin_api::service::store::{Database, Statement, Value};
+use majlis_plugin_api::{Host, Result};
 
 use crate::consent::Consent;
 use crate::gallery::{Gallery, ModelId, Names, Person, Policy, Template};
@@ -30,40 +30,37 @@ const PUT: &str = "INSERT INTO people VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
 
 /// The people of one file of the store.
 pub(crate) struct People {
-    host: Host,
     database: Database,
     state: Vec<Value>,
+    gallery: Gallery,
 }
 
 impl People {
     /// Opens the file `name` of the store; makes its tables where they are missing.
-    pub(crate) fn open(host: &Host, name: &str) -> Result<Self> {
+    pub(crate) fn open(host: &Host, name: &str, model: &ModelId, policy: Policy) -> Result<Self> {
         let database = Database::open(host, name, &STEPS, &SUBJECTS)?;
-        Ok(Self {
-            host: host.clone(),
-            database,
-            state: Vec::new(),
-        })
+        let mut people = Self { database, state: Vec::new(), gallery: Gallery::new(model.clone(), policy) };
+        people.follow()?;
+        Ok(people)
     }
 
-    /// The gallery anew, if anybody was added, changed or erased since the last time that this was asked.
-    pub(crate) fn changed(&mut self, model: &ModelId, policy: Policy) -> Result<Option<Gallery>> {
-        let state = self
-            .database
-            .query(STATE, [])?
-            .into_iter()
-            .next()
-            .unwrap_or_default();
+    /// They as of the last [`People::follow`].
+    pub(crate) fn gallery(&self) -> &Gallery {
+        &self.gallery
+    }
+
+    /// Reads them anew if anybody was added, changed or erased since the last time.
+    pub(crate) fn follow(&mut self) -> Result<()> {
+        let state = self.database.query(STATE, [])?.into_iter().next().unwrap_or_default();
         if state == self.state {
-            return Ok(None);
+            return Ok(());
         }
-        let mut gallery = Gallery::new(model.clone(), policy);
+        let model = self.gallery.model().clone();
+        let mut gallery = Gallery::new(model.clone(), self.gallery.policy());
         let (mut foreign, mut damaged) = (0_u32, 0_u32);
         for row in self.database.query(ALL, [])? {
             match read(row) {
-                Some((person, template)) if template.model() == model => {
-                    gallery.add(person, &template)?
-                }
+                Some((person, template)) if *template.model() == model => gallery.add(person, &template)?,
                 Some(_) => foreign += 1,
                 None => damaged += 1,
             }
@@ -75,17 +72,20 @@ impl People {
             );
         }
         if damaged > 0 {
-            tracing::warn!(
-                damaged,
-                "stored embeddings that cannot be read are passed over"
-            );
+            tracing::warn!(damaged, "stored embeddings that cannot be read are passed over");
         }
         self.state = state;
-        Ok(Some(gallery))
+        self.gallery = gallery;
+        Ok(())
+    }
+
+    /// Nobody with this id is recognised any more, whatever the store says of that.
+    pub(crate) fn forget(&mut self, id: &str) {
+        self.gallery.forget(id);
     }
 
     /// Keeps a person and one more embedding.
-    pub(crate) fn add(&self, person: &Person, template: &Template) -> Result<()> {
+    pub(crate) fn add(&mut self, person: &Person, template: &Template) -> Result<()> {
         let consent = &person.consent;
         let names = &person.names;
         let put = Statement::new(
@@ -104,20 +104,9 @@ impl People {
             ],
         );
         let insert = "INSERT INTO templates (person, template) VALUES (?1, ?2)";
-        let keep = Statement::new(
-            insert,
-            [person.id.as_str().into(), template.to_bytes().into()],
-        );
+        let keep = Statement::new(insert, [person.id.as_str().into(), template.to_bytes().into()]);
         self.database.run(&[put, keep])?;
-        Ok(())
-    }
-
-    /// Erases a person in every file of the store; how many rows that were.
-    pub(crate) fn forget(&self, id: &str) -> Result<u64> {
-        match erase(&self.host, id)? {
-            0 => Err(Error::new("nobody with this id is enrolled")),
-            rows => Ok(rows),
-        }
+        self.follow()
     }
 }
 
@@ -158,14 +147,6 @@ fn read(row: Vec<Value>) -> Option<(Person, Template)> {
         announce: announce != 0,
         name_sent_to: sent.split_whitespace().map(Into::into).collect(),
     };
-    let person = Person {
-        id,
-        names: Names {
-            arabic,
-            spoken,
-            latin,
-        },
-        consent,
-    };
+    let person = Person { id, names: Names { arabic, spoken, latin }, consent };
     Some((person, Template::from_bytes(&template).ok()?))
 }

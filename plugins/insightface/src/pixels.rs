@@ -17,13 +17,7 @@ pub fn rgb<'a>(frame: &'a Frame, scratch: &'a mut Vec<u8>) -> Result<Rgb8<'a>> {
         return Rgb8::new(frame.pixels(), width, height, frame.stride());
     }
     scratch.resize(width * height * 3, 0);
-    convert(
-        frame.format(),
-        frame.pixels(),
-        (width, height),
-        frame.stride(),
-        scratch,
-    )?;
+    convert(frame.format(), frame.pixels(), (width, height), frame.stride(), scratch)?;
     Rgb8::packed(scratch, width, height)
 }
 
@@ -34,9 +28,7 @@ fn convert(
     stride: usize,
     rgb: &mut [u8],
 ) -> Result<()> {
-    let lines = rgb
-        .chunks_exact_mut(width * 3)
-        .zip(pixels.chunks(stride.max(1)));
+    let lines = rgb.chunks_exact_mut(width * 3).zip(pixels.chunks(stride.max(1)));
     match format {
         PixelFormat::Rgb8 => lines.for_each(|(to, from)| to.copy_from_slice(&from[..width * 3])),
         PixelFormat::Bgr8 => each::<3>(lines, |[blue, green, red]| [red, green, blue]),
@@ -55,26 +47,15 @@ fn convert(
             }
         }
         other => {
-            return Err(Error::Frame(format!(
-                "its pixel format `{}` is not known to this plugin",
-                other.name()
-            )));
+            return Err(Error::Frame(format!("its pixel format `{}` is not known to this plugin", other.name())));
         }
     }
     Ok(())
 }
 
-fn each<'a, const N: usize>(
-    lines: impl Iterator<Item = (&'a mut [u8], &'a [u8])>,
-    pixel: impl Fn([u8; N]) -> [u8; 3],
-) {
+fn each<'a, const N: usize>(lines: impl Iterator<Item = (&'a mut [u8], &'a [u8])>, pixel: impl Fn([u8; N]) -> [u8; 3]) {
     for (to, from) in lines {
-        for (to, from) in to
-            .as_chunks_mut::<3>()
-            .0
-            .iter_mut()
-            .zip(from.as_chunks::<N>().0)
-        {
+        for (to, from) in to.as_chunks_mut::<3>().0.iter_mut().zip(from.as_chunks::<N>().0) {
             *to = pixel(*from);
         }
     }
@@ -82,11 +63,7 @@ fn each<'a, const N: usize>(
 
 /// Video range (16 to 235), which is what cameras and rooms send.
 fn bt601(y: u8, u: u8, v: u8) -> [u8; 3] {
-    let (y, u, v) = (
-        298 * (i32::from(y) - 16) + 128,
-        i32::from(u) - 128,
-        i32::from(v) - 128,
-    );
+    let (y, u, v) = (298 * (i32::from(y) - 16) + 128, i32::from(u) - 128, i32::from(v) - 128);
     [y + 409 * v, y - 100 * u - 208 * v, y + 516 * u].map(|value| (value >> 8).clamp(0, 255) as u8)
 }
 
@@ -94,12 +71,7 @@ fn bt601(y: u8, u: u8, v: u8) -> [u8; 3] {
 mod tests {
     use super::*;
 
-    fn converted(
-        format: PixelFormat,
-        pixels: &[u8],
-        size: (usize, usize),
-        stride: usize,
-    ) -> Vec<u8> {
+    fn converted(format: PixelFormat, pixels: &[u8], size: (usize, usize), stride: usize) -> Vec<u8> {
         let mut rgb = vec![9; size.0 * size.1 * 3];
         convert(format, pixels, size, stride, &mut rgb).unwrap();
         rgb
@@ -108,14 +80,8 @@ mod tests {
     #[test]
     fn colours_end_up_in_their_places_and_padding_is_left_out() {
         let bgr = [1, 2, 3, 4, 5, 6, 99, 7, 8, 9, 10, 11, 12, 99];
-        assert_eq!(
-            converted(PixelFormat::Bgr8, &bgr, (2, 2), 7),
-            [3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10]
-        );
-        assert_eq!(
-            converted(PixelFormat::Rgba8, &[1, 2, 3, 4, 5, 6, 7, 8], (1, 2), 4),
-            [1, 2, 3, 5, 6, 7]
-        );
+        assert_eq!(converted(PixelFormat::Bgr8, &bgr, (2, 2), 7), [3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10]);
+        assert_eq!(converted(PixelFormat::Rgba8, &[1, 2, 3, 4, 5, 6, 7, 8], (1, 2), 4), [1, 2, 3, 5, 6, 7]);
         assert_eq!(
             converted(PixelFormat::Gray8, &[1, 2, 99, 3, 4, 99], (2, 2), 3),
             [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]

@@ -39,13 +39,7 @@ impl Resizer {
     /// `line(y, channel, values)`: channel 0, 1, 2 for R, G, B, `width` values.
     ///
     /// Lines and not a picture, because the only use of the result is to become a network's input, plane by plane.
-    pub fn resize(
-        &mut self,
-        image: &Rgb8<'_>,
-        width: usize,
-        height: usize,
-        mut line: impl FnMut(usize, usize, &[u8]),
-    ) {
+    pub fn resize(&mut self, image: &Rgb8<'_>, width: usize, height: usize, mut line: impl FnMut(usize, usize, &[u8])) {
         if self.columns_for != (image.width(), width) {
             self.columns = columns(image.width(), width);
             self.columns_for = (image.width(), width);
@@ -61,19 +55,12 @@ impl Resizer {
             let (top, fraction) = position(y, scale);
             // Unlike a column's, a row's fraction is kept at the border, where both rows are the same one.
             let last = image.height() as isize - 1;
-            let sources = [
-                top.clamp(0, last) as usize,
-                (top + 1).clamp(0, last) as usize,
-            ];
+            let sources = [top.clamp(0, last) as usize, (top + 1).clamp(0, last) as usize];
             self.prepare(image, sources);
 
             let [b0, b1] = weights(fraction);
             let [first, second] = &self.rows;
-            let second = if sources[0] == sources[1] {
-                first
-            } else {
-                second
-            };
+            let second = if sources[0] == sources[1] { first } else { second };
             for channel in 0..3 {
                 let s0 = &first.values[channel * width..][..width];
                 let s1 = &second.values[channel * width..][..width];
@@ -109,9 +96,7 @@ fn interpolate(source: &[u8], columns: &[Column], values: &mut [i16]) {
         let left = &source[column.left as usize..][..3];
         let right = &source[column.right as usize..][..3];
         // At most 255 * 2049 >> 4 = 32,655: it fits.
-        let mix = |channel: usize| {
-            ((i32::from(left[channel]) * a0 + i32::from(right[channel]) * a1) >> 4) as i16
-        };
+        let mix = |channel: usize| ((i32::from(left[channel]) * a0 + i32::from(right[channel]) * a1) >> 4) as i16;
         *red = mix(0);
         *green = mix(1);
         *blue = mix(2);
@@ -129,11 +114,7 @@ fn columns(source: usize, target: usize) -> Vec<Column> {
                 left if left >= last => (last, 0.0),
                 left => (left, fraction),
             };
-            Column {
-                left: 3 * left as u32,
-                right: 3 * (left + 1).min(last) as u32,
-                weights: weights(fraction),
-            }
+            Column { left: 3 * left as u32, right: 3 * (left + 1).min(last) as u32, weights: weights(fraction) }
         })
         .collect()
 }
@@ -151,10 +132,7 @@ fn position(i: usize, scale: f64) -> (isize, f32) {
 }
 
 fn weights(fraction: f32) -> [i32; 2] {
-    [
-        ((1.0 - fraction) * ONE).round_ties_even() as i32,
-        (fraction * ONE).round_ties_even() as i32,
-    ]
+    [((1.0 - fraction) * ONE).round_ties_even() as i32, (fraction * ONE).round_ties_even() as i32]
 }
 
 #[cfg(test)]
@@ -208,11 +186,7 @@ mod tests {
     #[test]
     fn one_pixel_fills_any_size_without_changing_its_colour() {
         for value in [0, 1, 127, 254, 255] {
-            assert!(
-                resized(&[value; 3], (1, 1), (40, 3))
-                    .iter()
-                    .all(|v| *v == value)
-            );
+            assert!(resized(&[value; 3], (1, 1), (40, 3)).iter().all(|v| *v == value));
         }
     }
 
@@ -222,21 +196,12 @@ mod tests {
         let mut resizer = Resizer::default();
         resizer.resize(&Rgb8::packed(&first, 30, 20).unwrap(), 12, 8, |_, _, _| {});
         let mut out = Vec::new();
-        resizer.resize(
-            &Rgb8::packed(&second, 20, 30).unwrap(),
-            12,
-            8,
-            |_, channel, line| {
-                if channel == 0 {
-                    out.extend_from_slice(line);
-                }
-            },
-        );
-        let fresh: Vec<u8> = resized(&second, (20, 30), (12, 8))
-            .iter()
-            .step_by(3)
-            .copied()
-            .collect();
+        resizer.resize(&Rgb8::packed(&second, 20, 30).unwrap(), 12, 8, |_, channel, line| {
+            if channel == 0 {
+                out.extend_from_slice(line);
+            }
+        });
+        let fresh: Vec<u8> = resized(&second, (20, 30), (12, 8)).iter().step_by(3).copied().collect();
         assert_eq!(out, fresh);
     }
 }

@@ -12,14 +12,8 @@ pub const VERSION: &str = "1.27.0";
 /// on by default, writes below the user's cache folder, and only ORT_DISABLE_TELEMETRY=1, set before the library is first
 /// opened, stops it. This program sees faces, so anything else is refused without that.
 pub const SILENT: [(&str, &str); 2] = [
-    (
-        "1.27.0",
-        "b5c9d4f124d24707f514dad926dc181820807178855df1c528e3addb2dd0e6f7",
-    ),
-    (
-        "1.28.0",
-        "aa4079d18f4ea7a5f3a94d80cd4bbe0f2740436626622d64d793803a20381083",
-    ),
+    ("1.27.0", "b5c9d4f124d24707f514dad926dc181820807178855df1c528e3addb2dd0e6f7"),
+    ("1.28.0", "aa4079d18f4ea7a5f3a94d80cd4bbe0f2740436626622d64d793803a20381083"),
 ];
 
 /// Finds the library: what the configuration names, else `ORT_DYLIB_PATH`, else where `make onnxruntime` puts it.
@@ -29,38 +23,24 @@ pub const SILENT: [(&str, &str); 2] = [
 ///
 /// # Errors
 /// [`Error::RuntimeMissing`] with the places that were looked at.
-pub fn find(
-    configured: Option<&Path>,
-    environment: impl Fn(&str) -> Option<OsString>,
-) -> Result<PathBuf> {
+pub fn find(configured: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
     let (path, said_by) = if let Some(path) = configured {
         (Some(path.to_owned()), "the configuration")
     } else if let Some(path) = environment("ORT_DYLIB_PATH").filter(|value| !value.is_empty()) {
         (Some(path.into()), "ORT_DYLIB_PATH")
     } else {
-        (
-            cache(&environment).map(|cache| fetched(&cache)),
-            "make onnxruntime",
-        )
+        (cache(&environment).map(|cache| fetched(&cache)), "make onnxruntime")
     };
     match path {
         Some(path) if path.is_file() => Ok(path),
-        Some(path) => Err(Error::RuntimeMissing {
-            looked: vec![format!("{} ({said_by})", path.display())],
-        }),
-        None => Err(Error::RuntimeMissing {
-            looked: vec!["no place: neither XDG_CACHE_HOME nor HOME is set".into()],
-        }),
+        Some(path) => Err(Error::RuntimeMissing { looked: vec![format!("{} ({said_by})", path.display())] }),
+        None => Err(Error::RuntimeMissing { looked: vec!["no place: neither XDG_CACHE_HOME nor HOME is set".into()] }),
     }
 }
 
 /// This program's folder in the user's cache: `$XDG_CACHE_HOME/majlis`, or `~/.cache/majlis`.
 pub fn cache(environment: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let variable = |name| {
-        environment(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     // The standard has it that a relative path is to be ignored.
     let caches = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
     let caches = caches.or_else(|| variable("HOME").map(|home| home.join(".cache")));
@@ -68,10 +48,7 @@ pub fn cache(environment: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf>
 }
 
 fn fetched(cache: &Path) -> PathBuf {
-    cache
-        .join("onnxruntime")
-        .join(VERSION)
-        .join(format!("libonnxruntime.so.{VERSION}"))
+    cache.join("onnxruntime").join(VERSION).join(format!("libonnxruntime.so.{VERSION}"))
 }
 
 #[cfg(test)]
@@ -110,12 +87,7 @@ mod tests {
         let environment = |name: &str| (name == "XDG_CACHE_HOME").then(|| folder.path().into());
         let error = find(Some(Path::new("/nowhere/lib.so")), environment).unwrap_err();
         assert_eq!(error.code(), "insightface.runtime-missing");
-        assert!(
-            error
-                .to_string()
-                .contains("/nowhere/lib.so (the configuration)"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("/nowhere/lib.so (the configuration)"), "{error}");
         assert!(error.remedy().unwrap().contains("make onnxruntime"));
     }
 
@@ -128,25 +100,14 @@ mod tests {
             _ => None,
         };
         let error = find(None, environment).unwrap_err().to_string();
-        assert!(
-            error.contains("/home/guest/.cache/majlis/onnxruntime/1.27.0/libonnxruntime.so.1.27.0"),
-            "{error}"
-        );
-        assert!(
-            find(None, |_| None)
-                .unwrap_err()
-                .to_string()
-                .contains("HOME")
-        );
+        assert!(error.contains("/home/guest/.cache/majlis/onnxruntime/1.27.0/libonnxruntime.so.1.27.0"), "{error}");
+        assert!(find(None, |_| None).unwrap_err().to_string().contains("HOME"));
     }
 
     #[test]
     fn the_card_of_the_library_says_the_same_as_this_file() {
         let card = include_str!("../../../models/onnxruntime.toml");
-        let (_, sha256) = SILENT
-            .iter()
-            .find(|(version, _)| *version == VERSION)
-            .unwrap();
+        let (_, sha256) = SILENT.iter().find(|(version, _)| *version == VERSION).unwrap();
         assert!(card.contains(&format!("version = \"{VERSION}\"")) && card.contains(sha256));
     }
 }

@@ -27,12 +27,7 @@ pub struct Settings {
 impl Default for Settings {
     /// InsightFace's own.
     fn default() -> Self {
-        Self {
-            size: None,
-            threshold: 0.5,
-            overlap: 0.4,
-            max_faces: None,
-        }
+        Self { size: None, threshold: 0.5, overlap: 0.4, max_faces: None }
     }
 }
 
@@ -65,11 +60,7 @@ impl Head {
             10 | 15 => (&[8, 16, 32, 64, 128], 1),
             _ => return None,
         };
-        Some(Self {
-            strides,
-            anchors,
-            key_points: outputs == 3 * strides.len(),
-        })
+        Some(Self { strides, anchors, key_points: outputs == 3 * strides.len() })
     }
 
     /// Values a row in output `index`: scores of all strides come first, then boxes, then key points.
@@ -88,8 +79,7 @@ impl Scrfd {
     /// # Errors
     /// [`Error::ModelShape`] when it is none, [`Error::DetectorSize`] when it cannot work at the size that is asked for.
     pub fn new(model: Box<dyn Model>, settings: Settings) -> Result<Self> {
-        let head =
-            head(model.outputs()).map_err(|(expected, found)| misfit(&*model, expected, found))?;
+        let head = head(model.outputs()).map_err(|(expected, found)| misfit(&*model, expected, found))?;
         let fixed = image_input(&*model)?;
         let (width, height) = size(settings.size, fixed, head.largest_stride())?;
         Ok(Self {
@@ -116,40 +106,35 @@ impl Scrfd {
     /// # Errors
     /// [`Error::AspectRatio`], [`Error::Inference`], and [`Error::ModelShape`] when the graph answers otherwise than it declared.
     pub fn detect(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
+        let faces = self.detect_all(image)?;
+        Ok(match self.settings.max_faces {
+            Some(max) => most_prominent(faces, max, (image.width(), image.height())),
+            None => faces,
+        })
+    }
+
+    /// The same, whatever [`Settings::max_faces`] says: best score first.
+    ///
+    /// # Errors
+    /// As [`Scrfd::detect`].
+    pub fn detect_all(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
         let fit = Fit::new((image.width(), image.height()), (self.width, self.height))?;
         self.paste(image, fit);
 
-        let (head, size, threshold) = (
-            self.head,
-            (self.width, self.height),
-            self.settings.threshold,
-        );
+        let (head, size, threshold) = (self.head, (self.width, self.height), self.settings.threshold);
         let found = &mut self.found;
         found.clear();
         let mut decoded = Ok(());
         let shape = [1, 3, self.height as i64, self.width as i64];
-        self.model.run(
-            Tensor {
-                shape: &shape,
-                data: &self.blob,
-            },
-            &mut |outputs| {
-                decoded = decode(outputs, head, size, fit.scale, threshold, found);
-            },
-        )?;
+        self.model.run(Tensor { shape: &shape, data: &self.blob }, &mut |outputs| {
+            decoded = decode(outputs, head, size, fit.scale, threshold, found);
+        })?;
         decoded.map_err(|(expected, found)| misfit(&*self.model, expected, found))?;
 
         self.found.sort_by(|a, b| b.score.total_cmp(&a.score));
         let boxes: Vec<BBox> = self.found.iter().map(|detection| detection.bbox).collect();
         let kept = suppress(&boxes, self.settings.overlap);
-        let faces = kept
-            .into_iter()
-            .map(|index| self.found[index].clone())
-            .collect();
-        Ok(match self.settings.max_faces {
-            Some(max) => most_prominent(faces, max, (image.width(), image.height())),
-            None => faces,
-        })
+        Ok(kept.into_iter().map(|index| self.found[index].clone()).collect())
     }
 
     /// The network's input for a frame: values `3 x height x width`, planes R, G, B.
@@ -159,13 +144,12 @@ impl Scrfd {
             self.pasted = (fit.width, fit.height);
         }
         let (width, plane) = (self.width, self.width * self.height);
-        self.resizer
-            .resize(image, fit.width, fit.height, |y, channel, line| {
-                let target = &mut self.blob[channel * plane + y * width..][..line.len()];
-                for (target, value) in target.iter_mut().zip(line) {
-                    *target = normalised(*value);
-                }
-            });
+        self.resizer.resize(image, fit.width, fit.height, |y, channel, line| {
+            let target = &mut self.blob[channel * plane + y * width..][..line.len()];
+            for (target, value) in target.iter_mut().zip(line) {
+                *target = normalised(*value);
+            }
+        });
     }
 }
 
@@ -176,11 +160,7 @@ const fn normalised(value: u8) -> f32 {
 }
 
 fn misfit(model: &dyn Model, expected: String, found: String) -> Error {
-    Error::ModelShape {
-        model: model.name().into(),
-        expected,
-        found,
-    }
+    Error::ModelShape { model: model.name().into(), expected, found }
 }
 
 /// What was expected and what was found.
@@ -189,21 +169,13 @@ type Misfit = (String, String);
 fn head(outputs: &[Port]) -> Result<Head, Misfit> {
     let Some(head) = Head::of(outputs.len()) else {
         return Err((
-            "an SCRFD detector: 6 or 9 outputs (strides 8, 16, 32) or 10 or 15 (strides 8 to 128)"
-                .into(),
+            "an SCRFD detector: 6 or 9 outputs (strides 8, 16, 32) or 10 or 15 (strides 8 to 128)".into(),
             format!("{} outputs", outputs.len()),
         ));
     };
     for (index, output) in outputs.iter().enumerate() {
         let columns = head.columns(index);
-        if !output.float
-            || output
-                .shape
-                .last()
-                .copied()
-                .flatten()
-                .is_some_and(|last| last != columns)
-        {
+        if !output.float || output.shape.last().copied().flatten().is_some_and(|last| last != columns) {
             return Err((
                 format!(
                     "32-bit floats in rows of {columns} in output {index} of an SCRFD detector (scores, then boxes, then key points)"
@@ -218,21 +190,13 @@ fn head(outputs: &[Port]) -> Result<Head, Misfit> {
 /// The size that the graph fixes for its only input, an RGB image: (width, height), each None where it is open.
 pub(crate) fn image_input(model: &dyn Model) -> Result<(Option<usize>, Option<usize>)> {
     match model.inputs() {
-        [
-            Port {
-                float: true, shape, ..
-            },
-        ] => match shape[..] {
+        [Port { float: true, shape, .. }] => match shape[..] {
             [None | Some(1), None | Some(3), height, width] => Ok((width, height)),
             _ => Err(&model.inputs()[0]),
         },
         [input] => Err(input),
         inputs => {
-            return Err(misfit(
-                model,
-                "one input".into(),
-                format!("{} inputs", inputs.len()),
-            ));
+            return Err(misfit(model, "one input".into(), format!("{} inputs", inputs.len())));
         }
     }
     .map_err(|input: &Port| {
@@ -246,40 +210,18 @@ pub(crate) fn image_input(model: &dyn Model) -> Result<(Option<usize>, Option<us
 
 /// A port's type in words: `floats [1, 3, ?, ?]`.
 pub(crate) fn words(port: &Port) -> String {
-    let extents: Vec<String> = port
-        .shape
-        .iter()
-        .map(|extent| extent.map_or("?".into(), |extent| extent.to_string()))
-        .collect();
-    format!(
-        "{} [{}]",
-        if port.float { "floats" } else { "another type" },
-        extents.join(", ")
-    )
+    let extents: Vec<String> =
+        port.shape.iter().map(|extent| extent.map_or("?".into(), |extent| extent.to_string())).collect();
+    format!("{} [{}]", if port.float { "floats" } else { "another type" }, extents.join(", "))
 }
 
-fn size(
-    asked: Option<(usize, usize)>,
-    fixed: (Option<usize>, Option<usize>),
-    stride: usize,
-) -> Result<(usize, usize)> {
+fn size(asked: Option<(usize, usize)>, fixed: (Option<usize>, Option<usize>), stride: usize) -> Result<(usize, usize)> {
     const USUAL: usize = 640;
     let (width, height) = asked.unwrap_or((fixed.0.unwrap_or(USUAL), fixed.1.unwrap_or(USUAL)));
-    let wrong = |reason| {
-        Err(Error::DetectorSize {
-            width,
-            height,
-            reason,
-        })
-    };
+    let wrong = |reason| Err(Error::DetectorSize { width, height, reason });
     if fixed.0.is_some_and(|fixed| fixed != width) || fixed.1.is_some_and(|fixed| fixed != height) {
-        let extent =
-            |extent: Option<usize>| extent.map_or("any".into(), |extent: usize| extent.to_string());
-        return wrong(format!(
-            "its graph fixes {} x {}",
-            extent(fixed.0),
-            extent(fixed.1)
-        ));
+        let extent = |extent: Option<usize>| extent.map_or("any".into(), |extent: usize| extent.to_string());
+        return wrong(format!("its graph fixes {} x {}", extent(fixed.0), extent(fixed.1)));
     }
     if width == 0 || height == 0 || width % stride != 0 || height % stride != 0 {
         return wrong(format!("both sides must be multiples of {stride}"));
@@ -301,10 +243,7 @@ struct Fit {
 }
 
 impl Fit {
-    fn new(
-        (width, height): (usize, usize),
-        (input_width, input_height): (usize, usize),
-    ) -> Result<Self> {
+    fn new((width, height): (usize, usize), (input_width, input_height): (usize, usize)) -> Result<Self> {
         let ratio = height as f64 / width as f64;
         let (fit_width, fit_height) = if ratio > input_height as f64 / input_width as f64 {
             ((input_height as f64 / ratio) as usize, input_height)
@@ -312,18 +251,9 @@ impl Fit {
             (input_width, (input_width as f64 * ratio) as usize)
         };
         if fit_width == 0 || fit_height == 0 {
-            return Err(Error::AspectRatio {
-                width,
-                height,
-                input_width,
-                input_height,
-            });
+            return Err(Error::AspectRatio { width, height, input_width, input_height });
         }
-        Ok(Self {
-            width: fit_width,
-            height: fit_height,
-            scale: (fit_height as f64 / height as f64) as f32,
-        })
+        Ok(Self { width: fit_width, height: fit_height, scale: (fit_height as f64 / height as f64) as f32 })
     }
 }
 
@@ -342,12 +272,9 @@ fn decode(
         let cells = columns * rows * head.anchors;
         let values = |group: usize| -> Result<&[f32], Misfit> {
             let index = group * grids + grid;
-            let output = outputs.get(index).ok_or_else(|| {
-                (
-                    format!("{} outputs", 3 * grids),
-                    format!("{} outputs", outputs.len()),
-                )
-            })?;
+            let output = outputs
+                .get(index)
+                .ok_or_else(|| (format!("{} outputs", 3 * grids), format!("{} outputs", outputs.len())))?;
             if output.data.len() != cells * head.columns(index) {
                 return Err((
                     format!(
@@ -360,32 +287,21 @@ fn decode(
             Ok(output.data)
         };
         let (scores, boxes) = (values(0)?, values(1)?);
-        let key_points = if head.key_points {
-            Some(values(2)?)
-        } else {
-            None
-        };
+        let key_points = if head.key_points { Some(values(2)?) } else { None };
 
         for (index, &score) in scores.iter().enumerate() {
             if score >= threshold {
                 let cell = index / head.anchors;
-                let centre = [
-                    ((cell % columns) * stride) as f32,
-                    ((cell / columns) * stride) as f32,
-                ];
+                let centre = [((cell % columns) * stride) as f32, ((cell / columns) * stride) as f32];
                 // Each product and sum is rounded in the order of the original, so that ties fall as they do there.
-                let at =
-                    |distance: f32, axis: usize| (centre[axis] + distance * stride as f32) / scale;
-                let back =
-                    |distance: f32, axis: usize| (centre[axis] - distance * stride as f32) / scale;
+                let at = |distance: f32, axis: usize| (centre[axis] + distance * stride as f32) / scale;
+                let back = |distance: f32, axis: usize| (centre[axis] - distance * stride as f32) / scale;
                 let [left, top, right, bottom] = std::array::from_fn(|i| boxes[4 * index + i]);
                 found.push(Detection {
                     bbox: [back(left, 0), back(top, 1), at(right, 0), at(bottom, 1)],
                     score,
                     key_points: key_points.map(|values| {
-                        std::array::from_fn(|p| {
-                            std::array::from_fn(|axis| at(values[10 * index + 2 * p + axis], axis))
-                        })
+                        std::array::from_fn(|p| std::array::from_fn(|axis| at(values[10 * index + 2 * p + axis], axis)))
                     }),
                 });
             }
@@ -395,11 +311,7 @@ fn decode(
 }
 
 /// Of more faces than `max`, those with the largest area, less twice the squared distance from the middle of the frame.
-fn most_prominent(
-    mut faces: Vec<Detection>,
-    max: usize,
-    (width, height): (usize, usize),
-) -> Vec<Detection> {
+fn most_prominent(mut faces: Vec<Detection>, max: usize, (width, height): (usize, usize)) -> Vec<Detection> {
     if faces.len() > max {
         let middle = [(width / 2) as f32, (height / 2) as f32];
         let weight = |face: &Detection| {
@@ -420,85 +332,26 @@ mod tests {
     #[test]
     fn a_frame_is_scaled_to_the_longer_side() {
         let input = (640, 640);
-        assert_eq!(
-            Fit::new((512, 512), input).unwrap(),
-            Fit {
-                width: 640,
-                height: 640,
-                scale: 1.25
-            }
-        );
-        assert_eq!(
-            Fit::new((1280, 720), input).unwrap(),
-            Fit {
-                width: 640,
-                height: 360,
-                scale: 0.5
-            }
-        );
-        assert_eq!(
-            Fit::new((720, 1280), input).unwrap(),
-            Fit {
-                width: 360,
-                height: 640,
-                scale: 0.5
-            }
-        );
-        assert_eq!(
-            Fit::new((1280, 720), (640, 384)).unwrap(),
-            Fit {
-                width: 640,
-                height: 360,
-                scale: 0.5
-            }
-        );
+        assert_eq!(Fit::new((512, 512), input).unwrap(), Fit { width: 640, height: 640, scale: 1.25 });
+        assert_eq!(Fit::new((1280, 720), input).unwrap(), Fit { width: 640, height: 360, scale: 0.5 });
+        assert_eq!(Fit::new((720, 1280), input).unwrap(), Fit { width: 360, height: 640, scale: 0.5 });
+        assert_eq!(Fit::new((1280, 720), (640, 384)).unwrap(), Fit { width: 640, height: 360, scale: 0.5 });
     }
 
     #[test]
     fn a_frame_too_narrow_to_scale_is_an_error_in_both_directions() {
         for (width, height) in [(1, 641), (641, 1), (2, 100_000), (100_000, 2)] {
-            assert_eq!(
-                Fit::new((width, height), (640, 640)).unwrap_err().code(),
-                "insightface.aspect-ratio"
-            );
+            assert_eq!(Fit::new((width, height), (640, 640)).unwrap_err().code(), "insightface.aspect-ratio");
         }
         assert_eq!(Fit::new((1, 640), (640, 640)).unwrap().width, 1);
     }
 
     #[test]
     fn the_number_of_outputs_tells_strides_anchors_and_key_points() {
-        assert_eq!(
-            Head::of(6).unwrap(),
-            Head {
-                strides: &[8, 16, 32],
-                anchors: 2,
-                key_points: false
-            }
-        );
-        assert_eq!(
-            Head::of(9).unwrap(),
-            Head {
-                strides: &[8, 16, 32],
-                anchors: 2,
-                key_points: true
-            }
-        );
-        assert_eq!(
-            Head::of(10).unwrap(),
-            Head {
-                strides: &[8, 16, 32, 64, 128],
-                anchors: 1,
-                key_points: false
-            }
-        );
-        assert_eq!(
-            Head::of(15).unwrap(),
-            Head {
-                strides: &[8, 16, 32, 64, 128],
-                anchors: 1,
-                key_points: true
-            }
-        );
+        assert_eq!(Head::of(6).unwrap(), Head { strides: &[8, 16, 32], anchors: 2, key_points: false });
+        assert_eq!(Head::of(9).unwrap(), Head { strides: &[8, 16, 32], anchors: 2, key_points: true });
+        assert_eq!(Head::of(10).unwrap(), Head { strides: &[8, 16, 32, 64, 128], anchors: 1, key_points: false });
+        assert_eq!(Head::of(15).unwrap(), Head { strides: &[8, 16, 32, 64, 128], anchors: 1, key_points: true });
         for other in [0, 1, 3, 12, 16] {
             assert_eq!(Head::of(other), None);
         }
@@ -507,17 +360,13 @@ mod tests {
     /// Outputs of a 64 x 32 px detector with 3 strides: one face in stride 16, cell (2, 1), second anchor.
     fn answer(head: Head) -> Vec<Vec<f32>> {
         let outputs = head.strides.len() * if head.key_points { 3 } else { 2 };
-        let cells =
-            |grid: usize| (64 / head.strides[grid]) * (32 / head.strides[grid]) * head.anchors;
-        let mut values: Vec<Vec<f32>> = (0..outputs)
-            .map(|i| vec![0.0; cells(i % 3) * head.columns(i)])
-            .collect();
+        let cells = |grid: usize| (64 / head.strides[grid]) * (32 / head.strides[grid]) * head.anchors;
+        let mut values: Vec<Vec<f32>> = (0..outputs).map(|i| vec![0.0; cells(i % 3) * head.columns(i)]).collect();
         let index = (4 + 2) * 2 + 1;
         values[1][index] = 0.5;
         values[4][4 * index..][..4].copy_from_slice(&[1.0, 0.5, 2.0, 1.5]);
         if head.key_points {
-            values[7][10 * index..][..10]
-                .copy_from_slice(&[-0.5, 0.0, 0.5, 0.0, 0.0, 0.25, -0.5, 0.5, 0.5, 0.5]);
+            values[7][10 * index..][..10].copy_from_slice(&[-0.5, 0.0, 0.5, 0.0, 0.0, 0.25, -0.5, 0.5, 0.5, 0.5]);
         }
         values
     }
@@ -532,9 +381,7 @@ mod tests {
     fn distances_become_pixels_of_the_frame() {
         let head = Head::of(9).unwrap();
         let found = decoded(head, &answer(head), &[]).unwrap();
-        let [face] = &found[..] else {
-            panic!("{found:?}")
-        };
+        let [face] = &found[..] else { panic!("{found:?}") };
         // The cell's centre is (32, 16) in the input; the frame is twice as large.
         assert_eq!(face.bbox, [32.0, 16.0, 128.0, 80.0]);
         assert_eq!(face.key_points.unwrap()[0], [48.0, 32.0]);
@@ -545,10 +392,7 @@ mod tests {
     #[test]
     fn a_detector_without_key_points_gives_none() {
         let head = Head::of(6).unwrap();
-        assert_eq!(
-            decoded(head, &answer(head), &[]).unwrap()[0].key_points,
-            None
-        );
+        assert_eq!(decoded(head, &answer(head), &[]).unwrap()[0].key_points, None);
     }
 
     #[test]
@@ -557,10 +401,7 @@ mod tests {
         let mut values = answer(head);
         values[4].truncate(8);
         let (expected, found) = decoded(head, &values, &[2, 4]).unwrap_err();
-        assert_eq!(
-            expected,
-            "16 rows of 4 in output 4 for an input of 64 x 32 px"
-        );
+        assert_eq!(expected, "16 rows of 4 in output 4 for an input of 64 x 32 px");
         assert_eq!(found, "[2, 4]");
     }
 
@@ -576,14 +417,8 @@ mod tests {
     fn the_size_comes_from_the_graph_then_from_the_settings() {
         assert_eq!(size(None, (None, None), 32).unwrap(), (640, 640));
         assert_eq!(size(None, (Some(320), Some(256)), 32).unwrap(), (320, 256));
-        assert_eq!(
-            size(Some((320, 320)), (None, None), 32).unwrap(),
-            (320, 320)
-        );
-        assert_eq!(
-            size(Some((320, 320)), (Some(320), Some(320)), 32).unwrap(),
-            (320, 320)
-        );
+        assert_eq!(size(Some((320, 320)), (None, None), 32).unwrap(), (320, 320));
+        assert_eq!(size(Some((320, 320)), (Some(320), Some(320)), 32).unwrap(), (320, 320));
         for (asked, fixed) in [
             (Some((320, 320)), (Some(640), Some(640))),
             (Some((300, 320)), (None, None)),
@@ -591,20 +426,13 @@ mod tests {
             (Some((320, 1 << 20)), (None, None)),
             (None, (Some(100), None)),
         ] {
-            assert_eq!(
-                size(asked, fixed, 32).unwrap_err().code(),
-                "insightface.detector-size"
-            );
+            assert_eq!(size(asked, fixed, 32).unwrap_err().code(), "insightface.detector-size");
         }
     }
 
     #[test]
     fn of_too_many_faces_large_and_central_ones_stay() {
-        let face = |x: f32, side: f32| Detection {
-            bbox: [x, 0.0, x + side, side],
-            score: 0.9,
-            key_points: None,
-        };
+        let face = |x: f32, side: f32| Detection { bbox: [x, 0.0, x + side, side], score: 0.9, key_points: None };
         let (small, corner, central) = (face(45.0, 10.0), face(0.0, 30.0), face(35.0, 30.0));
         let faces = vec![small.clone(), corner, central.clone()];
         assert_eq!(most_prominent(faces.clone(), 1, (100, 30)), [central]);

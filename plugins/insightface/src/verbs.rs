@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use majlis_plugin_api::{Error, Host, Result, Value};
+use majlis_plugin_api::{Error, Result, Value};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::Rgb8;
-use crate::consent::{Consent, Timestamp, end_of_day};
+use crate::applicant::Applicant;
+use crate::consent::Timestamp;
 use crate::gallery::{Gallery, Names, Person};
 
-/// Enrols a person. The consent that is recorded is given now.
+/// Enrols a person in the store. The consent that is recorded is given now.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Add {
@@ -43,12 +43,13 @@ pub(crate) struct Add {
     name_sent_to: Vec<String>,
 }
 
-/// Lists who is enrolled: ids and what was agreed to, and names.
+/// Lists who is enrolled, in the pipeline file or in the store: ids, names and what was agreed to.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct List {}
 
-/// Erases a person in every file of the store.
+/// Erases a person in every file of the store. It does not change the pipeline file: it fails for a person whom that names
+/// in `people`, after erasing what the store had, and says that the entry has to be taken out.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Forget {
@@ -58,138 +59,66 @@ pub(crate) struct Forget {
 
 /// The arguments of a verb; no arguments are an empty object.
 pub(crate) fn arguments<T: DeserializeOwned>(arguments: Value) -> Result<T> {
-    let arguments = if arguments.is_null() {
-        json!({})
-    } else {
-        arguments
-    };
+    let arguments = if arguments.is_null() { json!({}) } else { arguments };
     Ok(serde_json::from_value(arguments)?)
 }
 
 impl Add {
     /// The person that is to be enrolled at `now`.
     pub(crate) fn person(&self, now: Timestamp) -> Result<Person> {
-        if self.id.trim().is_empty() {
-            return Err(Error::config("id", "a person needs an id"));
-        }
-        if self.consent.trim().is_empty() {
-            return Err(Error::config(
-                "consent",
-                "nobody is enrolled without consent: name the text that the person agreed to",
-            ));
-        }
-        if [&self.name_ar, &self.name_speak, &self.name_latin]
-            .iter()
-            .all(|name| name.trim().is_empty())
-        {
-            return Err(Error::config(
-                "name_ar",
-                "a person needs a name: name_ar, name_speak or name_latin",
-            ));
-        }
-        let until = match &self.until {
-            None => None,
-            Some(day) => match end_of_day(day) {
-                Some(end) if end > now => Some(end),
-                Some(_) => return Err(Error::config("until", format!("`{day}` is over"))),
-                None => {
-                    return Err(Error::config(
-                        "until",
-                        format!("`{day}` is no day; write it like 2026-12-31"),
-                    ));
-                }
+        let person = Applicant {
+            id: &self.id,
+            names: Names {
+                arabic: self.name_ar.clone(),
+                spoken: self.name_speak.clone(),
+                latin: self.name_latin.clone(),
             },
-        };
-        if let Some(wrong) = self
-            .name_sent_to
-            .iter()
-            .find(|country| country.len() != 2 || !country.bytes().all(|c| c.is_ascii_alphabetic()))
-        {
-            return Err(Error::config(
-                "name_sent_to",
-                format!("`{wrong}` is no country of two letters, like SA"),
-            ));
-        }
-        let consent = Consent {
             given: now,
-            text: self.consent.clone(),
-            until,
-            recognise: true,
+            consent: &self.consent,
+            until: self.until.as_deref(),
             announce: self.announce,
-            name_sent_to: self
-                .name_sent_to
-                .iter()
-                .map(|country| country.to_ascii_uppercase())
-                .collect(),
-        };
-        let names = Names {
-            arabic: self.name_ar.clone(),
-            spoken: self.name_speak.clone(),
-            latin: self.name_latin.clone(),
-        };
-        Ok(Person {
-            id: self.id.clone(),
-            names,
-            consent,
-        })
-    }
-
-    /// The photograph, decoded and turned as its camera was held.
-    pub(crate) fn picture(&self, host: &Host) -> Result<Picture> {
-        use image::ImageDecoder as _;
-        let unreadable =
-            |error: image::ImageError| Error::from(error).within("the photograph cannot be read");
-        let mut reader = image::ImageReader::open(host.path(&self.photo))
-            .map_err(|error| Error::from(error).within("the photograph"))?;
-        // A picture of more pixels than any camera makes is a trap: a small file can unpack to gigabytes.
-        let mut limits = image::Limits::default();
-        limits.max_image_width = Some(32_768);
-        limits.max_image_height = Some(32_768);
-        limits.max_alloc = Some(512 * 1024 * 1024);
-        reader.limits(limits);
-        let reader = reader
-            .with_guessed_format()
-            .map_err(|error| Error::from(error).within("the photograph"))?;
-        let mut decoder = reader.into_decoder().map_err(unreadable)?;
-        let orientation = decoder.orientation().map_err(unreadable)?;
-        let mut picture = image::DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-        picture.apply_orientation(orientation);
-        let picture = picture.into_rgb8();
-        Ok(Picture {
-            width: picture.width() as usize,
-            height: picture.height() as usize,
-            bytes: picture.into_raw(),
-        })
+            name_sent_to: &self.name_sent_to,
+        }
+        .person()?;
+        match &self.until {
+            Some(day) if !person.consent.allows_recognition(now) => {
+                Err(Error::config("until", format!("`{day}` is over")))
+            }
+            _ => Ok(person),
+        }
     }
 }
 
-/// A decoded photograph.
-pub(crate) struct Picture {
-    bytes: Vec<u8>,
-    width: usize,
-    height: usize,
-}
-
-impl Picture {
-    pub(crate) fn view(&self) -> crate::Result<Rgb8<'_>> {
-        Rgb8::packed(&self.bytes, self.width, self.height)
-    }
+/// Where a person is enrolled.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// In the pipeline file's `people`.
+    Pipeline,
+    /// In the store.
+    Store,
 }
 
 /// The answer to `list`.
-pub(crate) fn listed(gallery: &Gallery, now: Timestamp) -> Value {
-    let people: Vec<Value> = gallery
-        .people()
+pub(crate) fn listed(galleries: &[(Place, &Gallery)], now: Timestamp) -> Value {
+    let people: Vec<Value> = galleries
         .iter()
-        .map(|Person { id, names, consent }| {
-            json!({
-                "id": id, "name_ar": names.arabic, "name_speak": names.spoken, "name_latin": names.latin,
-                "consent": consent.text, "given": consent.given, "until": consent.until,
-                "recognised_now": consent.allows_recognition(now), "announce": consent.announce, "name_sent_to": consent.name_sent_to,
-            })
-        })
+        .flat_map(|(place, gallery)| gallery.people().iter().map(|person| row(*place, person, now)))
         .collect();
-    json!({ "model": gallery.model().to_string(), "people": people })
+    let model = galleries.first().map(|(_, gallery)| gallery.model().to_string());
+    json!({ "model": model, "people": people })
+}
+
+fn row(place: Place, Person { id, names, consent }: &Person, now: Timestamp) -> Value {
+    let (place, given) = match place {
+        // When is part of the consent's words there.
+        Place::Pipeline => ("pipeline", None),
+        Place::Store => ("store", Some(consent.given)),
+    };
+    json!({
+        "id": id, "name_ar": names.arabic, "name_speak": names.spoken, "name_latin": names.latin, "enrolled_in": place,
+        "consent": consent.text, "given": given, "until": consent.until,
+        "recognised_now": consent.allows_recognition(now), "announce": consent.announce, "name_sent_to": consent.name_sent_to,
+    })
 }
 
 #[cfg(test)]
@@ -199,12 +128,8 @@ mod tests {
     const NOW: Timestamp = 1_790_000_000;
 
     fn add(change: Value) -> Result<Person> {
-        let mut whole =
-            json!({ "id": "p1", "photo": "p1.jpg", "name_latin": "Noura", "consent": "expo-2" });
-        whole
-            .as_object_mut()
-            .unwrap()
-            .extend(change.as_object().unwrap().clone());
+        let mut whole = json!({ "id": "p1", "photo": "p1.jpg", "name_latin": "Noura", "consent": "expo-2" });
+        whole.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         arguments::<Add>(whole)?.person(NOW)
     }
 
@@ -219,14 +144,8 @@ mod tests {
     fn consent_is_given_now_and_to_no_more_than_was_said() {
         let person = add(json!({})).unwrap();
         assert_eq!((person.consent.given, person.consent.until), (NOW, None));
-        assert!(
-            person.consent.recognise
-                && !person.consent.announce
-                && person.consent.name_sent_to.is_empty()
-        );
-        let person =
-            add(json!({ "until": "2026-12-31", "announce": true, "name_sent_to": ["sa"] }))
-                .unwrap();
+        assert!(person.consent.recognise && !person.consent.announce && person.consent.name_sent_to.is_empty());
+        let person = add(json!({ "until": "2026-12-31", "announce": true, "name_sent_to": ["sa"] })).unwrap();
         assert_eq!(person.consent.until, Some(1_798_761_600));
         assert!(person.consent.announce && person.consent.allows_sending_to("SA", NOW));
     }

@@ -18,8 +18,7 @@ pub struct Affine(pub [[f64; 3]; 2]);
 #[must_use]
 pub fn similarity(from: &KeyPoints, to: &[[f64; 2]; 5]) -> Option<Affine> {
     let from = from.map(|[x, y]| [f64::from(x), f64::from(y)]);
-    let mean =
-        |points: &[[f64; 2]; 5], axis: usize| points.iter().map(|p| p[axis]).sum::<f64>() / 5.0;
+    let mean = |points: &[[f64; 2]; 5], axis: usize| points.iter().map(|p| p[axis]).sum::<f64>() / 5.0;
     let (mx, my, mu, mv) = (mean(&from, 0), mean(&from, 1), mean(to, 0), mean(to, 1));
     let (mut a, mut b, mut spread) = (0.0, 0.0, 0.0);
     for ([x, y], [u, v]) in from.iter().zip(to) {
@@ -30,8 +29,7 @@ pub fn similarity(from: &KeyPoints, to: &[[f64; 2]; 5]) -> Option<Affine> {
     }
     let (a, b) = (a / spread, b / spread);
     let transform = Affine([[a, -b, mu - a * mx + b * my], [b, a, mv - b * mx - a * my]]);
-    let invertible =
-        a * a + b * b > f64::EPSILON && transform.0.as_flattened().iter().all(|v| v.is_finite());
+    let invertible = a * a + b * b > f64::EPSILON && transform.0.as_flattened().iter().all(|v| v.is_finite());
     invertible.then_some(transform)
 }
 
@@ -41,30 +39,18 @@ impl Affine {
     pub fn inverse(&self) -> Self {
         let [[m0, m1, m2], [m3, m4, m5]] = self.0;
         let determinant = m0 * m4 - m1 * m3;
-        let d = if determinant == 0.0 {
-            0.0
-        } else {
-            1.0 / determinant
-        };
+        let d = if determinant == 0.0 { 0.0 } else { 1.0 / determinant };
         let (i0, i1, i3, i4) = (m4 * d, -m1 * d, -m3 * d, m0 * d);
         Self([[i0, i1, -i0 * m2 - i1 * m5], [i3, i4, -i3 * m2 - i4 * m5]])
     }
 }
 
 /// Fills a square of `size` px with what `transform` brings there from `image`: `pixel(x, y, [r, g, b])` for each, row by row.
-pub fn warp(
-    image: &Rgb8<'_>,
-    transform: &Affine,
-    size: usize,
-    mut pixel: impl FnMut(usize, usize, [u8; 3]),
-) {
+pub fn warp(image: &Rgb8<'_>, transform: &Affine, size: usize, mut pixel: impl FnMut(usize, usize, [u8; 3])) {
     let Affine([[m0, m1, m2], [m3, m4, m5]]) = transform.inverse();
     let fixed = |v: f64| i64::from((v * 1024.0).round_ties_even() as i32);
     for y in 0..size {
-        let (start_x, start_y) = (
-            fixed(m1 * y as f64 + m2) + 16,
-            fixed(m4 * y as f64 + m5) + 16,
-        );
+        let (start_x, start_y) = (fixed(m1 * y as f64 + m2) + 16, fixed(m4 * y as f64 + m5) + 16);
         for x in 0..size {
             let at_x = (start_x + fixed(m0 * x as f64)) >> 5;
             let at_y = (start_y + fixed(m3 * x as f64)) >> 5;
@@ -77,15 +63,8 @@ pub fn warp(
 fn sample(image: &Rgb8<'_>, x: i64, y: i64) -> [u8; 3] {
     let (fx, fy) = ((x & 31) as u32, (y & 31) as u32);
     let (x, y) = (x >> 5, y >> 5);
-    let weights = [
-        (32 - fx) * (32 - fy),
-        fx * (32 - fy),
-        (32 - fx) * fy,
-        fx * fy,
-    ];
-    let inside = |x: i64, y: i64| {
-        (0..image.width() as i64).contains(&x) && (0..image.height() as i64).contains(&y)
-    };
+    let weights = [(32 - fx) * (32 - fy), fx * (32 - fy), (32 - fx) * fy, fx * fy];
+    let inside = |x: i64, y: i64| (0..image.width() as i64).contains(&x) && (0..image.height() as i64).contains(&y);
     let mut sum = [512u32; 3];
     for (weight, (dx, dy)) in weights.into_iter().zip([(0, 0), (1, 0), (0, 1), (1, 1)]) {
         if inside(x + dx, y + dy) {
@@ -102,13 +81,7 @@ fn sample(image: &Rgb8<'_>, x: i64, y: i64) -> [u8; 3] {
 mod tests {
     use super::*;
 
-    const SQUARE: [[f64; 2]; 5] = [
-        [10.0, 10.0],
-        [30.0, 10.0],
-        [20.0, 20.0],
-        [10.0, 30.0],
-        [30.0, 30.0],
-    ];
+    const SQUARE: [[f64; 2]; 5] = [[10.0, 10.0], [30.0, 10.0], [20.0, 20.0], [10.0, 30.0], [30.0, 30.0]];
 
     fn apply(transform: &Affine, [x, y]: [f64; 2]) -> [f64; 2] {
         transform.0.map(|[a, b, c]| a * x + b * y + c)
@@ -117,19 +90,12 @@ mod tests {
     #[test]
     fn a_turned_scaled_and_shifted_figure_is_brought_back_exactly() {
         let (sin, cos) = 0.7f64.sin_cos();
-        let moved = SQUARE.map(|[x, y]| {
-            [
-                (3.0 * (cos * x - sin * y) + 100.0) as f32,
-                (3.0 * (sin * x + cos * y) - 40.0) as f32,
-            ]
-        });
+        let moved = SQUARE
+            .map(|[x, y]| [(3.0 * (cos * x - sin * y) + 100.0) as f32, (3.0 * (sin * x + cos * y) - 40.0) as f32]);
         let transform = similarity(&moved, &SQUARE).unwrap();
         for (from, to) in moved.iter().zip(SQUARE) {
             let [x, y] = apply(&transform, [f64::from(from[0]), f64::from(from[1])]);
-            assert!(
-                (x - to[0]).abs() < 1e-4 && (y - to[1]).abs() < 1e-4,
-                "{x} {y}"
-            );
+            assert!((x - to[0]).abs() < 1e-4 && (y - to[1]).abs() < 1e-4, "{x} {y}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use majlis_insightface::backend::onnxruntime::{self, OnnxRuntime, Spawn};
+use majlis_insightface::backend::onnxruntime::{self, OnnxRuntime, Silent, Spawn};
 use majlis_insightface::backend::{Backend, Model};
 use majlis_insightface::pack::{self, Card, Role};
 use majlis_insightface::scrfd::{Scrfd, Settings};
@@ -23,19 +23,12 @@ fn detector(folder: &Path, name: &str) -> pack::ModelFile {
         fs::metadata(&path).unwrap().len(),
         pack::sha256(&path).unwrap()
     );
-    Card::parse(&text, "x.toml")
-        .unwrap()
-        .locate(Role::Detector, &[folder.into()])
-        .unwrap()
+    Card::parse(&text, "x.toml").unwrap().locate(Role::Detector, &[folder.into()]).unwrap()
 }
 
 fn load(name: &str) -> Option<Box<dyn Model>> {
     let folder = testdata::folder()?.join("models");
-    Some(
-        testdata::runtime(None)?
-            .load(&detector(&folder, name))
-            .unwrap(),
-    )
+    Some(testdata::runtime(None)?.load(&detector(&folder, name)).unwrap())
 }
 
 #[test]
@@ -47,9 +40,7 @@ fn a_detector_of_another_kind_is_told_by_its_outputs() {
     assert_eq!(error.code(), "insightface.model-shape");
     let text = error.to_string();
     assert!(
-        text.contains("yunet_n_640.onnx")
-            && text.contains("6 or 9 outputs")
-            && text.contains("found 12 outputs"),
+        text.contains("yunet_n_640.onnx") && text.contains("6 or 9 outputs") && text.contains("found 12 outputs"),
         "{text}"
     );
 }
@@ -59,10 +50,7 @@ fn a_recogniser_in_the_place_of_a_detector_is_told() {
     let Some(model) = load("mobilefacenet_128.onnx") else {
         return;
     };
-    assert_eq!(
-        Scrfd::new(model, Settings::default()).err().unwrap().code(),
-        "insightface.model-shape"
-    );
+    assert_eq!(Scrfd::new(model, Settings::default()).err().unwrap().code(), "insightface.model-shape");
 }
 
 #[test]
@@ -71,22 +59,11 @@ fn a_detector_works_at_another_size_than_it_was_exported_for() {
         return;
     };
     let photo = testdata::Photo::open(&folder.join("images/astronaut.png"));
-    let mut scrfd = Scrfd::new(
-        model,
-        Settings {
-            size: Some((320, 256)),
-            ..Settings::default()
-        },
-    )
-    .unwrap();
+    let mut scrfd = Scrfd::new(model, Settings { size: Some((320, 256)), ..Settings::default() }).unwrap();
     let faces = scrfd.detect(&photo.view()).unwrap();
     assert_eq!(faces.len(), 1);
     // The same face as at 640 x 640, at a coarser grid.
-    assert!(
-        (faces[0].bbox[0] - 175.6).abs() < 10.0 && faces[0].smaller_side() > 60.0,
-        "{:?}",
-        faces[0].bbox
-    );
+    assert!((faces[0].bbox[0] - 175.6).abs() < 10.0 && faces[0].smaller_side() > 60.0, "{:?}", faces[0].bbox);
 }
 
 #[test]
@@ -96,14 +73,8 @@ fn a_frame_that_is_too_narrow_is_an_error_and_the_next_one_is_served() {
     };
     let mut scrfd = Scrfd::new(model, Settings::default()).unwrap();
     let line = vec![90; 3 * 5000];
-    for view in [
-        Rgb8::packed(&line, 5000, 1).unwrap(),
-        Rgb8::packed(&line, 1, 5000).unwrap(),
-    ] {
-        assert_eq!(
-            scrfd.detect(&view).unwrap_err().code(),
-            "insightface.aspect-ratio"
-        );
+    for view in [Rgb8::packed(&line, 5000, 1).unwrap(), Rgb8::packed(&line, 1, 5000).unwrap()] {
+        assert_eq!(scrfd.detect(&view).unwrap_err().code(), "insightface.aspect-ratio");
     }
     let photo = testdata::Photo::open(&folder.join("images/astronaut.png"));
     assert_eq!(scrfd.detect(&photo.view()).unwrap().len(), 1);
@@ -129,10 +100,7 @@ fn a_file_that_is_no_graph_is_refused_with_the_runtimes_words() {
     };
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("page.onnx"), "<html>not found</html>").unwrap();
-    let error = runtime
-        .load(&detector(folder.path(), "page.onnx"))
-        .err()
-        .unwrap();
+    let error = runtime.load(&detector(folder.path(), "page.onnx")).err().unwrap();
     assert_eq!(error.code(), "insightface.model-refused");
 }
 
@@ -151,10 +119,7 @@ fn an_altered_model_is_not_run_even_with_a_cache() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(copies.path().join("det_500m.onnx"), &bytes).unwrap();
-    assert_eq!(
-        runtime.load(&file).err().unwrap().code(),
-        "insightface.model-altered"
-    );
+    assert_eq!(runtime.load(&file).err().unwrap().code(), "insightface.model-altered");
 }
 
 #[test]
@@ -167,9 +132,7 @@ fn a_cache_that_cannot_be_written_does_not_stop_recognition() {
     let Some(runtime) = testdata::runtime(Some(place.path().join("file/cache"))) else {
         return;
     };
-    let model = runtime
-        .load(&detector(&folder.join("models"), "det_500m.onnx"))
-        .unwrap();
+    let model = runtime.load(&detector(&folder.join("models"), "det_500m.onnx")).unwrap();
     assert_eq!(model.outputs().len(), 9);
 }
 
@@ -181,9 +144,7 @@ fn a_second_library_in_one_process_is_an_error_that_names_both() {
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("libonnxruntime.so.1.28.0");
     fs::write(&other, "").unwrap();
-    let error = OnnxRuntime::open(&other, onnxruntime::Options::default())
-        .err()
-        .unwrap();
+    let error = OnnxRuntime::open(&other, onnxruntime::Options::default()).err().unwrap();
     assert!(
         matches!(&error, Error::RuntimeConflict { wanted, .. } if wanted.ends_with("libonnxruntime.so.1.28.0")),
         "{error}"
@@ -196,14 +157,7 @@ fn a_missing_pack_says_where_it_comes_from_and_under_which_licence() {
         return;
     };
     let card = Card::shipped("buffalo_l").unwrap();
-    let error = Analyser::open(
-        &runtime,
-        &card,
-        &[PathBuf::from("/nowhere")],
-        Options::default(),
-    )
-    .err()
-    .unwrap();
+    let error = Analyser::open(&runtime, &card, &[PathBuf::from("/nowhere")], Options::default()).err().unwrap();
     assert_eq!(error.code(), "insightface.model-missing");
     assert!(error.remedy().unwrap().contains("non-commercial"));
 }
@@ -220,29 +174,14 @@ fn threads_of_the_runtime_are_made_by_whoever_offers_to() {
     let count = Arc::clone(&made);
     let spawn: Spawn = Arc::new(move |work| {
         count.fetch_add(1, Ordering::SeqCst);
-        std::thread::Builder::new()
-            .name("insightface".into())
-            .spawn(work)
-            .map(drop)
-            .map_err(|error| error.to_string())
+        std::thread::Builder::new().name("insightface".into()).spawn(work).map(drop).map_err(|error| error.to_string())
     });
     let path = runtime_path::find(None, |name| std::env::var_os(name)).unwrap();
-    let runtime = OnnxRuntime::open(
-        &path,
-        onnxruntime::Options {
-            threads: 2,
-            cache: None,
-            spawn: Some(spawn),
-        },
-    )
-    .unwrap();
-    let mut scrfd = Scrfd::new(
-        runtime
-            .load(&detector(&folder.join("models"), "det_500m.onnx"))
-            .unwrap(),
-        Settings::default(),
-    )
-    .unwrap();
+    let runtime =
+        OnnxRuntime::open(&path, onnxruntime::Options { threads: 2, cache: None, spawn: Some(spawn) }).unwrap();
+    let mut scrfd =
+        Scrfd::new(runtime.load(&detector(&folder.join("models"), "det_500m.onnx")).unwrap(), Settings::default())
+            .unwrap();
     let photo = testdata::Photo::open(&folder.join("images/astronaut.png"));
     assert_eq!(scrfd.detect(&photo.view()).unwrap().len(), 1);
     assert_eq!(made.load(Ordering::SeqCst), 1);
@@ -257,7 +196,7 @@ fn a_library_that_is_not_known_to_be_silent_is_refused_unopened() {
     let folder = tempfile::tempdir().unwrap();
     let library = folder.path().join("libonnxruntime.so.1.29.0");
     fs::write(&library, "").unwrap();
-    let error = onnxruntime::must_be_silent(&library).unwrap_err();
+    let error = Silent::check(&library).unwrap_err();
     assert_eq!(error.code(), "insightface.runtime-telemetry");
     assert!(error.remedy().unwrap().contains("ORT_DISABLE_TELEMETRY=1"));
 }

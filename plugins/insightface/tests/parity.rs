@@ -35,28 +35,16 @@ struct Tolerance {
 impl Tolerance {
     fn of(photo: &str) -> Self {
         match photo.ends_with(".jpg") {
-            true => Self {
-                pixels: 0.5,
-                score: 2e-3,
-                cosine: 0.999,
-            },
-            false => Self {
-                pixels: 0.05,
-                score: 1e-3,
-                cosine: 0.9999,
-            },
+            true => Self { pixels: 0.5, score: 2e-3, cosine: 0.999 },
+            false => Self { pixels: 0.05, score: 1e-3, cosine: 0.9999 },
         }
     }
 }
 
 fn golden(folder: &Path, file: &str) -> Vec<(String, Value)> {
     let text = fs::read_to_string(folder.join("golden").join(file)).unwrap();
-    let Value::Object(mut golden) = serde_json::from_str(&text).unwrap() else {
-        panic!("{file}")
-    };
-    let Some(Value::Object(images)) = golden.remove("images") else {
-        panic!("{file}")
-    };
+    let Value::Object(mut golden) = serde_json::from_str(&text).unwrap() else { panic!("{file}") };
+    let Some(Value::Object(images)) = golden.remove("images") else { panic!("{file}") };
     assert!(images.len() >= 17, "{file} has {} images", images.len());
     images.into_iter().collect()
 }
@@ -64,57 +52,31 @@ fn golden(folder: &Path, file: &str) -> Vec<(String, Value)> {
 fn analyser(folder: &Path, cache: Option<PathBuf>) -> Option<Analyser> {
     let runtime = testdata::runtime(cache)?;
     let card = Card::shipped("testdata").unwrap();
-    Some(
-        Analyser::open(
-            &runtime,
-            &card,
-            &[folder.join("models")],
-            Options::default(),
-        )
-        .unwrap(),
-    )
+    Some(Analyser::open(&runtime, &card, &[folder.join("models")], Options::default()).unwrap())
 }
 
 fn greatest(a: &[f32], b: &[f32]) -> f32 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max)
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 /// Compares one photograph's faces with the golden ones, and adds a line for each that is off.
 fn compare(photo: &str, faces: &[Face], golden: &Value, off: &mut Vec<String>) {
     let golden: Vec<GoldenFace> = serde_json::from_value(golden["faces"].clone()).unwrap();
     if faces.len() != golden.len() {
-        off.push(format!(
-            "{photo}: {} faces, not {}",
-            faces.len(),
-            golden.len()
-        ));
+        off.push(format!("{photo}: {} faces, not {}", faces.len(), golden.len()));
         return;
     }
     let tolerance = Tolerance::of(photo);
     for (index, expected) in golden.iter().enumerate() {
         // By place and not by rank: scores of a decoder's different pixels may change places.
         let near = |face: &&Face| greatest(&face.detection.bbox, &expected.bbox);
-        let face = faces
-            .iter()
-            .min_by(|a, b| near(a).total_cmp(&near(b)))
-            .unwrap();
+        let face = faces.iter().min_by(|a, b| near(a).total_cmp(&near(b))).unwrap();
         let embedding = face.embedding.as_ref().unwrap();
         assert_eq!(embedding.unit.len(), expected.normed_embedding.len());
         let bbox = near(&face);
-        let key_points = greatest(
-            face.detection.key_points.unwrap().as_flattened(),
-            expected.kps.as_flattened(),
-        );
+        let key_points = greatest(face.detection.key_points.unwrap().as_flattened(), expected.kps.as_flattened());
         let score = (face.detection.score - expected.det_score).abs();
-        let cosine: f32 = embedding
-            .unit
-            .iter()
-            .zip(&expected.normed_embedding)
-            .map(|(a, b)| a * b)
-            .sum();
+        let cosine: f32 = embedding.unit.iter().zip(&expected.normed_embedding).map(|(a, b)| a * b).sum();
         let norm = (embedding.norm / expected.embedding_norm - 1.0).abs();
         let line = format!(
             "{photo} {index}: box {bbox:.4} px, key points {key_points:.4} px, score {score:.5}, cosine {cosine:.6}, norm {norm:.4}"
@@ -164,9 +126,7 @@ fn models_from_the_cache_give_the_same_faces_as_the_originals() {
     };
     drop(first);
     let files = |suffix: &str| {
-        let names = fs::read_dir(&place)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name.ends_with(suffix)).count()
     };
     assert_eq!((files(".ort"), files(".toml"), files("")), (2, 2, 4));
@@ -174,19 +134,12 @@ fn models_from_the_cache_give_the_same_faces_as_the_originals() {
 }
 
 fn hash(bgr: &[u8]) -> String {
-    Sha256::digest(bgr)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bgr).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The order of colours in which OpenCV keeps a picture, and in which the golden hashes were taken.
 fn bgr(rgb: &[u8]) -> Vec<u8> {
-    rgb.as_chunks::<3>()
-        .0
-        .iter()
-        .flat_map(|[r, g, b]| [*b, *g, *r])
-        .collect()
+    rgb.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*b, *g, *r]).collect()
 }
 
 #[test]
@@ -195,18 +148,10 @@ fn resized_pixels_are_those_of_opencv_to_the_bit() {
         return;
     };
     let mut resizer = Resizer::default();
-    for (photo, layers) in golden(&folder, "layers.json")
-        .into_iter()
-        .filter(|(photo, _)| photo.ends_with(".png"))
-    {
+    for (photo, layers) in golden(&folder, "layers.json").into_iter().filter(|(photo, _)| photo.ends_with(".png")) {
         let picture = Photo::open(&folder.join("images").join(&photo));
-        assert_eq!(
-            hash(&bgr(&picture.bytes)),
-            layers["bgr_sha256"],
-            "{photo} was decoded otherwise"
-        );
-        let [width, height]: [usize; 2] =
-            serde_json::from_value(layers["resized_wh"].clone()).unwrap();
+        assert_eq!(hash(&bgr(&picture.bytes)), layers["bgr_sha256"], "{photo} was decoded otherwise");
+        let [width, height]: [usize; 2] = serde_json::from_value(layers["resized_wh"].clone()).unwrap();
         let mut resized = vec![0; width * height * 3];
         resizer.resize(&picture.view(), width, height, |y, channel, line| {
             for (x, value) in line.iter().enumerate() {
@@ -223,17 +168,12 @@ fn aligned_pixels_are_those_of_opencv_to_the_bit() {
         return;
     };
     let mut aligned_faces = 0;
-    for (photo, layers) in golden(&folder, "layers.json")
-        .into_iter()
-        .filter(|(photo, _)| photo.ends_with(".png"))
-    {
+    for (photo, layers) in golden(&folder, "layers.json").into_iter().filter(|(photo, _)| photo.ends_with(".png")) {
         let picture = Photo::open(&folder.join("images").join(&photo));
         for face in layers["faces"].as_array().unwrap() {
             let transform = Affine(serde_json::from_value(face["M"].clone()).unwrap());
             let mut aligned = Vec::new();
-            warp(&picture.view(), &transform, 112, |_, _, [r, g, b]| {
-                aligned.extend([b, g, r])
-            });
+            warp(&picture.view(), &transform, 112, |_, _, [r, g, b]| aligned.extend([b, g, r]));
             assert_eq!(hash(&aligned), face["aligned_bgr_sha256"], "{photo}");
             aligned_faces += 1;
         }
@@ -243,19 +183,13 @@ fn aligned_pixels_are_those_of_opencv_to_the_bit() {
 
 #[test]
 fn the_similarity_transform_is_that_of_umeyama() {
-    const TEMPLATE: [[f64; 2]; 5] = [
-        [38.2946, 51.6963],
-        [73.5318, 51.5014],
-        [56.0252, 71.7366],
-        [41.5493, 92.3655],
-        [70.7299, 92.2041],
-    ];
+    const TEMPLATE: [[f64; 2]; 5] =
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
     let Some(folder) = testdata::folder() else {
         return;
     };
-    for ((photo, layers), (same, faces)) in golden(&folder, "layers.json")
-        .into_iter()
-        .zip(golden(&folder, "insightface_0.7.3.json"))
+    for ((photo, layers), (same, faces)) in
+        golden(&folder, "layers.json").into_iter().zip(golden(&folder, "insightface_0.7.3.json"))
     {
         assert_eq!(photo, same);
         let faces: Vec<GoldenFace> = serde_json::from_value(faces["faces"].clone()).unwrap();
@@ -264,11 +198,7 @@ fn the_similarity_transform_is_that_of_umeyama() {
             let transform = similarity(&face.kps, &TEMPLATE).unwrap();
             for (a, b) in transform.0.as_flattened().iter().zip(golden.as_flattened()) {
                 // The original works in single precision.
-                assert!(
-                    (a - b).abs() <= 1e-3,
-                    "{photo}: {:?} is not {golden:?}",
-                    transform.0
-                );
+                assert!((a - b).abs() <= 1e-3, "{photo}: {:?} is not {golden:?}", transform.0);
             }
         }
     }

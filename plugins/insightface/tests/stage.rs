@@ -40,10 +40,8 @@ impl Store {
             "open" => to_cbor(&()),
             "run" => {
                 let Run { statements } = from_cbor(request).unwrap();
-                let answers: Result<Vec<Answer>, String> = statements
-                    .into_iter()
-                    .map(|statement| tables.run(statement))
-                    .collect();
+                let answers: Result<Vec<Answer>, String> =
+                    statements.into_iter().map(|statement| tables.run(statement)).collect();
                 to_cbor(&answers?)
             }
             "erase" => to_cbor(&tables.erase(&from_cbor::<String>(request).unwrap())),
@@ -67,25 +65,16 @@ impl Tables {
         } else if sql.starts_with("SELECT p.id") {
             for (_, person, template) in &self.templates {
                 let Cell::Text(person) = person else { panic!() };
-                rows.push(
-                    self.people[person]
-                        .iter()
-                        .cloned()
-                        .chain([template.clone()])
-                        .collect(),
-                );
+                rows.push(self.people[person].iter().cloned().chain([template.clone()]).collect());
             }
         } else if sql.starts_with("INSERT INTO people") {
             self.changes += 1;
-            let Cell::Text(id) = values[0].clone() else {
-                panic!()
-            };
+            let Cell::Text(id) = values[0].clone() else { panic!() };
             self.people.insert(id, values);
         } else if sql.starts_with("INSERT INTO templates") {
             self.changes += 1;
             let template = values.pop().unwrap();
-            self.templates
-                .push((self.changes, values.pop().unwrap(), template));
+            self.templates.push((self.changes, values.pop().unwrap(), template));
         } else {
             return Err(format!("the test's store does not know: {sql}"));
         }
@@ -95,8 +84,7 @@ impl Tables {
     fn erase(&mut self, subject: &str) -> u64 {
         let before = self.people.len() + self.templates.len();
         self.people.remove(subject);
-        self.templates
-            .retain(|(_, person, _)| *person != Cell::Text(subject.into()));
+        self.templates.retain(|(_, person, _)| *person != Cell::Text(subject.into()));
         (before - self.people.len() - self.templates.len()) as u64
     }
 }
@@ -112,33 +100,19 @@ impl Room {
         if !testdata::has_runtime() {
             return None;
         }
-        let mut whole =
-            json!({ "models": "testdata", "folder": folder.join("models"), "cache": false });
-        whole
-            .as_object_mut()
-            .unwrap()
-            .extend(config.as_object().unwrap().clone());
+        let mut whole = json!({ "models": "testdata", "folder": folder.join("models"), "cache": false });
+        whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
         let store = store.clone();
         let kit = Kit::builder()
             .manifest(manifest__::TEXT)
-            .service("store", move |method, request| {
-                store.answer(method, request)
-            });
-        Some(Self {
-            kit: kit.open(whole).unwrap(),
-            images: folder.join("images"),
-        })
+            .service("store", move |method, request| store.answer(method, request));
+        Some(Self { kit: kit.open(whole).unwrap(), images: folder.join("images") })
     }
 
     fn frame(&self, name: &str) -> Frame {
         let photo = Photo::open(&self.images.join(name));
-        let mut frame = FrameMut::new(
-            self.kit.host(),
-            photo.width as u32,
-            photo.height as u32,
-            PixelFormat::Rgb8,
-        )
-        .unwrap();
+        let mut frame =
+            FrameMut::new(self.kit.host(), photo.width as u32, photo.height as u32, PixelFormat::Rgb8).unwrap();
         frame.pixels_mut().copy_from_slice(&photo.bytes);
         frame.freeze().unwrap()
     }
@@ -155,7 +129,10 @@ impl Room {
 
     fn add(&mut self, id: &str, photo: &str) -> Result<Value, majlis_testkit::Failure> {
         let photo = self.images.join(photo);
-        self.kit.control("add", &json!({ "id": id, "photo": photo, "name_latin": format!("Name of {id}"), "consent": "expo-2" }))
+        self.kit.control(
+            "add",
+            &json!({ "id": id, "photo": photo, "name_latin": format!("Name of {id}"), "consent": "expo-2" }),
+        )
     }
 }
 
@@ -191,11 +168,7 @@ fn somebody_who_enrolled_is_recognised_on_another_photograph_and_nobody_else_is(
     for photo in ["obama2.jpg", "obama3.jpg"] {
         let faces = room.show(photo);
         assert_eq!(known(&faces), ["p44"], "{photo}");
-        assert!(
-            faces.faces[0].similarity.unwrap() > 0.55,
-            "{photo}: {:?}",
-            faces.faces[0].similarity
-        );
+        assert!(faces.faces[0].similarity.unwrap() > 0.55, "{photo}: {:?}", faces.faces[0].similarity);
         assert!(faces.faces[0].embedding.is_empty());
     }
     assert_eq!(room.kit.fact("matched").unwrap(), "true");
@@ -213,9 +186,7 @@ fn what_a_person_agreed_to_goes_with_the_name() {
     };
     room.add("p44", "obama.jpg").unwrap();
     let faces = room.show("obama2.jpg");
-    let Identity::Known(person) = &faces.faces[0].identity else {
-        panic!()
-    };
+    let Identity::Known(person) = &faces.faces[0].identity else { panic!() };
     assert_eq!(person.name_latin, "Name of p44");
     let extra = serde_json::to_value(&person.extra).unwrap();
     assert_eq!(extra, json!({ "announce": false, "name_sent_to": [] }));
@@ -233,14 +204,8 @@ fn nobody_in_the_picture_is_an_answer_and_a_picture_that_cannot_be_searched_is_a
     let mut narrow = FrameMut::new(room.kit.host(), 2000, 1, PixelFormat::Rgb8).unwrap();
     narrow.pixels_mut().fill(90);
     room.kit.forget_emitted();
-    let failure = room
-        .kit
-        .send(input::frame, None, narrow.freeze().unwrap())
-        .unwrap_err();
-    assert!(
-        failure.to_string().contains("insightface.aspect-ratio"),
-        "{failure}"
-    );
+    let failure = room.kit.send(input::frame, None, narrow.freeze().unwrap()).unwrap_err();
+    assert!(failure.to_string().contains("insightface.aspect-ratio"), "{failure}");
     assert!(room.kit.emitted(output::faces).is_empty());
     assert_eq!(room.show("astronaut.png").faces.len(), 1);
 }
@@ -256,10 +221,7 @@ fn a_face_that_is_too_small_is_not_named_even_if_it_is_of_somebody_who_enrolled(
     assert_eq!(small.faces[0].identity, Identity::TooSmall);
     assert_eq!(small.faces[0].similarity, None);
     let failure = room.add("p2", "d_astronaut_tiny64.png").unwrap_err();
-    assert!(
-        failure.to_string().contains("too-small-to-enrol"),
-        "{failure}"
-    );
+    assert!(failure.to_string().contains("too-small-to-enrol"), "{failure}");
 }
 
 #[test]
@@ -273,26 +235,15 @@ fn who_is_forgotten_is_unknown_from_the_next_frame_on() {
     assert_eq!(listed["people"][0]["name_latin"], "Name of p1");
     let gone = room.kit.control("forget", &json!({ "id": "p1" })).unwrap();
     assert_eq!(gone["erased_rows"], 2);
-    assert_eq!(
-        room.show("astronaut.png").faces[0].identity,
-        Identity::Unknown
-    );
+    assert_eq!(room.show("astronaut.png").faces[0].identity, Identity::Unknown);
     assert!(store.0.lock().unwrap().templates.is_empty());
-    assert!(
-        room.kit
-            .control("forget", &json!({ "id": "p1" }))
-            .unwrap_err()
-            .to_string()
-            .contains("nobody")
-    );
+    assert!(room.kit.control("forget", &json!({ "id": "p1" })).unwrap_err().to_string().contains("nobody"));
 }
 
 #[test]
 fn what_another_process_enrols_or_erases_is_seen_by_the_next_visit_or_after_two_seconds() {
     let store = Store::default();
-    let (Some(mut show), Some(mut desk)) =
-        (Room::open(&store, json!({})), Room::open(&store, json!({})))
-    else {
+    let (Some(mut show), Some(mut desk)) = (Room::open(&store, json!({})), Room::open(&store, json!({}))) else {
         return;
     };
     desk.add("p1", "astronaut.png").unwrap();
@@ -309,23 +260,10 @@ fn a_photograph_of_a_group_or_of_nobody_enrols_nobody() {
     let Some(mut room) = Room::open(&Store::default(), json!({})) else {
         return;
     };
-    assert!(
-        room.add("p1", "solvay_1927.png")
-            .unwrap_err()
-            .to_string()
-            .contains("shows 29 faces")
-    );
-    assert!(
-        room.add("p1", "coffee.png")
-            .unwrap_err()
-            .to_string()
-            .contains("shows 0 faces")
-    );
+    assert!(room.add("p1", "solvay_1927.png").unwrap_err().to_string().contains("shows 29 faces"));
+    assert!(room.add("p1", "coffee.png").unwrap_err().to_string().contains("shows 0 faces"));
     assert!(room.add("p1", "none.png").is_err());
-    assert_eq!(
-        room.kit.control("list", &json!({})).unwrap()["people"],
-        json!([])
-    );
+    assert_eq!(room.kit.control("list", &json!({})).unwrap()["people"], json!([]));
 }
 
 #[test]
@@ -343,44 +281,25 @@ fn frames_of_other_pixel_formats_show_the_same_faces() {
     };
     let expected = room.show("astronaut.png").faces[0].bbox;
     let photo = Photo::open(&room.images.join("astronaut.png"));
-    let mut frame = FrameMut::new(
-        room.kit.host(),
-        photo.width as u32,
-        photo.height as u32,
-        PixelFormat::Bgr8,
-    )
-    .unwrap();
-    for (to, from) in frame
-        .pixels_mut()
-        .chunks_exact_mut(3)
-        .zip(photo.bytes.chunks_exact(3))
-    {
+    let mut frame = FrameMut::new(room.kit.host(), photo.width as u32, photo.height as u32, PixelFormat::Bgr8).unwrap();
+    for (to, from) in frame.pixels_mut().chunks_exact_mut(3).zip(photo.bytes.chunks_exact(3)) {
         to.copy_from_slice(&[from[2], from[1], from[0]]);
     }
     room.kit.forget_emitted();
-    room.kit
-        .send(input::frame, None, frame.freeze().unwrap())
-        .unwrap();
+    room.kit.send(input::frame, None, frame.freeze().unwrap()).unwrap();
     assert_eq!(room.kit.emitted(output::faces)[0].1.faces[0].bbox, expected);
 }
 
 fn refusal(config: Value) -> String {
     let store = Store::default();
-    let builder = Kit::<InsightFace>::builder().service("store", move |method, request| {
-        store.answer(method, request)
-    });
+    let builder = Kit::<InsightFace>::builder().service("store", move |method, request| store.answer(method, request));
     builder.open(config).err().unwrap().to_string()
 }
 
 #[test]
 fn a_pack_that_is_missing_is_named_with_its_licence_before_anything_is_loaded() {
     let text = refusal(json!({ "models": "buffalo_l", "folder": "/nowhere" }));
-    assert!(
-        text.contains("det_10g.onnx")
-            && text.contains("/nowhere")
-            && text.contains("non-commercial"),
-        "{text}"
-    );
+    assert!(text.contains("det_10g.onnx") && text.contains("/nowhere") && text.contains("non-commercial"), "{text}");
     let text = refusal(json!({ "models": "antelope", "folder": "/nowhere" }));
     assert!(text.contains("antelope.toml"), "{text}");
 }

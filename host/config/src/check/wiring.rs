@@ -313,8 +313,10 @@ impl<'d> Reader<'_, 'd, '_> {
                 .hint(hint);
         }
         let any_written = manifest.inputs.iter().any(|port| is_written(&port.name));
+        // One with an output of its own is a source then: the runtime wakes it once.
         if !manifest.starts_by_itself()
             && !any_written
+            && manifest.outputs.iter().all(|port| crate::manifest::same_as(&port.ty).is_some())
             && manifest.inputs.iter().all(|port| !port.required)
         {
             self.findings

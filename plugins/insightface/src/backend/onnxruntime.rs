@@ -56,15 +56,23 @@ impl OnnxRuntime {
     /// [`Error::RuntimeRefused`], [`Error::RuntimeConflict`], and [`Error::RuntimeTelemetry`] for a library that may send
     /// something: see [`runtime_path::SILENT`].
     pub fn open(path: &Path, options: Options) -> Result<Self> {
-        let environment = environment(path)?;
+        let environment = environment(path, must_be_silent)?;
+        Ok(Self::in_environment(environment, options))
+    }
+
+    /// The same for a library that was looked at before: reading it costs a third of its opening.
+    ///
+    /// # Errors
+    /// [`Error::RuntimeRefused`] and [`Error::RuntimeConflict`].
+    pub fn open_silent(library: &Silent, options: Options) -> Result<Self> {
+        let environment = environment(&library.0, |_| Ok(()))?;
+        Ok(Self::in_environment(environment, options))
+    }
+
+    fn in_environment(environment: Environment, options: Options) -> Self {
         // The build's own description holds its commit, which a file name does not.
         let cache = options.cache.map(|folder| Cache::new(folder, ort::info()));
-        Ok(Self {
-            environment,
-            threads: options.threads.max(1),
-            cache,
-            spawn: options.spawn,
-        })
+        Self { environment, threads: options.threads.max(1), cache, spawn: options.spawn }
     }
 
     fn session(&self) -> ort::Result<SessionBuilder> {
@@ -83,9 +91,7 @@ impl OnnxRuntime {
 
     /// The graph as its makers published it, optimised while it is loaded; and written to `optimised` if that is given.
     fn load_original(&self, path: &Path, optimised: Option<&Path>) -> ort::Result<Session> {
-        let mut builder = self
-            .session()?
-            .with_optimization_level(GraphOptimizationLevel::All)?;
+        let mut builder = self.session()?.with_optimization_level(GraphOptimizationLevel::All)?;
         if let Some(optimised) = optimised {
             builder = builder.with_optimized_model_path(optimised)?;
         }
@@ -115,27 +121,13 @@ impl OnnxRuntime {
 
     /// Makes the optimised form and loads it. None, with a word in the log, when that does not work: recognition does not
     /// depend on a folder that can be written to.
-    fn fill_cache(
-        &self,
-        cache: &Cache,
-        file: &ModelFile,
-        original: &Path,
-        nodes: &[Node],
-    ) -> Option<Session> {
-        let write = |path: &Path| {
-            self.load_original(original, Some(path))
-                .map(drop)
-                .map_err(|error| error.to_string())
-        };
+    fn fill_cache(&self, cache: &Cache, file: &ModelFile, original: &Path, nodes: &[Node]) -> Option<Session> {
+        let write = |path: &Path| self.load_original(original, Some(path)).map(drop).map_err(|error| error.to_string());
         match cache.store(file.sha256(), nodes.to_vec(), write) {
             // Loaded anew although a session exists: that one holds the original's weights as well as their copies.
             Ok(path) => self.load_optimised(&path).ok(),
             Err(reason) => {
-                tracing::warn!(
-                    model = file.name(),
-                    reason,
-                    "the optimised form of a model could not be kept"
-                );
+                tracing::warn!(model = file.name(), reason, "the optimised form of a model could not be kept");
                 None
             }
         }
@@ -144,63 +136,42 @@ impl OnnxRuntime {
 
 impl Backend for OnnxRuntime {
     fn load(&self, file: &ModelFile) -> Result<Box<dyn Model>> {
-        if let Some((session, nodes)) = self
-            .cache
-            .as_ref()
-            .and_then(|cache| self.load_cached(cache, file))
-        {
+        if let Some((session, nodes)) = self.cache.as_ref().and_then(|cache| self.load_cached(cache, file)) {
             return Ok(Box::new(Loaded::new(file.name(), session, nodes)));
         }
         let path = file.verified()?;
-        let refused = |reason: String| Error::ModelRefused {
-            model: file.name().into(),
-            reason,
-        };
+        let refused = |reason: String| Error::ModelRefused { model: file.name().into(), reason };
         let nodes = fs::File::open(path)
             .and_then(|file| graph::first_nodes(&mut std::io::BufReader::new(file)))
             .map_err(|error| refused(error.to_string()))?;
-        let session = match self
-            .cache
-            .as_ref()
-            .and_then(|cache| self.fill_cache(cache, file, path, &nodes))
-        {
+        let session = match self.cache.as_ref().and_then(|cache| self.fill_cache(cache, file, path, &nodes)) {
             Some(session) => session,
-            None => self
-                .load_original(path, None)
-                .map_err(|error| refused(error.to_string()))?,
+            None => self.load_original(path, None).map_err(|error| refused(error.to_string()))?,
         };
         Ok(Box::new(Loaded::new(file.name(), session, nodes)))
     }
 }
 
-fn environment(path: &Path) -> Result<Environment> {
-    let refused = |reason: String| Error::RuntimeRefused {
-        path: path.into(),
-        reason,
-    };
+fn environment(path: &Path, silent: impl FnOnce(&Path) -> Result<()>) -> Result<Environment> {
+    let refused = |reason: String| Error::RuntimeRefused { path: path.into(), reason };
     let path = fs::canonicalize(path).map_err(|error| refused(error.to_string()))?;
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((library, environment)) = &*running {
         if *library != path {
-            return Err(Error::RuntimeConflict {
-                running: library.clone(),
-                wanted: path,
-            });
+            return Err(Error::RuntimeConflict { running: library.clone(), wanted: path });
         }
         return Ok(environment.clone());
     }
-    must_be_silent(&path)?;
+    silent(&path)?;
     let environment = ort::init_from(&path)
         .map_err(|error| refused(error.to_string()))?
         .with_name("majlis")
         .with_telemetry(false)
-        .with_logger(Arc::new(
-            |level: LogLevel, category: &str, _id: &str, _place: &str, message: &str| match level {
-                LogLevel::Error | LogLevel::Fatal => tracing::error!(category, "{message}"),
-                LogLevel::Warning => tracing::warn!(category, "{message}"),
-                LogLevel::Info | LogLevel::Verbose => tracing::trace!(category, "{message}"),
-            },
-        ))
+        .with_logger(Arc::new(|level: LogLevel, category: &str, _id: &str, _place: &str, message: &str| match level {
+            LogLevel::Error | LogLevel::Fatal => tracing::error!(category, "{message}"),
+            LogLevel::Warning => tracing::warn!(category, "{message}"),
+            LogLevel::Info | LogLevel::Verbose => tracing::trace!(category, "{message}"),
+        }))
         .build()
         .map_err(|error| refused(error.to_string()))?;
     environment.set_log_level(LogLevel::Warning);
@@ -208,22 +179,42 @@ fn environment(path: &Path) -> Result<Environment> {
     Ok(environment)
 }
 
-/// Refuses a library that may send something. To be asked before anybody opens the file: some start with that.
-///
-/// # Errors
-/// [`Error::RuntimeTelemetry`], and [`Error::Unreadable`].
-pub fn must_be_silent(path: &Path) -> Result<()> {
+fn must_be_silent(path: &Path) -> Result<()> {
     if std::env::var_os("ORT_DISABLE_TELEMETRY").is_some_and(|value| value == "1") {
         return Ok(());
     }
     let sha256 = pack::sha256(path)?;
-    if runtime_path::SILENT
-        .iter()
-        .any(|(_, known)| *known == sha256)
-    {
+    if runtime_path::SILENT.iter().any(|(_, known)| *known == sha256) {
         return Ok(());
     }
     Err(Error::RuntimeTelemetry { path: path.into() })
+}
+
+/// A library that sends nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silent(PathBuf);
+
+impl Silent {
+    /// Refuses a library that may send something. To be asked before anybody opens the file: some start with that.
+    ///
+    /// # Errors
+    /// [`Error::RuntimeTelemetry`], and [`Error::Unreadable`].
+    pub fn check(path: &Path) -> Result<Self> {
+        let silent = Self(fs::canonicalize(path).unwrap_or_else(|_| path.into()));
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.as_ref().is_some_and(|(library, _)| *library == silent.0) {
+            return Ok(silent);
+        }
+        drop(running);
+        must_be_silent(path)?;
+        Ok(silent)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
 }
 
 /// The runtime's threads, made by somebody else; a channel stands for the join that they have no handle for.
@@ -260,32 +251,18 @@ struct Loaded {
 impl Loaded {
     fn new(name: &str, session: Session, nodes: Vec<Node>) -> Self {
         let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(port).collect();
-        Self {
-            name: name.into(),
-            inputs: ports(session.inputs()),
-            outputs: ports(session.outputs()),
-            session,
-            nodes,
-        }
+        Self { name: name.into(), inputs: ports(session.inputs()), outputs: ports(session.outputs()), session, nodes }
     }
 }
 
 fn port(outlet: &ort::value::Outlet) -> Port {
     let (float, shape) = match outlet.dtype() {
-        ValueType::Tensor { ty, shape, .. } => (
-            *ty == TensorElementType::Float32,
-            shape
-                .iter()
-                .map(|extent| usize::try_from(*extent).ok())
-                .collect(),
-        ),
+        ValueType::Tensor { ty, shape, .. } => {
+            (*ty == TensorElementType::Float32, shape.iter().map(|extent| usize::try_from(*extent).ok()).collect())
+        }
         _ => (false, Vec::new()),
     };
-    Port {
-        name: outlet.name().into(),
-        float,
-        shape,
-    }
+    Port { name: outlet.name().into(), float, shape }
 }
 
 impl Model for Loaded {
@@ -307,18 +284,11 @@ impl Model for Loaded {
 
     fn run(&mut self, input: Tensor<'_>, read: &mut dyn FnMut(&[Tensor<'_>])) -> Result<()> {
         let name = &self.name;
-        let failed = |error: ort::Error| Error::Inference {
-            model: name.clone(),
-            reason: error.to_string(),
-        };
+        let failed = |error: ort::Error| Error::Inference { model: name.clone(), reason: error.to_string() };
         let input = TensorRef::from_array_view((input.shape, input.data)).map_err(failed)?;
         let outputs = self.session.run(ort::inputs![input]).map_err(failed)?;
         let views: ort::Result<Vec<Tensor<'_>>> = (0..outputs.len())
-            .map(|index| {
-                outputs[index]
-                    .try_extract_tensor::<f32>()
-                    .map(|(shape, data)| Tensor { shape, data })
-            })
+            .map(|index| outputs[index].try_extract_tensor::<f32>().map(|(shape, data)| Tensor { shape, data }))
             .collect();
         let views = views.map_err(failed)?;
         read(&views);

@@ -53,24 +53,16 @@ impl Cache {
     ) -> Result<PathBuf, String> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let (path, seal_path) = self.names(model);
-        let own = format!(
-            "{}-{}",
-            std::process::id(),
-            COUNTER.fetch_add(1, Ordering::Relaxed)
-        );
+        let own = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         // The suffix decides the format that the runtime writes.
         let part = self.folder.join(format!("{own}.part.ort"));
         let seal_part = self.folder.join(format!("{own}.part.toml"));
-        let done = private_folder(&self.folder)
-            .map_err(|error| error.to_string())
-            .and_then(|()| {
-                write(&part)?;
-                let sha256 = pack::sha256(&part).map_err(|error| error.to_string())?;
-                let seal =
-                    toml::to_string(&Seal { sha256, nodes }).map_err(|error| error.to_string())?;
-                settle(&part, &seal_part, &seal, &path, &seal_path)
-                    .map_err(|error| error.to_string())
-            });
+        let done = private_folder(&self.folder).map_err(|error| error.to_string()).and_then(|()| {
+            write(&part)?;
+            let sha256 = pack::sha256(&part).map_err(|error| error.to_string())?;
+            let seal = toml::to_string(&Seal { sha256, nodes }).map_err(|error| error.to_string())?;
+            settle(&part, &seal_part, &seal, &path, &seal_path).map_err(|error| error.to_string())
+        });
         if done.is_err() {
             let _ = fs::remove_file(&part);
             let _ = fs::remove_file(&seal_part);
@@ -80,20 +72,11 @@ impl Cache {
 
     fn names(&self, model: &str) -> (PathBuf, PathBuf) {
         let stem = format!("{}-{}", &model.get(..16).unwrap_or(model), self.machine);
-        (
-            self.folder.join(format!("{stem}.ort")),
-            self.folder.join(format!("{stem}.toml")),
-        )
+        (self.folder.join(format!("{stem}.ort")), self.folder.join(format!("{stem}.toml")))
     }
 }
 
-fn settle(
-    part: &Path,
-    seal_part: &Path,
-    seal: &str,
-    path: &Path,
-    seal_path: &Path,
-) -> io::Result<()> {
+fn settle(part: &Path, seal_part: &Path, seal: &str, path: &Path, seal_path: &Path) -> io::Result<()> {
     fs::File::open(part)?.sync_all()?;
     let mut file = fs::File::create(seal_part)?;
     file.write_all(seal.as_bytes())?;
@@ -105,33 +88,15 @@ fn settle(
 /// Makes the folder for its owner alone: what lies there is loaded as code would be.
 fn private_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// The processor's model and features. The kernel's words for it, because they hold every feature that any kernel of the
 /// runtime may have chosen by, not only those that one would think of.
 fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = |key: &str| {
-        text.lines()
-            .find(|line| line.starts_with(key))
-            .unwrap_or_default()
-            .to_owned()
-    };
-    [
-        "vendor_id",
-        "cpu family",
-        "model",
-        "flags",
-        "CPU implementer",
-        "CPU part",
-        "Features",
-    ]
-    .map(line)
-    .join("\n")
+    let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    ["vendor_id", "cpu family", "model", "flags", "CPU implementer", "CPU part", "Features"].map(line).join("\n")
 }
 
 #[cfg(test)]
@@ -141,10 +106,7 @@ mod tests {
     const MODEL: &str = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a";
 
     fn nodes() -> Vec<Node> {
-        vec![Node {
-            name: "Conv_0".into(),
-            operator: "Conv".into(),
-        }]
+        vec![Node { name: "Conv_0".into(), operator: "Conv".into() }]
     }
 
     fn write(content: &'static [u8]) -> impl FnOnce(&Path) -> Result<(), String> {
@@ -164,19 +126,9 @@ mod tests {
     #[test]
     fn another_runtime_or_model_does_not_find_it() {
         let folder = tempfile::tempdir().unwrap();
-        Cache::new(folder.path().into(), "1.27.0")
-            .store(MODEL, nodes(), write(b"optimised"))
-            .unwrap();
-        assert!(
-            Cache::new(folder.path().into(), "1.28.0")
-                .find(MODEL)
-                .is_none()
-        );
-        assert!(
-            Cache::new(folder.path().into(), "1.27.0")
-                .find(&MODEL.replace('5', "6"))
-                .is_none()
-        );
+        Cache::new(folder.path().into(), "1.27.0").store(MODEL, nodes(), write(b"optimised")).unwrap();
+        assert!(Cache::new(folder.path().into(), "1.28.0").find(MODEL).is_none());
+        assert!(Cache::new(folder.path().into(), "1.27.0").find(&MODEL.replace('5', "6")).is_none());
     }
 
     #[test]
@@ -198,10 +150,7 @@ mod tests {
             fs::write(path, b"half").unwrap();
             Err("disk full".to_owned())
         };
-        assert_eq!(
-            cache.store(MODEL, nodes(), failing).unwrap_err(),
-            "disk full"
-        );
+        assert_eq!(cache.store(MODEL, nodes(), failing).unwrap_err(), "disk full");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

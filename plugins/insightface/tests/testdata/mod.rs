@@ -30,17 +30,7 @@ pub(crate) fn runtime(cache: Option<PathBuf>) -> Option<OnnxRuntime> {
         return None;
     }
     let path = runtime_path::find(None, |name| std::env::var_os(name)).unwrap();
-    Some(
-        OnnxRuntime::open(
-            &path,
-            Options {
-                threads: 1,
-                cache,
-                spawn: None,
-            },
-        )
-        .unwrap(),
-    )
+    Some(OnnxRuntime::open(&path, Options { threads: 1, cache, spawn: None }).unwrap())
 }
 
 /// A decoded photograph.
@@ -53,11 +43,7 @@ pub(crate) struct Photo {
 impl Photo {
     pub(crate) fn open(path: &Path) -> Self {
         let picture = image::open(path).unwrap().to_rgb8();
-        Self {
-            width: picture.width() as usize,
-            height: picture.height() as usize,
-            bytes: picture.into_raw(),
-        }
+        Self { width: picture.width() as usize, height: picture.height() as usize, bytes: picture.into_raw() }
     }
 
     pub(crate) fn view(&self) -> Rgb8<'_> {

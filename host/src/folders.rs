@@ -68,7 +68,10 @@ pub(crate) fn model(name: &str) -> Result<PathBuf, String> {
         Some(path) => Ok(path),
         None => {
             let looked: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            Err(format!("there is no model `{name}`; looked in {}; name another folder in MAJLIS_MODELS", looked.join(", ")))
+            Err(format!(
+                "there is no model `{name}`; looked in {}; name another folder in MAJLIS_MODELS",
+                looked.join(", ")
+            ))
         }
     }
 }

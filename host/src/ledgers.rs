@@ -11,7 +11,8 @@ pub(crate) const HOST: &str = "host";
 /// Fills in what is held now. About a millisecond: `/proc/self/smaps` is read whole.
 pub(crate) fn fill(run: &mut RunRecord) {
     let arenas = Arenas::process();
-    let mut lines = vec![Line { arena: arenas.named(HOST), name: HOST.to_owned(), owner: Owner::Host, stages: Vec::new() }];
+    let mut lines =
+        vec![Line { arena: arenas.named(HOST), name: HOST.to_owned(), owner: Owner::Host, stages: Vec::new() }];
     for (index, thread) in run.threads.iter().enumerate() {
         let stages = run
             .stages
@@ -19,7 +20,12 @@ pub(crate) fn fill(run: &mut RunRecord) {
             .enumerate()
             .filter(|(_, stage)| usize::from(stage.thread) == index)
             .map(|(number, stage)| {
-                let opened: i64 = run.openings.iter().filter(|opening| usize::from(opening.stage) == number).map(|opening| opening.cost.live).sum();
+                let opened: i64 = run
+                    .openings
+                    .iter()
+                    .filter(|opening| usize::from(opening.stage) == number)
+                    .map(|opening| opening.cost.live)
+                    .sum();
                 let called = run.totals.get(number).map_or(0, majlis_meter::record::StageTotals::live);
                 StageFlow { name: stage.shown().to_owned(), live: opened + called }
             })

@@ -21,7 +21,8 @@ pub(crate) fn install(format: LogFormat, verbose: u8) {
         LogFormat::Text => {
             let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
                 && std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color).with_target(false);
+            let lines =
+                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color).with_target(false);
             registry.with(lines).try_init()
         }
         LogFormat::Json => {

@@ -51,9 +51,13 @@ impl File {
     pub(crate) fn pipeline(&self) -> Result<&Pipeline, Exit> {
         self.show(&self.checked.diagnostics);
         self.checked.pipeline.as_ref().ok_or_else(|| {
-            let errors = self.checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+            let errors =
+                self.checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
             let (number, noun) = (errors, if errors == 1 { "error" } else { "errors" });
-            eprintln!("{}: {number} {noun}; nothing was started. `majlis explain CODE` tells more.", self.path.display());
+            eprintln!(
+                "{}: {number} {noun}; nothing was started. `majlis explain CODE` tells more.",
+                self.path.display()
+            );
             Exit::Pipeline
         })
     }

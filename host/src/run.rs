@@ -45,7 +45,8 @@ fn setup(file: File, pipeline: Pipeline, observer: Shared, clock: Monotonic, met
 fn watching(file: &File, pipeline: &Pipeline, args: &RunArgs, clock: &Monotonic) -> Result<Shared, String> {
     let (path, text, known) = (file.path.display().to_string(), file.text.clone(), pipeline.clone());
     Ok(Arc::new(Watching {
-        reports: Reporter::new(Reports::new(args, pipeline.until.clone())?).map_err(|error| format!("a thread for reports could not be started: {error}"))?,
+        reports: Reporter::new(Reports::new(args, pipeline.until.clone())?)
+            .map_err(|error| format!("a thread for reports could not be started: {error}"))?,
         print_to_stderr: args.report != ReportFormat::None,
         milestones: args.milestones,
         clock: clock.clone(),
@@ -108,7 +109,9 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
         return Exit::Usage;
     };
     let manifest = Arc::clone(&pipeline.stages[stage].manifest);
-    let known = || manifest.verbs.iter().map(|verb| format!("  {:16} {}", verb.name, verb.summary)).collect::<Vec<_>>().join("\n");
+    let known = || {
+        manifest.verbs.iter().map(|verb| format!("  {:16} {}", verb.name, verb.summary)).collect::<Vec<_>>().join("\n")
+    };
     let Some(verb) = &args.verb else {
         if manifest.verbs.is_empty() {
             eprintln!("plugin `{}` of stage `{}` has no verbs", manifest.name, args.stage);

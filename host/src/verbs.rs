@@ -55,7 +55,8 @@ fn text(pipeline: &Pipeline) -> String {
     for (index, stage) in pipeline.stages.iter().enumerate() {
         let thread = &pipeline.threads[stage.thread];
         let load = json!(stage.load);
-        out += &format!("\n{}  ({}, {}, thread {thread})\n", stage.name, stage.plugin, load.as_str().unwrap_or_default());
+        out +=
+            &format!("\n{}  ({}, {}, thread {thread})\n", stage.name, stage.plugin, load.as_str().unwrap_or_default());
         for edge in pipeline.edges.iter().filter(|edge| edge.to == index) {
             let from = &pipeline.stages[edge.from];
             let policy = json!(edge.overflow);
@@ -211,7 +212,8 @@ fn unknown(name: &str, catalogue: &majlis_config::Catalogue) -> Exit {
         Some(refusal) => print_refusal(refusal),
         None => {
             let names: Vec<&str> = catalogue.plugins.keys().map(String::as_str).collect();
-            let known = if names.is_empty() { "none was found".to_owned() } else { format!("there are {}", names.join(", ")) };
+            let known =
+                if names.is_empty() { "none was found".to_owned() } else { format!("there are {}", names.join(", ")) };
             eprintln!("error: there is no plugin `{name}`; {known}");
         }
     }
@@ -249,7 +251,9 @@ fn inspect(entry: &Entry, as_json: bool) {
     for port in &manifest.outputs {
         println!("output    {}: {}{}", port.name, port.ty, if port.origin { ", origin" } else { "" });
     }
-    for (label, list) in [("milestone", &manifest.milestones), ("native", &manifest.native), ("can", &manifest.capabilities)] {
+    for (label, list) in
+        [("milestone", &manifest.milestones), ("native", &manifest.native), ("can", &manifest.capabilities)]
+    {
         for item in list {
             println!("{label:9} {item}");
         }

@@ -17,9 +17,14 @@ pub struct Exported<S> {
 
 enum State<S> {
     New,
-    Open { stage: S, host: Host },
+    Open {
+        stage: S,
+        host: Host,
+    },
     /// It panicked, or it was closed.
-    Over { poisoned: bool },
+    Over {
+        poisoned: bool,
+    },
 }
 
 impl<S: Stage> Exported<S> {
@@ -54,7 +59,11 @@ impl<S: Stage> Exported<S> {
         }
     }
 
-    fn call(&mut self, call: CallHandle<'_>, work: impl FnOnce(&mut S, &mut Output<'_>) -> Result<Flow>) -> Result<RawFlow, RawError> {
+    fn call(
+        &mut self,
+        call: CallHandle<'_>,
+        work: impl FnOnce(&mut S, &mut Output<'_>) -> Result<Flow>,
+    ) -> Result<RawFlow, RawError> {
         self.guarded(|stage, host| work(stage, &mut Output { call, host })).map(Into::into)
     }
 }
@@ -126,7 +135,8 @@ impl<S: Stage> Enter for Exported<S> {
 
     fn control(&mut self, verb: &str, arguments: &str) -> Result<String, RawError> {
         self.guarded(|stage, host| {
-            let arguments = if arguments.is_empty() { serde_json::Value::Null } else { serde_json::from_str(arguments)? };
+            let arguments =
+                if arguments.is_empty() { serde_json::Value::Null } else { serde_json::from_str(arguments)? };
             Ok(stage.control(verb, arguments, host)?.to_string())
         })
     }
@@ -171,8 +181,10 @@ macro_rules! export_stage {
         );
 
         const _: () = {
-            use $crate::__private::{Description, OURS, PluginModule, PluginModule_Ref, Preamble, RawError, RawExtension, StageBox, abi};
             use abi::PrefixTypeTrait as _;
+            use $crate::__private::{
+                Description, OURS, PluginModule, PluginModule_Ref, Preamble, RawError, RawExtension, StageBox, abi,
+            };
 
             #[used]
             #[unsafe(link_section = ".stage.manifest")]

@@ -55,9 +55,9 @@
 //! It must never know: the host's crates, TOML, other plugins.
 #![forbid(unsafe_code)]
 
+mod error;
 #[doc(hidden)]
 pub mod export;
-mod error;
 mod host;
 mod log;
 #[doc(hidden)]

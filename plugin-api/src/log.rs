@@ -47,7 +47,10 @@ pub(crate) fn install() {
             }
             // `payload_as_str` is younger than the compilers that plugins may be built with.
             let payload = info.payload();
-            let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let text = payload
+                .downcast_ref::<&str>()
+                .copied()
+                .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
             let text = text.unwrap_or("a panic without a message");
             let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
             let _ = PANIC.try_with(|panic| *panic.borrow_mut() = Some(format!("{text}{place}")));

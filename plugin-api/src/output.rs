@@ -32,9 +32,9 @@ impl Output<'_> {
     fn send(&mut self, output: u32, buffer: Buffer) -> Result<()> {
         match self.call.emit(output, buffer) {
             Ok(()) | Err(NotEmitted::Gone | NotEmitted::Full(_)) => Ok(()),
-            Err(NotEmitted::Overrun) => {
-                Err(Error::new("more packets were emitted in one call than the edge to a stage of the same thread holds"))
-            }
+            Err(NotEmitted::Overrun) => Err(Error::new(
+                "more packets were emitted in one call than the edge to a stage of the same thread holds",
+            )),
             Err(NotEmitted::NoPort) => Err(Error::new("the manifest has no such output")),
         }
     }

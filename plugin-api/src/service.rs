@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::message::{from_cbor, to_cbor};
 use crate::{Host, Result};
 
-fn ask<A: serde::de::DeserializeOwned>(host: &Host, service: &str, method: &str, request: &impl Serialize) -> Result<A> {
+fn ask<A: serde::de::DeserializeOwned>(
+    host: &Host,
+    service: &str,
+    method: &str,
+    request: &impl Serialize,
+) -> Result<A> {
     from_cbor(&host.request(service, method, &to_cbor(request)?)?)
 }
 

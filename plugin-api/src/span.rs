@@ -37,7 +37,8 @@ impl FromStr for Span {
             return Err(wrong());
         }
         while !rest.is_empty() {
-            let (number, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len()));
+            let (number, tail) =
+                rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len()));
             let tail = tail.trim_start();
             let (unit, after) = tail.split_at(tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len()));
             let seconds = match unit {
@@ -100,7 +101,9 @@ mod tests {
 
     #[test]
     fn a_span_is_read_as_the_pipeline_file_writes_it() {
-        for (text, millis) in [("200ms", 200), ("2s", 2_000), ("3.12s", 3_120), ("1m 30s", 90_000), (" 1m30s ", 90_000), ("0s", 0)] {
+        for (text, millis) in
+            [("200ms", 200), ("2s", 2_000), ("3.12s", 3_120), ("1m 30s", 90_000), (" 1m30s ", 90_000), ("0s", 0)]
+        {
             assert_eq!(text.parse(), Ok(Span::from_millis(millis)), "{text}");
         }
         for wrong in ["", "2", "s", "2 seconds", "-1s", "1e3s", "٢s", "99999999999999999999d"] {

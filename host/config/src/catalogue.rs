@@ -45,20 +45,13 @@ impl Catalogue {
     /// (`libavatar_console.so` for `avatar-console`), since a library whose manifest is unreadable has only that.
     pub fn refusal_of(&self, plugin: &str) -> Option<&Refusal> {
         let by_name = |refusal: &&Refusal| refusal.name.as_deref() == Some(plugin);
-        let by_file =
-            |refusal: &&Refusal| refusal.name.is_none() && file_names(&refusal.path, plugin);
-        self.refused
-            .iter()
-            .find(by_name)
-            .or_else(|| self.refused.iter().find(by_file))
+        let by_file = |refusal: &&Refusal| refusal.name.is_none() && file_names(&refusal.path, plugin);
+        self.refused.iter().find(by_name).or_else(|| self.refused.iter().find(by_file))
     }
 }
 
 fn file_names(path: &std::path::Path, plugin: &str) -> bool {
-    let stem = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let stem = stem.strip_prefix("lib").unwrap_or(stem).replace('_', "-");
     let plugin = plugin.replace('_', "-");
     stem == plugin || stem.strip_prefix("majlis-") == Some(plugin.as_str())

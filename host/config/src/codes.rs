@@ -29,32 +29,19 @@ macro_rules! codes {
 
 /// The long explanation of a code, with the keys that it is about. Upper and lower case are the same.
 pub fn explain(code: &str) -> Option<&'static str> {
-    static TEXTS: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
-        ALL.iter()
-            .map(|code| (code.code, written_out(code)))
-            .collect()
-    });
-    TEXTS
-        .get(code.to_ascii_uppercase().as_str())
-        .map(String::as_str)
+    static TEXTS: LazyLock<BTreeMap<&'static str, String>> =
+        LazyLock::new(|| ALL.iter().map(|code| (code.code, written_out(code))).collect());
+    TEXTS.get(code.to_ascii_uppercase().as_str()).map(String::as_str)
 }
 
 fn written_out(code: &Code) -> String {
     let mut text = format!("{}: {}\n\n{}\n", code.code, code.title, code.text);
-    let about: Vec<_> = keys::KEYS
-        .iter()
-        .filter(|key| key.codes.contains(&code.code))
-        .collect();
+    let about: Vec<_> = keys::KEYS.iter().filter(|key| key.codes.contains(&code.code)).collect();
     if !about.is_empty() {
         text.push_str("\nKeys:\n");
     }
     for key in about {
-        text.push_str(&format!(
-            "  {:<28} {} (default: {})\n",
-            key.path(),
-            key.form.words(),
-            key.default
-        ));
+        text.push_str(&format!("  {:<28} {} (default: {})\n", key.path(), key.form.words(), key.default));
     }
     text
 }

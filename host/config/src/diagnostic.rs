@@ -57,11 +57,7 @@ pub struct Related {
 impl fmt::Display for Diagnostic {
     /// One line for logs: `12:8: E0401: no stage is called `camrea``.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: {}: {}",
-            self.line, self.column, self.code, self.message
-        )
+        write!(f, "{}:{}: {}: {}", self.line, self.column, self.code, self.message)
     }
 }
 
@@ -77,12 +73,7 @@ impl Diagnostic {
     }
 
     pub(crate) fn related(&mut self, span: &Range<usize>, message: impl Into<String>) -> &mut Self {
-        self.related.push(Related {
-            message: message.into(),
-            line: 0,
-            column: 0,
-            span: span.clone(),
-        });
+        self.related.push(Related { message: message.into(), line: 0, column: 0, span: span.clone() });
         self
     }
 
@@ -91,12 +82,7 @@ impl Diagnostic {
         self
     }
 
-    pub(crate) fn new(
-        code: &'static str,
-        severity: Severity,
-        span: Range<usize>,
-        message: String,
-    ) -> Self {
+    pub(crate) fn new(code: &'static str, severity: Severity, span: Range<usize>, message: String) -> Self {
         Diagnostic {
             code,
             severity,
@@ -120,10 +106,7 @@ pub(crate) struct Findings<'s> {
 
 impl<'s> Findings<'s> {
     pub(crate) fn new(text: &'s str) -> Self {
-        Findings {
-            text,
-            list: Vec::new(),
-        }
+        Findings { text, list: Vec::new() }
     }
 
     pub(crate) fn error(
@@ -151,17 +134,12 @@ impl<'s> Findings<'s> {
         span: &Range<usize>,
         message: String,
     ) -> &mut Diagnostic {
-        self.list
-            .push(Diagnostic::new(code, severity, span.clone(), message));
-        self.list
-            .last_mut()
-            .expect("a diagnostic was pushed on the line above")
+        self.list.push(Diagnostic::new(code, severity, span.clone(), message));
+        self.list.last_mut().expect("a diagnostic was pushed on the line above")
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.list
-            .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// In the order of the file, so that an operator walks through it once.
@@ -174,9 +152,7 @@ impl<'s> Findings<'s> {
                 (related.line, related.column) = lines.place(related.span.start);
             }
         }
-        list.sort_by(|a, b| {
-            (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message))
-        });
+        list.sort_by(|a, b| (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message)));
         list
     }
 }
@@ -190,10 +166,7 @@ pub(crate) struct Lines<'s> {
 impl<'s> Lines<'s> {
     pub(crate) fn new(text: &'s str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-        Lines {
-            text,
-            starts: std::iter::once(0).chain(after_breaks).collect(),
-        }
+        Lines { text, starts: std::iter::once(0).chain(after_breaks).collect() }
     }
 
     /// Line and column, both 1-based; the column in characters, because that is what an editor's "go to" counts.
@@ -218,8 +191,7 @@ mod tests {
     fn a_column_counts_characters_not_bytes() {
         let text = "a\nالاسم = 1\n\tb = 2";
         let lines = Lines::new(text);
-        let at =
-            |needle: &str| lines.place(text.find(needle).expect("the needle stands in the text"));
+        let at = |needle: &str| lines.place(text.find(needle).expect("the needle stands in the text"));
         assert_eq!(at("a"), (1, 1));
         assert_eq!(at("="), (2, 7));
         assert_eq!(at("b"), (3, 2));

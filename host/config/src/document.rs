@@ -25,11 +25,7 @@ pub(crate) struct Entry<'d> {
 impl Entry<'_> {
     /// What is underlined: the value; for a table its key, because a table that has a header of its own has no text of its own.
     pub(crate) fn span(&self) -> Range<usize> {
-        if self.value.is_table() {
-            self.key_span.clone()
-        } else {
-            self.value_span.clone()
-        }
+        if self.value.is_table() { self.key_span.clone() } else { self.value_span.clone() }
     }
 }
 
@@ -50,10 +46,7 @@ pub(crate) fn entries<'d>(table: &'d DeTable<'d>) -> Vec<Entry<'d>> {
 
 /// Reads the text; `None` after syntax errors, which are all reported. What a parser recovers from a broken line is a guess,
 /// and findings about guesses would bury the one that matters.
-pub(crate) fn parse<'s>(
-    text: &'s str,
-    findings: &mut Findings<'_>,
-) -> Option<Spanned<DeTable<'s>>> {
+pub(crate) fn parse<'s>(text: &'s str, findings: &mut Findings<'_>) -> Option<Spanned<DeTable<'s>>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     // Inside a table that stands twice, each key that both have is a duplicate again: the header says it all.
     let mut repeated_table = 0..0;
@@ -69,17 +62,11 @@ pub(crate) fn parse<'s>(
         let key = text.get(span.clone()).unwrap_or_default();
         let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
         if text[line..].trim_start().starts_with('[') {
-            let end = text[span.start..]
-                .find("\n[")
-                .map_or(text.len(), |at| span.start + at);
+            let end = text[span.start..].find("\n[").map_or(text.len(), |at| span.start + at);
             repeated_table = span.end..end;
         }
         findings
-            .error(
-                E0102,
-                &span,
-                format!("{} stands here for the second time", shown(key)),
-            )
+            .error(E0102, &span, format!("{} stands here for the second time", shown(key)))
             .hint("keep one of them");
     }
     errors.is_empty().then_some(table)
@@ -132,20 +119,12 @@ impl<'d> Section<'d> {
                 }
             }
         }
-        Section {
-            table,
-            span,
-            entries: known,
-        }
+        Section { table, span, entries: known }
     }
 
     /// A table that is not in the file: each key has its default.
     pub(crate) fn absent(table: Table) -> Self {
-        Section {
-            table,
-            span: 0..0,
-            entries: Vec::new(),
-        }
+        Section { table, span: 0..0, entries: Vec::new() }
     }
 
     /// The default of a key, as written in the table of keys.
@@ -155,17 +134,13 @@ impl<'d> Section<'d> {
 
     /// An entry as it is.
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry<'d>> {
-        debug_assert!(
-            keys::get(self.table, name).is_some(),
-            "{name} is not in the table of keys"
-        );
+        debug_assert!(keys::get(self.table, name).is_some(), "{name} is not in the table of keys");
         self.entries.iter().find(|entry| entry.key == name)
     }
 
     /// What is underlined for a key: its value, or the table when it is not there.
     pub(crate) fn span_of(&self, name: &str) -> Range<usize> {
-        self.entry(name)
-            .map_or_else(|| self.span.clone(), Entry::span)
+        self.entry(name).map_or_else(|| self.span.clone(), Entry::span)
     }
 
     fn key(&self, name: &str) -> &'static Key {
@@ -177,17 +152,10 @@ impl<'d> Section<'d> {
         let entry = self.entry(name)?;
         let text = string(entry, findings)?;
         if text.trim().is_empty() {
-            findings.error(
-                E0709,
-                &entry.span(),
-                format!("{} cannot be empty", shown(name)),
-            );
+            findings.error(E0709, &entry.span(), format!("{} cannot be empty", shown(name)));
             return None;
         }
-        match text
-            .chars()
-            .find(|letter| letter.is_control() || is_bidi_control(*letter))
-        {
+        match text.chars().find(|letter| letter.is_control() || is_bidi_control(*letter)) {
             None => Some(text),
             Some(letter) => {
                 let what = if is_bidi_control(letter) {
@@ -199,11 +167,7 @@ impl<'d> Section<'d> {
                     .error(
                         E0708,
                         &entry.span(),
-                        format!(
-                            "{} has U+{:04X}, which {what}",
-                            shown(name),
-                            u32::from(letter)
-                        ),
+                        format!("{} has U+{:04X}, which {what}", shown(name), u32::from(letter)),
                     )
                     .hint("write the text anew; such characters come with text that was copied");
                 None
@@ -218,13 +182,7 @@ impl<'d> Section<'d> {
         if is_name(text) {
             return Some(text);
         }
-        findings
-            .error(
-                E0403,
-                &entry.span(),
-                format!("{} is not a name", shown(text)),
-            )
-            .hint(NAME_HINT);
+        findings.error(E0403, &entry.span(), format!("{} is not a name", shown(text))).hint(NAME_HINT);
         None
     }
 
@@ -241,14 +199,8 @@ impl<'d> Section<'d> {
             DeValue::String(text) => text,
             DeValue::Integer(number) => {
                 findings
-                    .error(
-                        E0704,
-                        &entry.span(),
-                        format!("{} needs a unit", shown(name)),
-                    )
-                    .hint(format!(
-                        "`\"{number}s\"` are seconds, `\"{number}ms\"` milliseconds"
-                    ));
+                    .error(E0704, &entry.span(), format!("{} needs a unit", shown(name)))
+                    .hint(format!("`\"{number}s\"` are seconds, `\"{number}ms\"` milliseconds"));
                 return None;
             }
             _ => {
@@ -259,27 +211,13 @@ impl<'d> Section<'d> {
         match parse_duration(text) {
             Err(reason) => {
                 findings
-                    .error(
-                        E0704,
-                        &entry.span(),
-                        format!("{} is not a duration", shown(text)),
-                    )
+                    .error(E0704, &entry.span(), format!("{} is not a duration", shown(text)))
                     .hint(format!("a duration {reason}"));
                 None
             }
             Ok(duration) if duration < least || duration > most => {
-                let bounds = format!(
-                    "it may be {} to {}",
-                    show_duration(least),
-                    show_duration(most)
-                );
-                findings
-                    .error(
-                        E0702,
-                        &entry.span(),
-                        format!("{} cannot be {}", shown(name), shown(text)),
-                    )
-                    .hint(bounds);
+                let bounds = format!("it may be {} to {}", show_duration(least), show_duration(most));
+                findings.error(E0702, &entry.span(), format!("{} cannot be {}", shown(name), shown(text))).hint(bounds);
                 None
             }
             Ok(duration) => Some(duration),
@@ -303,11 +241,7 @@ impl<'d> Section<'d> {
             Ok(number) if (least..=most).contains(&number) => Some(number),
             _ => {
                 findings
-                    .error(
-                        E0702,
-                        &entry.span(),
-                        format!("{} cannot be {number}", shown(name)),
-                    )
+                    .error(E0702, &entry.span(), format!("{} cannot be {number}", shown(name)))
                     .hint(format!("it may be {least} to {most}"));
                 None
             }
@@ -324,18 +258,12 @@ impl<'d> Section<'d> {
             return None;
         };
         let bytes = match entry.value {
-            DeValue::Integer(number) => {
-                u64::from_str_radix(number.as_str(), number.radix()).unwrap_or(0)
-            }
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).unwrap_or(0),
             DeValue::String(text) => match parse_size(text) {
                 Ok(bytes) => bytes,
                 Err(reason) => {
                     findings
-                        .error(
-                            E0705,
-                            &entry.span(),
-                            format!("{} is not a size", shown(text)),
-                        )
+                        .error(E0705, &entry.span(), format!("{} is not a size", shown(text)))
                         .hint(format!("a size {reason}"));
                     return None;
                 }
@@ -348,17 +276,11 @@ impl<'d> Section<'d> {
         if (least..=most).contains(&bytes) {
             return Some(bytes);
         }
-        findings
-            .error(
-                E0702,
-                &entry.span(),
-                format!("{} is out of range", shown(name)),
-            )
-            .hint(format!(
-                "it may be {} to {}",
-                show_size(least),
-                show_size(most)
-            ));
+        findings.error(E0702, &entry.span(), format!("{} is out of range", shown(name))).hint(format!(
+            "it may be {} to {}",
+            show_size(least),
+            show_size(most)
+        ));
         None
     }
 
@@ -373,31 +295,18 @@ impl<'d> Section<'d> {
             Some((word, None)) => Some(word),
             Some((word, Some(code))) => {
                 findings
-                    .error(
-                        code,
-                        &entry.span(),
-                        format!("`{name} = \"{word}\"` is not in this version"),
-                    )
+                    .error(code, &entry.span(), format!("`{name} = \"{word}\"` is not in this version"))
                     .hint(others(words));
                 None
             }
             None => {
-                let done: Vec<&str> = words
-                    .iter()
-                    .filter(|(_, not_yet)| not_yet.is_none())
-                    .map(|(word, _)| *word)
-                    .collect();
+                let done: Vec<&str> =
+                    words.iter().filter(|(_, not_yet)| not_yet.is_none()).map(|(word, _)| *word).collect();
                 let hint = match nearest(text, words.iter().map(|(word, _)| *word)) {
                     Some(near) => format!("did you mean `{near}`? It may be {}", either(&done)),
                     None => format!("it may be {}", either(&done)),
                 };
-                findings
-                    .error(
-                        E0703,
-                        &entry.span(),
-                        format!("{} cannot be {}", shown(name), shown(text)),
-                    )
-                    .hint(hint);
+                findings.error(E0703, &entry.span(), format!("{} cannot be {}", shown(name), shown(text))).hint(hint);
                 None
             }
         }
@@ -407,21 +316,13 @@ impl<'d> Section<'d> {
     pub(crate) fn not_yet(&self, name: &str, findings: &mut Findings<'_>) {
         if let (Some(entry), Form::NotYet(code)) = (self.entry(name), &self.key(name).form) {
             findings
-                .error(
-                    code,
-                    &entry.key_span,
-                    format!("{} is not in this version", shown(name)),
-                )
+                .error(code, &entry.key_span, format!("{} is not in this version", shown(name)))
                 .hint("leave the key out");
         }
     }
 
     /// The table under a key, if it is one.
-    pub(crate) fn table(
-        &self,
-        name: &str,
-        findings: &mut Findings<'_>,
-    ) -> Option<(&'d DeTable<'d>, Range<usize>)> {
+    pub(crate) fn table(&self, name: &str, findings: &mut Findings<'_>) -> Option<(&'d DeTable<'d>, Range<usize>)> {
         let entry = self.entry(name)?;
         match entry.value {
             DeValue::Table(table) => Some((table, entry.key_span.clone())),
@@ -443,18 +344,11 @@ pub(crate) enum Elsewhere {
     No,
 }
 
-pub(crate) const NAME_HINT: &str = "a name starts with a letter A to Z and has letters, digits, `-` and `_`; a title may be in any script";
+pub(crate) const NAME_HINT: &str =
+    "a name starts with a letter A to Z and has letters, digits, `-` and `_`; a title may be in any script";
 
-fn unknown_key<'f>(
-    table: Table,
-    entry: &Entry<'_>,
-    findings: &'f mut Findings<'_>,
-) -> &'f mut crate::Diagnostic {
-    findings.error(
-        E0201,
-        &entry.key_span,
-        format!("{} is not a key of {}", shown(entry.key), table.header()),
-    )
+fn unknown_key<'f>(table: Table, entry: &Entry<'_>, findings: &'f mut Findings<'_>) -> &'f mut crate::Diagnostic {
+    findings.error(E0201, &entry.key_span, format!("{} is not a key of {}", shown(entry.key), table.header()))
 }
 
 /// The nearest key here, otherwise the table where there is such a key, otherwise all keys.
@@ -470,11 +364,7 @@ fn hint_for_key(table: Table, key: &str) -> String {
 }
 
 fn others(words: &[(&str, Option<&str>)]) -> String {
-    let done: Vec<&str> = words
-        .iter()
-        .filter(|(_, not_yet)| not_yet.is_none())
-        .map(|(word, _)| *word)
-        .collect();
+    let done: Vec<&str> = words.iter().filter(|(_, not_yet)| not_yet.is_none()).map(|(word, _)| *word).collect();
     format!("use {}", either(&done))
 }
 
@@ -492,9 +382,5 @@ pub(crate) fn string<'d>(entry: &Entry<'d>, findings: &mut Findings<'_>) -> Opti
 /// Reports a value of the wrong type.
 pub(crate) fn wrong_type(entry: &Entry<'_>, expected: &str, findings: &mut Findings<'_>) {
     let found = type_words(entry.value);
-    findings.error(
-        E0701,
-        &entry.span(),
-        format!("{} must be {expected}, found {found}", shown(entry.key)),
-    );
+    findings.error(E0701, &entry.span(), format!("{} must be {expected}, found {found}", shown(entry.key)));
 }

@@ -205,9 +205,7 @@ pub static KEYS: &[Key] = &[
         form: Form::Inputs,
         default: "{}",
         meaning: "which output feeds which input; an array where an input accepts several",
-        codes: &[
-            E0401, E0501, E0502, E0503, E0504, E0505, E0506, E0507, E0508, E0509, E0601,
-        ],
+        codes: &[E0401, E0501, E0502, E0503, E0504, E0505, E0506, E0507, E0508, E0509, E0601],
     },
     Key {
         table: Table::Stage,
@@ -280,8 +278,8 @@ pub static KEYS: &[Key] = &[
         default: "{}",
         meaning: "the plugin's own keys, checked against its schema",
         codes: &[
-            E0204, E0205, E0701, E0702, E0703, E0709, E0710, E0711, E0712, E0713, E0801, E0802,
-            E0803, E0804, E0805, E0806,
+            E0204, E0205, E0701, E0702, E0703, E0709, E0710, E0711, E0712, E0713, E0801, E0802, E0803, E0804, E0805,
+            E0806,
         ],
     },
     Key {
@@ -295,12 +293,7 @@ pub static KEYS: &[Key] = &[
     Key {
         table: Table::Queue,
         name: "overflow",
-        form: Form::Choice(&[
-            ("latest", None),
-            ("drop-oldest", None),
-            ("drop-newest", None),
-            ("block", None),
-        ]),
+        form: Form::Choice(&[("latest", None), ("drop-oldest", None), ("drop-newest", None), ("block", None)]),
         default: "block behind sources that end; otherwise latest for frames, block for the rest; in a loop behind an origin latest for frames, drop-newest for the rest",
         meaning: "a full queue: only the newest stays; the oldest goes; what came last goes; the producer waits",
         codes: &[E0602, E0603, E0703],
@@ -359,8 +352,7 @@ pub fn get(table: Table, name: &str) -> Option<&'static Key> {
 
 /// The table of keys, as Markdown, for ARCHITECTURE.
 pub fn markdown_table() -> String {
-    let mut text =
-        String::from("| key | values | default | meaning | codes |\n|---|---|---|---|---|\n");
+    let mut text = String::from("| key | values | default | meaning | codes |\n|---|---|---|---|---|\n");
     for key in KEYS {
         text.push_str(&format!(
             "| `{}` | {} | {} | {} | {} |\n",
@@ -398,11 +390,7 @@ impl Form {
             Form::Language => "a BCP 47 tag, such as `ar-SA`".to_owned(),
             Form::TimeZone => "an IANA time zone, such as `Asia/Riyadh`".to_owned(),
             Form::Duration(least, most) => {
-                format!(
-                    "a duration, {} to {}",
-                    show_duration(*least),
-                    show_duration(*most)
-                )
+                format!("a duration, {} to {}", show_duration(*least), show_duration(*most))
             }
             Form::Integer(least, most) => format!("{least} to {most}"),
             Form::Size(least, most) => {
@@ -412,14 +400,7 @@ impl Form {
                 let words: Vec<String> = words
                     .iter()
                     .map(|(word, not_yet)| {
-                        format!(
-                            "`{word}`{}",
-                            if not_yet.is_some() {
-                                " (not in this version)"
-                            } else {
-                                ""
-                            }
-                        )
+                        format!("`{word}`{}", if not_yet.is_some() { " (not in this version)" } else { "" })
                     })
                     .collect();
                 words.join(", ")
@@ -454,11 +435,8 @@ impl Form {
                 { "type": "string", "pattern": "^[0-9.]+ *(B|[kK]B|MB|GB|KiB|MiB|GiB)$" }
             ] }),
             Form::Choice(words) => {
-                let done: Vec<&str> = words
-                    .iter()
-                    .filter(|(_, not_yet)| not_yet.is_none())
-                    .map(|(word, _)| *word)
-                    .collect();
+                let done: Vec<&str> =
+                    words.iter().filter(|(_, not_yet)| not_yet.is_none()).map(|(word, _)| *word).collect();
                 json!({ "type": "string", "enum": done })
             }
             Form::Folders => {
@@ -484,13 +462,10 @@ mod tests {
                 Form::Duration(least, most) if key.default != "none" => {
                     parse_duration(key.default).is_ok_and(|value| value >= least && value <= most)
                 }
-                Form::Integer(least, most) => key
-                    .default
-                    .parse()
-                    .is_ok_and(|value: i64| value >= least && value <= most),
-                Form::Size(least, most) => {
-                    parse_size(key.default).is_ok_and(|value| value >= least && value <= most)
+                Form::Integer(least, most) => {
+                    key.default.parse().is_ok_and(|value: i64| value >= least && value <= most)
                 }
+                Form::Size(least, most) => parse_size(key.default).is_ok_and(|value| value >= least && value <= most),
                 _ => true,
             };
             assert!(fits, "{}: {}", key.path(), key.default);
@@ -501,13 +476,8 @@ mod tests {
     fn each_code_that_a_key_names_is_explained_with_that_key() {
         for key in KEYS {
             for code in key.codes {
-                let text =
-                    crate::explain(code).expect("each code of a key is in the table of codes");
-                assert!(
-                    text.contains(&key.path()),
-                    "{code} does not name {}",
-                    key.path()
-                );
+                let text = crate::explain(code).expect("each code of a key is in the table of codes");
+                assert!(text.contains(&key.path()), "{code} does not name {}", key.path());
             }
         }
     }

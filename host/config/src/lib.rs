@@ -34,8 +34,7 @@ pub use codes::explain;
 pub use diagnostic::{Diagnostic, Related, Severity};
 pub use manifest::{InputPort, Manifest, ManifestError, OutputPort, Verb};
 pub use pipeline::{
-    Edge, Load, OnFailure, Overflow, Pipeline, Place, Restart, Stage, edge_worst_case_bytes,
-    worst_case_bytes,
+    Edge, Load, OnFailure, Overflow, Pipeline, Place, Restart, Stage, edge_worst_case_bytes, worst_case_bytes,
 };
 pub use quantity::{parse_duration, parse_size, show_duration};
 pub use render::render;

@@ -219,17 +219,12 @@ impl Manifest {
     /// repair it.
     pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
         check_syntax_and_abi(text)?;
-        let raw: Raw = toml::from_str(text).map_err(|error| ManifestError::Key {
-            line: place(text, &error).0,
-            message: error.message().to_owned(),
-        })?;
+        let raw: Raw = toml::from_str(text)
+            .map_err(|error| ManifestError::Key { line: place(text, &error).0, message: error.message().to_owned() })?;
         check_names(&raw)?;
         check_types(&raw)?;
         let source = raw.input.is_empty();
-        let finite = raw
-            .capabilities
-            .iter()
-            .any(|capability| capability == FINITE);
+        let finite = raw.capabilities.iter().any(|capability| capability == FINITE);
         if finite && !source {
             return Err(ManifestError::Name {
                 what: "capability `finite`".to_owned(),
@@ -242,11 +237,7 @@ impl Manifest {
             .map(|verb| {
                 let whose = format!("args_schema of the verb `{}`", verb.name);
                 let args_schema = read_schema(verb.args_schema.as_deref(), whose)?;
-                Ok(Verb {
-                    name: verb.name,
-                    summary: verb.summary,
-                    args_schema,
-                })
+                Ok(Verb { name: verb.name, summary: verb.summary, args_schema })
             })
             .collect::<Result<_, ManifestError>>()?;
         Ok(Manifest {
@@ -297,16 +288,9 @@ fn place(text: &str, error: &toml::de::Error) -> (u32, u32) {
 fn check_syntax_and_abi(text: &str) -> Result<(), ManifestError> {
     let table = DeTable::parse(text).map_err(|error| {
         let (line, column) = place(text, &error);
-        ManifestError::Syntax {
-            line,
-            column,
-            message: error.message().to_owned(),
-        }
+        ManifestError::Syntax { line, column, message: error.message().to_owned() }
     })?;
-    let abi = table
-        .get_ref()
-        .get("abi")
-        .and_then(|abi| abi.get_ref().as_integer());
+    let abi = table.get_ref().get("abi").and_then(|abi| abi.get_ref().as_integer());
     let abi = abi.and_then(|abi| i64::from_str_radix(abi.as_str(), abi.radix()).ok());
     match abi {
         Some(found) if found != i64::from(ABI) => Err(ManifestError::Abi { found }),
@@ -338,38 +322,20 @@ fn check_names(raw: &Raw) -> Result<(), ManifestError> {
         Ok(())
     };
     named("name", &raw.name)?;
-    unique(
-        "input",
-        raw.input.iter().map(|port| port.name.as_str()).collect(),
-    )?;
-    unique(
-        "output",
-        raw.output.iter().map(|port| port.name.as_str()).collect(),
-    )?;
-    unique(
-        "verb",
-        raw.verb.iter().map(|verb| verb.name.as_str()).collect(),
-    )?;
-    match raw
-        .milestones
-        .iter()
-        .find(|milestone| milestone.trim().is_empty())
-    {
-        Some(_) => Err(ManifestError::Name {
-            what: "milestones".to_owned(),
-            reason: "one of them is empty".to_owned(),
-        }),
+    unique("input", raw.input.iter().map(|port| port.name.as_str()).collect())?;
+    unique("output", raw.output.iter().map(|port| port.name.as_str()).collect())?;
+    unique("verb", raw.verb.iter().map(|verb| verb.name.as_str()).collect())?;
+    match raw.milestones.iter().find(|milestone| milestone.trim().is_empty()) {
+        Some(_) => {
+            Err(ManifestError::Name { what: "milestones".to_owned(), reason: "one of them is empty".to_owned() })
+        }
         None => Ok(()),
     }
 }
 
 fn check_types(raw: &Raw) -> Result<(), ManifestError> {
     let wrong = |port: String, ty: &str, reason: &str| {
-        Err(ManifestError::PortType {
-            port,
-            ty: ty.to_owned(),
-            reason: reason.to_owned(),
-        })
+        Err(ManifestError::PortType { port, ty: ty.to_owned(), reason: reason.to_owned() })
     };
     for port in &raw.input {
         if port.ty != "any" && !is_type(&port.ty) {
@@ -391,11 +357,7 @@ fn check_types(raw: &Raw) -> Result<(), ManifestError> {
             Some(_) => return wrong(what, &port.ty, "there is no such input"),
             None if is_type(&port.ty) => {}
             None => {
-                return wrong(
-                    what,
-                    &port.ty,
-                    "an output's type is written `majlis/frame@1`, or is `same-as:INPUT`",
-                );
+                return wrong(what, &port.ty, "an output's type is written `majlis/frame@1`, or is `same-as:INPUT`");
             }
         }
     }
@@ -406,12 +368,8 @@ fn read_schema(text: Option<&str>, whose: String) -> Result<Value, ManifestError
     let Some(text) = text else {
         return Ok(serde_json::json!({ "type": "object", "additionalProperties": false }));
     };
-    let wrong = |reason: String| ManifestError::Schema {
-        whose: whose.clone(),
-        reason,
-    };
-    let schema: Value =
-        serde_json::from_str(text).map_err(|error| wrong(format!("not JSON: {error}")))?;
+    let wrong = |reason: String| ManifestError::Schema { whose: whose.clone(), reason };
+    let schema: Value = serde_json::from_str(text).map_err(|error| wrong(format!("not JSON: {error}")))?;
     validator::audit(&schema).map_err(wrong)?;
     Ok(schema)
 }
@@ -420,9 +378,7 @@ fn read_schema(text: Option<&str>, whose: String) -> Result<Value, ManifestError
 /// references; what visitors and reports see is a title, in any script.
 pub(crate) fn is_name(name: &str) -> bool {
     name.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'))
 }
 
 fn is_type(ty: &str) -> bool {

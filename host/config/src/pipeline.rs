@@ -143,11 +143,7 @@ pub struct Place {
 impl Place {
     pub(crate) fn new(span: &Range<usize>, lines: &Lines<'_>) -> Self {
         let (line, column) = lines.place(span.start);
-        Place {
-            line,
-            column,
-            span: span.clone(),
-        }
+        Place { line, column, span: span.clone() }
     }
 }
 
@@ -229,12 +225,7 @@ impl Pipeline {
 
     /// What a plugin itself said of its configuration at `open`, as a diagnostic of the file, so that it is drawn as all others
     /// are.
-    pub fn refused_by_plugin(
-        &self,
-        stage: usize,
-        config_path: &str,
-        reason: &str,
-    ) -> Option<Diagnostic> {
+    pub fn refused_by_plugin(&self, stage: usize, config_path: &str, reason: &str) -> Option<Diagnostic> {
         let place = self.locate(stage, config_path)?;
         let stage = self.stages.get(stage)?;
         let message = format!("stage {} was not opened: {reason}", shown(&stage.name));
@@ -242,11 +233,7 @@ impl Pipeline {
         (diagnostic.line, diagnostic.column) = (place.line, place.column);
         diagnostic.label(format!("plugin {} refuses this", shown(&stage.plugin)));
         // The plugin may have refused a secret, and the text around it is drawn.
-        for secret in stage
-            .secrets
-            .iter()
-            .filter_map(|pointer| stage.config_places.get(pointer))
-        {
+        for secret in stage.secrets.iter().filter_map(|pointer| stage.config_places.get(pointer)) {
             diagnostic.hide(&secret.span);
         }
         Some(diagnostic)
@@ -259,10 +246,7 @@ fn as_pointer(path: &str) -> String {
         return path.to_owned();
     }
     let flat = path.replace('[', ".").replace(']', "");
-    flat.split('.')
-        .filter(|part| !part.is_empty())
-        .map(|part| format!("/{part}"))
-        .collect()
+    flat.split('.').filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect()
 }
 
 /// Bytes of one packet in the worst case: a full-HD frame in RGB, and an upper bound for the small messages.
@@ -278,17 +262,11 @@ pub(crate) const FRAME_TYPE: &str = "majlis/frame@1";
 /// Bytes that the queue of an edge can hold when every visit's is full. Packets of no visit count as one visit more.
 pub fn edge_worst_case_bytes(pipeline: &Pipeline, edge: &Edge) -> u64 {
     let visits = u64::from(pipeline.max_visits) + 1;
-    let full = visits
-        .saturating_mul(edge.depth as u64)
-        .saturating_mul(packet_bytes(&edge.ty));
+    let full = visits.saturating_mul(edge.depth as u64).saturating_mul(packet_bytes(&edge.ty));
     full.min(edge.bytes.max(packet_bytes(&edge.ty)))
 }
 
 /// Bytes that all queues of a pipeline can hold together. A buffer that stands in two queues is counted twice: an upper bound.
 pub fn worst_case_bytes(pipeline: &Pipeline) -> u64 {
-    pipeline
-        .edges
-        .iter()
-        .map(|edge| edge_worst_case_bytes(pipeline, edge))
-        .sum()
+    pipeline.edges.iter().map(|edge| edge_worst_case_bytes(pipeline, edge)).sum()
 }

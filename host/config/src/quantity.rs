@@ -17,21 +17,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             "h" => 3_600.0,
             "d" => 86_400.0,
             "" => {
-                return Err(format!(
-                    "needs a unit: `{text}s` are seconds, `{text}ms` milliseconds"
-                ));
+                return Err(format!("needs a unit: `{text}s` are seconds, `{text}ms` milliseconds"));
             }
             other => {
-                return Err(format!(
-                    "has no unit `{other}`; the units are ms, s, m, h and d"
-                ));
+                return Err(format!("has no unit `{other}`; the units are ms, s, m, h and d"));
             }
         };
-        let part = Duration::try_from_secs_f64(number * seconds)
-            .map_err(|_| "of that length cannot be counted".to_owned())?;
-        total = total
-            .checked_add(part)
-            .ok_or_else(|| "of that length cannot be counted".to_owned())?;
+        let part =
+            Duration::try_from_secs_f64(number * seconds).map_err(|_| "of that length cannot be counted".to_owned())?;
+        total = total.checked_add(part).ok_or_else(|| "of that length cannot be counted".to_owned())?;
     }
     Ok(total)
 }
@@ -54,14 +48,10 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         "MiB" => 1_048_576.0,
         "GiB" => 1_073_741_824.0,
         "" => {
-            return Err(format!(
-                "needs a unit: `{text} MiB`, or a number of bytes without quotes"
-            ));
+            return Err(format!("needs a unit: `{text} MiB`, or a number of bytes without quotes"));
         }
         other => {
-            return Err(format!(
-                "has no unit `{other}`; the units are B, kB, MB, GB, KiB, MiB and GiB"
-            ));
+            return Err(format!("has no unit `{other}`; the units are B, kB, MB, GB, KiB, MiB and GiB"));
         }
     };
     let bytes = number * factor;
@@ -79,17 +69,11 @@ fn numbers_with_units(text: &str) -> Result<Vec<(f64, &str)>, String> {
     }
     let mut parts = Vec::new();
     while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (digits, tail) = rest.split_at(end);
-        let number: f64 = digits
-            .parse()
-            .map_err(|_| "starts with a number, such as `10s`".to_owned())?;
+        let number: f64 = digits.parse().map_err(|_| "starts with a number, such as `10s`".to_owned())?;
         let tail = tail.trim_start();
-        let end = tail
-            .find(|c: char| c.is_ascii_digit() || c.is_whitespace())
-            .unwrap_or(tail.len());
+        let end = tail.find(|c: char| c.is_ascii_digit() || c.is_whitespace()).unwrap_or(tail.len());
         let (unit, after) = tail.split_at(end);
         parts.push((number, unit));
         rest = after.trim_start();
@@ -101,23 +85,13 @@ fn numbers_with_units(text: &str) -> Result<Vec<(f64, &str)>, String> {
 pub fn show_duration(duration: Duration) -> String {
     let mut left = duration.as_millis();
     let mut words = String::new();
-    for (unit, length) in [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ] {
+    for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
         if left >= length {
             words.push_str(&format!("{}{unit}", left / length));
             left %= length;
         }
     }
-    if words.is_empty() {
-        "0s".to_owned()
-    } else {
-        words
-    }
+    if words.is_empty() { "0s".to_owned() } else { words }
 }
 
 /// A size in the binary unit that divides it, otherwise in bytes.
@@ -141,19 +115,8 @@ mod tests {
         assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1_500)));
         assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
         assert_eq!(show_duration(Duration::from_millis(90_500)), "1m30s500ms");
-        for wrong in [
-            "",
-            "s",
-            "2",
-            "2 seconds",
-            "-1s",
-            "1e3s",
-            "99999999999999999999d",
-        ] {
-            assert!(
-                parse_duration(wrong).is_err(),
-                "{wrong:?} was read as a duration"
-            );
+        for wrong in ["", "s", "2", "2 seconds", "-1s", "1e3s", "99999999999999999999d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong:?} was read as a duration");
         }
     }
 

@@ -16,12 +16,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 pub fn render(diagnostics: &[Diagnostic], source: &Source<'_>, color: bool) -> String {
     let text = masked(source.text, diagnostics);
     let file = source.file.display().to_string();
-    let renderer = if color {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    }
-    .term_width(120);
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(120);
     let mut out = String::new();
     for diagnostic in diagnostics {
         out.push_str(&renderer.render(&[group(diagnostic, &text, &file)]));
@@ -31,31 +26,18 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source<'_>, color: bool) -> S
     out
 }
 
-fn group<'a>(
-    diagnostic: &'a Diagnostic,
-    text: &'a str,
-    file: &'a str,
-) -> annotate_snippets::Group<'a> {
+fn group<'a>(diagnostic: &'a Diagnostic, text: &'a str, file: &'a str) -> annotate_snippets::Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let primary = AnnotationKind::Primary
-        .span(inside(&diagnostic.span, text))
-        .label(diagnostic.label.as_deref());
-    let related = diagnostic.related.iter().map(|related| {
-        AnnotationKind::Context
-            .span(inside(&related.span, text))
-            .label(related.message.as_str())
-    });
-    let snippet = Snippet::source(text)
-        .path(file)
-        .annotation(primary)
-        .annotations(related);
-    let group = level
-        .primary_title(diagnostic.message.as_str())
-        .id(diagnostic.code)
-        .element(snippet);
+    let primary = AnnotationKind::Primary.span(inside(&diagnostic.span, text)).label(diagnostic.label.as_deref());
+    let related = diagnostic
+        .related
+        .iter()
+        .map(|related| AnnotationKind::Context.span(inside(&related.span, text)).label(related.message.as_str()));
+    let snippet = Snippet::source(text).path(file).annotation(primary).annotations(related);
+    let group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(snippet);
     match &diagnostic.hint {
         Some(hint) => group.element(Level::HELP.message(hint.as_str())),
         None => group,
@@ -74,10 +56,8 @@ fn masked(text: &str, diagnostics: &[Diagnostic]) -> String {
     let mut text = text.to_owned();
     for span in diagnostics.iter().flat_map(|diagnostic| &diagnostic.hidden) {
         let span = inside(span, &text);
-        let stars: String = text[span.clone()]
-            .chars()
-            .map(|letter| if letter == '\n' { '\n' } else { '*' })
-            .collect::<String>();
+        let stars: String =
+            text[span.clone()].chars().map(|letter| if letter == '\n' { '\n' } else { '*' }).collect::<String>();
         let padding = span.len() - stars.len();
         text.replace_range(span, &(stars + &"*".repeat(padding)));
     }
@@ -85,30 +65,18 @@ fn masked(text: &str, diagnostics: &[Diagnostic]) -> String {
 }
 
 fn summary(diagnostics: &[Diagnostic]) -> String {
-    let count = |severity| {
-        diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.severity == severity)
-            .count()
-    };
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let words = |count: usize, word: &str| match count {
         0 => None,
         1 => Some(format!("1 {word}")),
         many => Some(format!("{many} {word}s")),
     };
-    let parts: Vec<String> = [
-        words(count(Severity::Error), "error"),
-        words(count(Severity::Warning), "warning"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let parts: Vec<String> = [words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning")]
+        .into_iter()
+        .flatten()
+        .collect();
     match diagnostics.first() {
         None => String::new(),
-        Some(first) => format!(
-            "{}; `majlis explain {}` says more about a code\n",
-            parts.join(", "),
-            first.code
-        ),
+        Some(first) => format!("{}; `majlis explain {}` says more about a code\n", parts.join(", "), first.code),
     }
 }

@@ -16,10 +16,7 @@ pub fn schema(catalogue: &Catalogue) -> Value {
     let mut stages = Vec::new();
     for (name, entry) in &catalogue.plugins {
         let config = format!("plugin-{name}");
-        defs.insert(
-            config.clone(),
-            adapted(&entry.manifest.config_schema, &config),
-        );
+        defs.insert(config.clone(), adapted(&entry.manifest.config_schema, &config));
         stages.push(stage(&entry.manifest, &config));
     }
     let stage = match stages.is_empty() {
@@ -33,9 +30,7 @@ pub fn schema(catalogue: &Catalogue) -> Value {
         false => json!({ "oneOf": stages }),
     };
     let mut whole = table(Table::File, &|key| match key.form {
-        Form::Tables(_) => {
-            Some(json!({ "type": "object", "minProperties": 1, "additionalProperties": stage }))
-        }
+        Form::Tables(_) => Some(json!({ "type": "object", "minProperties": 1, "additionalProperties": stage })),
         _ => None,
     });
     whole["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -56,11 +51,7 @@ fn table(table: Table, special: &dyn Fn(&Key) -> Option<Value>) -> Value {
         let Some(mut value) = special(key).or_else(plain) else {
             continue;
         };
-        value["description"] = json!(format!(
-            "{} Default: {}.",
-            sentence(key.meaning),
-            key.default
-        ));
+        value["description"] = json!(format!("{} Default: {}.", sentence(key.meaning), key.default));
         properties.insert(key.name.to_owned(), value);
         if key.default == "required" {
             required.push(key.name);
@@ -79,11 +70,7 @@ fn sentence(words: &str) -> String {
 
 /// `[stage.NAME]` of one plugin: a form of its own, because editors complete the forms of a `oneOf` and few follow `if`.
 fn stage(manifest: &Manifest, config: &str) -> Value {
-    let inputs: Vec<&str> = manifest
-        .inputs
-        .iter()
-        .map(|port| port.name.as_str())
-        .collect();
+    let inputs: Vec<&str> = manifest.inputs.iter().map(|port| port.name.as_str()).collect();
     let mut stage = table(Table::Stage, &|key| match (key.name, &key.form) {
         ("plugin", _) => Some(json!({ "const": manifest.name })),
         (_, Form::Inputs) => Some(wiring(manifest)),
@@ -93,11 +80,8 @@ fn stage(manifest: &Manifest, config: &str) -> Value {
     });
     stage["title"] = json!(manifest.name);
     stage["description"] = json!(manifest.summary);
-    let needs_config = manifest
-        .config_schema
-        .get("required")
-        .and_then(Value::as_array)
-        .is_some_and(|keys| !keys.is_empty());
+    let needs_config =
+        manifest.config_schema.get("required").and_then(Value::as_array).is_some_and(|keys| !keys.is_empty());
     if let Some(required) = stage["required"].as_array_mut() {
         if manifest.inputs.iter().any(|port| port.required) {
             required.push(json!("inputs"));
@@ -120,12 +104,8 @@ fn wiring(manifest: &Manifest) -> Value {
         value["description"] = json!(format!("STAGE.OUTPUT of type {}", port.ty));
         properties.insert(port.name.clone(), value);
     }
-    let required: Vec<&str> = manifest
-        .inputs
-        .iter()
-        .filter(|port| port.required)
-        .map(|port| port.name.as_str())
-        .collect();
+    let required: Vec<&str> =
+        manifest.inputs.iter().filter(|port| port.required).map(|port| port.name.as_str()).collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
@@ -179,18 +159,11 @@ fn adapted(schema: &Value, at: &str) -> Value {
         let value = match (word.as_str(), value) {
             ("$schema" | "$id", _) => continue,
             ("$ref", Value::String(target)) => {
-                json!(format!(
-                    "#/$defs/{at}{}",
-                    target.strip_prefix('#').unwrap_or_default()
-                ))
+                json!(format!("#/$defs/{at}{}", target.strip_prefix('#').unwrap_or_default()))
             }
-            (
-                "properties" | "patternProperties" | "$defs" | "definitions",
-                Value::Object(parts),
-            ) => parts
-                .iter()
-                .map(|(key, part)| (key.clone(), adapted(part, at)))
-                .collect(),
+            ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(parts)) => {
+                parts.iter().map(|(key, part)| (key.clone(), adapted(part, at))).collect()
+            }
             ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(parts)) => {
                 parts.iter().map(|part| adapted(part, at)).collect()
             }
@@ -200,13 +173,8 @@ fn adapted(schema: &Value, at: &str) -> Value {
         made.insert(word.clone(), value);
     }
     let closed = made.contains_key("properties")
-        && !["$ref", "allOf", "anyOf", "oneOf"]
-            .iter()
-            .any(|word| made.contains_key(*word));
-    if closed
-        && !made.contains_key("additionalProperties")
-        && !made.contains_key("unevaluatedProperties")
-    {
+        && !["$ref", "allOf", "anyOf", "oneOf"].iter().any(|word| made.contains_key(*word));
+    if closed && !made.contains_key("additionalProperties") && !made.contains_key("unevaluatedProperties") {
         made.insert("additionalProperties".to_owned(), json!(false));
     }
     let types = types_of(schema);

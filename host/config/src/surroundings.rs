@@ -39,9 +39,6 @@ impl Surroundings for Fixed {
     }
 
     fn secret_file(&self, path: &Path) -> Result<String, String> {
-        self.files
-            .get(path)
-            .cloned()
-            .ok_or_else(|| "no such file".to_owned())
+        self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
     }
 }

@@ -11,10 +11,8 @@ use support::{checked, files, source};
 /// The codes in a fixture's first line, sorted.
 fn promised(text: &str) -> Vec<String> {
     let line = text.lines().next().unwrap();
-    let (codes, _) = line
-        .strip_prefix("# ")
-        .and_then(|line| line.split_once(':'))
-        .expect("a fixture begins with its codes");
+    let (codes, _) =
+        line.strip_prefix("# ").and_then(|line| line.split_once(':')).expect("a fixture begins with its codes");
     let mut codes: Vec<String> = codes.split(' ').map(str::to_owned).collect();
     codes.sort();
     codes
@@ -25,44 +23,26 @@ fn each_broken_pipeline_gets_its_codes_and_its_text() {
     let mut wrong = Vec::new();
     for (name, text) in files("broken") {
         let checked = checked(&text);
-        let mut codes: Vec<&str> = checked
-            .diagnostics
-            .iter()
-            .map(|diagnostic| diagnostic.code)
-            .collect();
+        let mut codes: Vec<&str> = checked.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
         codes.sort_unstable();
         if codes != promised(&text) {
             wrong.push(format!("{name}: {codes:?}, promised {:?}", promised(&text)));
         }
         let has_errors = codes.iter().any(|code| code.starts_with('E'));
-        assert_eq!(
-            checked.pipeline.is_none(),
-            has_errors,
-            "{name}: a pipeline is made exactly when there is no error"
-        );
+        assert_eq!(checked.pipeline.is_none(), has_errors, "{name}: a pipeline is made exactly when there is no error");
         let mut settings = insta::Settings::clone_current();
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        settings.bind(|| {
-            insta::assert_snapshot!(name, render(&checked.diagnostics, &source(&text), false))
-        });
+        settings.bind(|| insta::assert_snapshot!(name, render(&checked.diagnostics, &source(&text), false)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn each_code_has_a_broken_pipeline_or_a_test_of_its_own() {
-    let mut shown: BTreeSet<String> = files("broken")
-        .iter()
-        .flat_map(|(_, text)| promised(text))
-        .collect();
+    let mut shown: BTreeSet<String> = files("broken").iter().flat_map(|(_, text)| promised(text)).collect();
     // Manifests have tests/manifests.rs; E0713 is said by a plugin at `open`, see tests/pipelines.rs.
-    shown.extend(
-        [
-            "E0713", "E0901", "E0902", "E0903", "E0904", "E0905", "E0906",
-        ]
-        .map(str::to_owned),
-    );
+    shown.extend(["E0713", "E0901", "E0902", "E0903", "E0904", "E0905", "E0906"].map(str::to_owned));
     let all: BTreeSet<String> = codes::ALL.iter().map(|code| code.code.to_owned()).collect();
     assert_eq!(shown, all);
 }
@@ -76,36 +56,20 @@ fn a_code_is_explained_in_any_case_and_an_unknown_one_is_not() {
 
 #[test]
 fn a_secret_in_the_file_is_in_no_text_that_is_made_of_it() {
-    for (name, text) in files("broken")
-        .into_iter()
-        .filter(|(_, text)| text.contains("sk-very-secret"))
-    {
+    for (name, text) in files("broken").into_iter().filter(|(_, text)| text.contains("sk-very-secret")) {
         let diagnostics = checked(&text).diagnostics;
-        assert!(
-            !render(&diagnostics, &source(&text), true).contains("very-secret"),
-            "{name}"
-        );
-        assert!(
-            !format!("{diagnostics:?}").contains("very-secret"),
-            "{name}"
-        );
+        assert!(!render(&diagnostics, &source(&text), true).contains("very-secret"), "{name}");
+        assert!(!format!("{diagnostics:?}").contains("very-secret"), "{name}");
     }
 }
 
 #[test]
 fn a_column_is_counted_in_characters() {
-    let text =
-        "[stage.camera]\nplugin = \"camera\"\n\ttitle = \"ترحيب\"\n\trestart = {\t\"عدد\" = 1 }\n";
+    let text = "[stage.camera]\nplugin = \"camera\"\n\ttitle = \"ترحيب\"\n\trestart = {\t\"عدد\" = 1 }\n";
     let diagnostic = &checked(text).diagnostics[0];
-    assert_eq!(
-        (diagnostic.code, diagnostic.line, diagnostic.column),
-        ("E0201", 4, 14)
-    );
+    assert_eq!((diagnostic.code, diagnostic.line, diagnostic.column), ("E0201", 4, 14));
     assert_eq!(&text[diagnostic.span.clone()], "\"عدد\"");
-    assert!(
-        render(&checked(text).diagnostics, &source(text), false)
-            .contains("expo/pipeline.toml:4:14")
-    );
+    assert!(render(&checked(text).diagnostics, &source(text), false).contains("expo/pipeline.toml:4:14"));
 }
 
 #[test]
@@ -113,11 +77,7 @@ fn a_file_with_windows_line_ends_has_the_same_places() {
     let text = "[stage.camera]\nplugin = \"camera\"\nfsp = 1\n";
     let windows = text.replace('\n', "\r\n");
     let places = |text: &str| -> Vec<(u32, u32)> {
-        checked(text)
-            .diagnostics
-            .iter()
-            .map(|found| (found.line, found.column))
-            .collect()
+        checked(text).diagnostics.iter().map(|found| (found.line, found.column)).collect()
     };
     assert_eq!(places(text), [(3, 1)]);
     assert_eq!(places(text), places(&windows));
@@ -133,9 +93,7 @@ fn a_file_that_breaks_off_anywhere_is_read_and_drawn_without_a_panic() {
     };
     let arabic = "[stage.camera]\nplugin = \"camera\"\ntitle = \"كاميرا\u{202e}\"\r\nqueue = { overflow = \"bl";
     for whole in [support::good("riyadh").as_str(), arabic] {
-        whole
-            .char_indices()
-            .for_each(|(end, _)| draw(&whole[..end]));
+        whole.char_indices().for_each(|(end, _)| draw(&whole[..end]));
     }
     draw(&format!("[stage.x.config]\na = {}", "[".repeat(10_000)));
 }

@@ -22,16 +22,12 @@ fn a_manifest_arrives_whole() {
     assert!(manifest.source && manifest.finite && manifest.starts_by_itself());
     assert!(manifest.outputs[0].origin);
     assert_eq!(manifest.verbs[0].args_schema["type"], "object");
-    assert_eq!(
-        manifest.config_schema["additionalProperties"], false,
-        "without a schema a plugin takes no keys"
-    );
+    assert_eq!(manifest.config_schema["additionalProperties"], false, "without a schema a plugin takes no keys");
 }
 
 #[test]
 fn an_input_is_needed_and_single_unless_it_says_otherwise() {
-    let manifest =
-        Manifest::parse(&format!("{HEAD}[[input]]\nname = \"a\"\ntype = \"any\"\n")).unwrap();
+    let manifest = Manifest::parse(&format!("{HEAD}[[input]]\nname = \"a\"\ntype = \"any\"\n")).unwrap();
     assert!(manifest.inputs[0].required && !manifest.inputs[0].many && !manifest.source);
     assert_eq!((manifest.input("a"), manifest.output("a")), (Some(0), None));
 }
@@ -40,39 +36,16 @@ fn an_input_is_needed_and_single_unless_it_says_otherwise() {
 fn each_way_to_be_wrong_has_its_code() {
     let cases = [
         ("E0901", "abi = = 1".to_owned()),
-        (
-            "E0902",
-            HEAD.replace("abi = 1", "abi = 2") + "new_key = true\n",
-        ),
+        ("E0902", HEAD.replace("abi = 1", "abi = 2") + "new_key = true\n"),
         ("E0903", HEAD.replace("summary = \"\"\n", "")),
         ("E0903", format!("{HEAD}colour = \"green\"\n")),
         ("E0904", HEAD.replace("\"x\"", "\"a b\"")),
-        (
-            "E0904",
-            format!(
-                "{HEAD}[[input]]\nname = \"a\"\ntype = \"any\"\n[[input]]\nname = \"a\"\ntype = \"any\"\n"
-            ),
-        ),
-        (
-            "E0904",
-            format!("{HEAD}capabilities = [\"finite\"]\n[[input]]\nname = \"a\"\ntype = \"any\"\n"),
-        ),
-        (
-            "E0905",
-            format!("{HEAD}[[input]]\nname = \"a\"\ntype = \"frame\"\n"),
-        ),
-        (
-            "E0905",
-            format!("{HEAD}[[output]]\nname = \"a\"\ntype = \"any\"\n"),
-        ),
-        (
-            "E0905",
-            format!("{HEAD}[[output]]\nname = \"a\"\ntype = \"same-as:b\"\n"),
-        ),
-        (
-            "E0905",
-            format!("{HEAD}[[output]]\nname = \"a\"\ntype = \"majlis/frame@0\"\n"),
-        ),
+        ("E0904", format!("{HEAD}[[input]]\nname = \"a\"\ntype = \"any\"\n[[input]]\nname = \"a\"\ntype = \"any\"\n")),
+        ("E0904", format!("{HEAD}capabilities = [\"finite\"]\n[[input]]\nname = \"a\"\ntype = \"any\"\n")),
+        ("E0905", format!("{HEAD}[[input]]\nname = \"a\"\ntype = \"frame\"\n")),
+        ("E0905", format!("{HEAD}[[output]]\nname = \"a\"\ntype = \"any\"\n")),
+        ("E0905", format!("{HEAD}[[output]]\nname = \"a\"\ntype = \"same-as:b\"\n")),
+        ("E0905", format!("{HEAD}[[output]]\nname = \"a\"\ntype = \"majlis/frame@0\"\n")),
         (
             "E0905",
             format!(
@@ -80,14 +53,8 @@ fn each_way_to_be_wrong_has_its_code() {
             ),
         ),
         ("E0906", format!("{HEAD}config_schema = '{{'\n")),
-        (
-            "E0906",
-            format!("{HEAD}config_schema = '{{ \"not\": {{}} }}'\n"),
-        ),
-        (
-            "E0906",
-            format!("{HEAD}[[verb]]\nname = \"v\"\nsummary = \"\"\nargs_schema = '3'\n"),
-        ),
+        ("E0906", format!("{HEAD}config_schema = '{{ \"not\": {{}} }}'\n")),
+        ("E0906", format!("{HEAD}[[verb]]\nname = \"v\"\nsummary = \"\"\nargs_schema = '3'\n")),
     ];
     for (code, text) in cases {
         let error = refused(&text);
@@ -98,15 +65,8 @@ fn each_way_to_be_wrong_has_its_code() {
 #[test]
 fn a_refusal_names_its_place() {
     assert_eq!(
-        refused(&format!("{HEAD}colour = \"green\"\n"))
-            .to_string()
-            .split(':')
-            .next(),
+        refused(&format!("{HEAD}colour = \"green\"\n")).to_string().split(':').next(),
         Some("the manifest's line 6")
     );
-    assert!(
-        refused("abi = 1\nname = x\n")
-            .to_string()
-            .starts_with("the manifest is not TOML: line 2, column 8")
-    );
+    assert!(refused("abi = 1\nname = x\n").to_string().starts_with("the manifest is not TOML: line 2, column 8"));
 }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use majlis_config::{
-    Load, OnFailure, Overflow, Pipeline, Restart, edge_worst_case_bytes, plugin_folders,
-    worst_case_bytes,
+    Load, OnFailure, Overflow, Pipeline, Restart, edge_worst_case_bytes, plugin_folders, worst_case_bytes,
 };
 use support::{checked, good, source};
 
@@ -22,75 +21,38 @@ fn pipeline(text: &str) -> Pipeline {
 fn edge<'p>(pipeline: &'p Pipeline, from: &str, to: &str) -> &'p majlis_config::Edge {
     let named = |edge: &&majlis_config::Edge| {
         let (producer, consumer) = (&pipeline.stages[edge.from], &pipeline.stages[edge.to]);
-        format!(
-            "{}.{}",
-            producer.name, producer.manifest.outputs[edge.output].name
-        ) == from
-            && format!(
-                "{}.{}",
-                consumer.name, consumer.manifest.inputs[edge.input].name
-            ) == to
+        format!("{}.{}", producer.name, producer.manifest.outputs[edge.output].name) == from
+            && format!("{}.{}", consumer.name, consumer.manifest.inputs[edge.input].name) == to
     };
-    pipeline
-        .edges
-        .iter()
-        .find(named)
-        .unwrap_or_else(|| panic!("there is no edge {from} → {to}"))
+    pipeline.edges.iter().find(named).unwrap_or_else(|| panic!("there is no edge {from} → {to}"))
 }
 
 #[test]
 fn every_key_of_the_host_arrives_in_the_graph() {
     let pipeline = pipeline(&good("riyadh"));
     assert_eq!(
-        (
-            pipeline.name.as_str(),
-            pipeline.language.as_str(),
-            pipeline.time_zone.as_str()
-        ),
+        (pipeline.name.as_str(), pipeline.language.as_str(), pipeline.time_zone.as_str()),
         ("riyadh-expo", "ar-SA", "Asia/Riyadh")
     );
-    assert_eq!(
-        (pipeline.max_visits, pipeline.drain_within),
-        (8, Duration::from_secs(5))
-    );
+    assert_eq!((pipeline.max_visits, pipeline.drain_within), (8, Duration::from_secs(5)));
     assert_eq!(
         (pipeline.base.as_path(), &pipeline.plugins[..]),
         (Path::new("expo"), &[PathBuf::from("expo/plugins")][..])
     );
     assert_eq!(pipeline.until.as_deref(), Some("greeted"));
-    let names: Vec<&str> = pipeline
-        .stages
-        .iter()
-        .map(|stage| stage.name.as_str())
-        .collect();
+    let names: Vec<&str> = pipeline.stages.iter().map(|stage| stage.name.as_str()).collect();
     assert_eq!(names, ["camera", "faces", "scene", "greeting", "avatar"]);
     let faces = &pipeline.stages[1];
-    assert_eq!(
-        (faces.title.as_str(), faces.plugin.as_str()),
-        ("التعرف على الوجوه", "insightface")
-    );
+    assert_eq!((faces.title.as_str(), faces.plugin.as_str()), ("التعرف على الوجوه", "insightface"));
     assert_eq!(
         (faces.load, faces.on_failure, faces.deadline),
         (Load::Prewarm, OnFailure::Stop, Some(Duration::from_secs(2)))
     );
-    assert_eq!(
-        faces.restart,
-        Restart {
-            max: 5,
-            within: Duration::from_secs(300),
-            delay: Duration::from_millis(100)
-        }
-    );
-    assert_eq!(
-        (faces.sha256, faces.checked_sha256),
-        (Some([0x11; 32]), [0x11; 32])
-    );
+    assert_eq!(faces.restart, Restart { max: 5, within: Duration::from_secs(300), delay: Duration::from_millis(100) });
+    assert_eq!((faces.sha256, faces.checked_sha256), (Some([0x11; 32]), [0x11; 32]));
     assert_eq!(pipeline.threads[faces.thread], "vision");
     let frames = edge(&pipeline, "camera.frame", "faces.frame");
-    assert_eq!(
-        (frames.depth, frames.overflow, frames.bytes),
-        (1, Overflow::Latest, 32 << 20)
-    );
+    assert_eq!((frames.depth, frames.overflow, frames.bytes), (1, Overflow::Latest, 32 << 20));
 }
 
 #[test]
@@ -99,41 +61,15 @@ fn what_is_not_written_has_its_default() {
         "[stage.camera]\nplugin = \"camera\"\n[stage.faces]\nplugin = \"insightface\"\ninputs.frame = \"camera.frame\"\n",
     );
     assert_eq!(
-        (
-            pipeline.name.as_str(),
-            pipeline.language.as_str(),
-            pipeline.time_zone.as_str()
-        ),
+        (pipeline.name.as_str(), pipeline.language.as_str(), pipeline.time_zone.as_str()),
         ("pipeline", "ar", "UTC")
     );
-    assert_eq!(
-        (pipeline.max_visits, pipeline.drain_within, pipeline.until),
-        (64, Duration::from_secs(10), None)
-    );
+    assert_eq!((pipeline.max_visits, pipeline.drain_within, pipeline.until), (64, Duration::from_secs(10), None));
     let faces = &pipeline.stages[1];
-    assert_eq!(
-        (faces.load, faces.on_failure, faces.deadline),
-        (Load::Lazy, OnFailure::Skip, None)
-    );
-    assert_eq!(
-        faces.restart,
-        Restart {
-            max: 3,
-            within: Duration::from_secs(60),
-            delay: Duration::from_millis(200)
-        }
-    );
-    assert_eq!(
-        (
-            faces.title.as_str(),
-            pipeline.threads[faces.thread].as_str()
-        ),
-        ("faces", "faces")
-    );
-    assert_eq!(
-        (pipeline.edges[0].depth, pipeline.edges[0].bytes),
-        (4, 64 << 20)
-    );
+    assert_eq!((faces.load, faces.on_failure, faces.deadline), (Load::Lazy, OnFailure::Skip, None));
+    assert_eq!(faces.restart, Restart { max: 3, within: Duration::from_secs(60), delay: Duration::from_millis(200) });
+    assert_eq!((faces.title.as_str(), pipeline.threads[faces.thread].as_str()), ("faces", "faces"));
+    assert_eq!((pipeline.edges[0].depth, pipeline.edges[0].bytes), (4, 64 << 20));
 }
 
 #[test]
@@ -148,40 +84,21 @@ fn a_queue_of_one_input_goes_before_that_of_the_stage() {
 #[test]
 fn behind_a_source_that_ends_nothing_is_dropped() {
     let finite = pipeline(&good("finite"));
-    assert_eq!(
-        edge(&finite, "photos.frame", "tap.in").overflow,
-        Overflow::Block
-    );
-    assert_eq!(
-        edge(&finite, "tap.out", "faces.frame").overflow,
-        Overflow::Block
-    );
-    let mixed = good("finite").replace("[\"photos.frame\"]", "").replace(
-        "in = \"photos.frame\"",
-        "in = [\"photos.frame\", \"live.frame\"]",
-    ) + "\n[stage.live]\nplugin = \"camera\"\n";
+    assert_eq!(edge(&finite, "photos.frame", "tap.in").overflow, Overflow::Block);
+    assert_eq!(edge(&finite, "tap.out", "faces.frame").overflow, Overflow::Block);
+    let mixed = good("finite")
+        .replace("[\"photos.frame\"]", "")
+        .replace("in = \"photos.frame\"", "in = [\"photos.frame\", \"live.frame\"]")
+        + "\n[stage.live]\nplugin = \"camera\"\n";
     let mixed = pipeline(&mixed);
-    assert_eq!(
-        edge(&mixed, "photos.frame", "tap.in").overflow,
-        Overflow::Block
-    );
-    assert_eq!(
-        edge(&mixed, "live.frame", "tap.in").overflow,
-        Overflow::Latest
-    );
-    assert_eq!(
-        edge(&mixed, "tap.out", "faces.frame").overflow,
-        Overflow::Latest,
-        "one of its sources does not end"
-    );
+    assert_eq!(edge(&mixed, "photos.frame", "tap.in").overflow, Overflow::Block);
+    assert_eq!(edge(&mixed, "live.frame", "tap.in").overflow, Overflow::Latest);
+    assert_eq!(edge(&mixed, "tap.out", "faces.frame").overflow, Overflow::Latest, "one of its sources does not end");
 }
 
 #[test]
 fn the_type_of_what_passes_through_is_known() {
-    assert_eq!(
-        edge(&pipeline(&good("finite")), "tap.out", "faces.frame").ty,
-        "majlis/frame@1"
-    );
+    assert_eq!(edge(&pipeline(&good("finite")), "tap.out", "faces.frame").ty, "majlis/frame@1");
 }
 
 #[test]
@@ -192,10 +109,7 @@ fn only_what_leaves_an_origin_inside_a_loop_is_looping() {
     let frames = edge(&pipeline, "room.frame", "faces.frame");
     assert!(frames.looping);
     assert_eq!(frames.overflow, Overflow::Latest);
-    assert!(
-        !edge(&pipeline, "room.state", "states.in").looping,
-        "it leaves the loop"
-    );
+    assert!(!edge(&pipeline, "room.state", "states.in").looping, "it leaves the loop");
 }
 
 #[test]
@@ -204,23 +118,14 @@ fn a_small_message_in_a_loop_is_never_waited_for() {
                 [stage.desk]\nplugin = \"host-desk\"\ninputs = { invite = \"room.invite\" }\n";
     let pipeline = pipeline(text);
     let invite = edge(&pipeline, "room.invite", "desk.invite");
-    assert_eq!(
-        (invite.looping, invite.overflow),
-        (true, Overflow::DropNewest)
-    );
+    assert_eq!((invite.looping, invite.overflow), (true, Overflow::DropNewest));
 }
 
 #[test]
 fn a_stage_that_acts_before_any_packet_is_not_lazy() {
     let pipeline = pipeline(&good("loop"));
-    assert_eq!(
-        pipeline.stages[pipeline.stage("room").unwrap()].load,
-        Load::Prewarm
-    );
-    assert_eq!(
-        pipeline.stages[pipeline.stage("faces").unwrap()].load,
-        Load::Lazy
-    );
+    assert_eq!(pipeline.stages[pipeline.stage("room").unwrap()].load, Load::Prewarm);
+    assert_eq!(pipeline.stages[pipeline.stage("faces").unwrap()].load, Load::Lazy);
 }
 
 #[test]
@@ -250,10 +155,7 @@ fn a_secret_is_resolved_and_never_shown() {
 fn a_secret_out_of_a_file_loses_its_line_break() {
     let text = good("riyadh").replace("{ env = \"SCENE_KEY\" }", "{ file = \"secrets/key\" }");
     let pipeline = pipeline(&text);
-    assert_eq!(
-        pipeline.stages[pipeline.stage("scene").unwrap()].config["api_key"],
-        "sk-from-a-file"
-    );
+    assert_eq!(pipeline.stages[pipeline.stage("scene").unwrap()].config["api_key"], "sk-from-a-file");
 }
 
 #[test]
@@ -261,19 +163,13 @@ fn a_path_starts_at_the_folder_of_the_file() {
     let riyadh = pipeline(&good("riyadh"));
     assert_eq!(riyadh.stages[1].config["sink"]["path"], "expo/faces.jsonl");
     let finite = pipeline(&good("finite"));
-    assert_eq!(
-        finite.stages[0].config["path"], "/data/expo/images",
-        "an absolute variable stays absolute"
-    );
+    assert_eq!(finite.stages[0].config["path"], "/data/expo/images", "an absolute variable stays absolute");
 }
 
 #[test]
 fn the_folders_of_plugins_are_known_before_the_rest_is_right() {
     let text = "[pipeline]\nplugins = [\"build\", \"/opt/plugins\"]\n[stage.x]\nplugin = 3\n";
-    assert_eq!(
-        plugin_folders(&source(text)),
-        [PathBuf::from("expo/build"), PathBuf::from("/opt/plugins")]
-    );
+    assert_eq!(plugin_folders(&source(text)), [PathBuf::from("expo/build"), PathBuf::from("/opt/plugins")]);
     assert_eq!(plugin_folders(&source("[[")), [] as [PathBuf; 0]);
 }
 
@@ -286,24 +182,12 @@ fn what_a_plugin_says_of_its_configuration_is_shown_in_the_file() {
     assert_eq!(line("threshold"), at("threshold"));
     assert_eq!(line("detector.least_side"), at("least_side"));
     assert_eq!(line("/detector/least_side"), at("least_side"));
-    assert_eq!(
-        line("detector.absent[3]"),
-        at("detector"),
-        "what is not there is shown at its table"
-    );
+    assert_eq!(line("detector.absent[3]"), at("detector"), "what is not there is shown at its table");
     assert_eq!(line(""), at("[stage.faces.config]"));
-    assert_eq!(
-        pipeline.locate(0, "x").unwrap().line as usize,
-        at("[stage.camera]")
-    );
+    assert_eq!(pipeline.locate(0, "x").unwrap().line as usize, at("[stage.camera]"));
     assert_eq!(pipeline.locate(99, ""), None);
-    let diagnostic = pipeline
-        .refused_by_plugin(1, "models", "the files of buffalo_l are not here")
-        .unwrap();
-    assert_eq!(
-        (diagnostic.code, diagnostic.line as usize),
-        ("E0713", at("models"))
-    );
+    let diagnostic = pipeline.refused_by_plugin(1, "models", "the files of buffalo_l are not here").unwrap();
+    assert_eq!((diagnostic.code, diagnostic.line as usize), ("E0713", at("models")));
     insta::assert_snapshot!(majlis_config::render(&[diagnostic], &source(&text), false));
 }
 
@@ -311,32 +195,13 @@ fn what_a_plugin_says_of_its_configuration_is_shown_in_the_file() {
 fn the_worst_case_of_a_queue_is_bounded_by_its_bytes() {
     let pipeline = pipeline(&good("riyadh"));
     let frame = 1920 * 1080 * 3;
-    assert_eq!(
-        edge_worst_case_bytes(&pipeline, edge(&pipeline, "camera.frame", "faces.frame")),
-        32 << 20
-    );
-    assert_eq!(
-        edge_worst_case_bytes(&pipeline, edge(&pipeline, "camera.frame", "scene.frame")),
-        64 << 20
-    );
-    assert_eq!(
-        edge_worst_case_bytes(&pipeline, edge(&pipeline, "scene.scene", "greeting.scene")),
-        9 * 64 * 1024
-    );
-    let all: u64 = pipeline
-        .edges
-        .iter()
-        .map(|edge| edge_worst_case_bytes(&pipeline, edge))
-        .sum();
+    assert_eq!(edge_worst_case_bytes(&pipeline, edge(&pipeline, "camera.frame", "faces.frame")), 32 << 20);
+    assert_eq!(edge_worst_case_bytes(&pipeline, edge(&pipeline, "camera.frame", "scene.frame")), 64 << 20);
+    assert_eq!(edge_worst_case_bytes(&pipeline, edge(&pipeline, "scene.scene", "greeting.scene")), 9 * 64 * 1024);
+    let all: u64 = pipeline.edges.iter().map(|edge| edge_worst_case_bytes(&pipeline, edge)).sum();
     assert_eq!(worst_case_bytes(&pipeline), all);
-    let one = support::good("finite").replace(
-        "[stage.tap]\nplugin = \"tap\"",
-        "[stage.tap]\nplugin = \"tap\"\nqueue = { bytes = \"64 KiB\" }",
-    );
+    let one = support::good("finite")
+        .replace("[stage.tap]\nplugin = \"tap\"", "[stage.tap]\nplugin = \"tap\"\nqueue = { bytes = \"64 KiB\" }");
     let one = self::pipeline(&one);
-    assert_eq!(
-        edge_worst_case_bytes(&one, edge(&one, "photos.frame", "tap.in")),
-        frame,
-        "one packet always fits"
-    );
+    assert_eq!(edge_worst_case_bytes(&one, edge(&one, "photos.frame", "tap.in")), frame, "one packet always fits");
 }

@@ -23,15 +23,14 @@ fn what_the_check_accepts_the_schema_accepts() {
 fn what_is_wrong_with_a_key_the_schema_refuses_too() {
     let schema = schema(&catalogue());
     let by_keys = [
-        "E0201", "E0202", "E0204", "E0205", "E0301", "E0502", "E0504", "E0701", "E0702", "E0703",
-        "E0801", "E1001", "E1002", "E1003",
+        "E0201", "E0202", "E0204", "E0205", "E0301", "E0502", "E0504", "E0701", "E0702", "E0703", "E0801", "E1001",
+        "E1002", "E1003",
     ];
     let mut tried = 0;
     for (name, text) in files("broken") {
         let found = checked(&text).diagnostics;
         // A duration and a size have bounds that a pattern cannot say; a producer may be missing in a list that is there.
-        let beyond =
-            ["range-of-a-duration", "range-of-a-size", "input-empty-list"].contains(&name.as_str());
+        let beyond = ["range-of-a-duration", "range-of-a-size", "input-empty-list"].contains(&name.as_str());
         let [only] = &found[..] else { continue };
         if beyond || !by_keys.contains(&only.code) {
             continue;
@@ -46,20 +45,10 @@ fn what_is_wrong_with_a_key_the_schema_refuses_too() {
 fn each_key_is_in_the_schema_with_its_meaning() {
     for catalogue in [catalogue(), Catalogue::default()] {
         let text = schema(&catalogue).to_string();
-        for key in keys::KEYS
-            .iter()
-            .filter(|key| !matches!(key.form, keys::Form::NotYet(_)))
-        {
-            assert!(
-                text.contains(&format!("\"{}\"", key.name)),
-                "{}",
-                key.path()
-            );
+        for key in keys::KEYS.iter().filter(|key| !matches!(key.form, keys::Form::NotYet(_))) {
+            assert!(text.contains(&format!("\"{}\"", key.name)), "{}", key.path());
         }
-        assert!(
-            !text.contains("release_after"),
-            "what is refused is not completed"
-        );
+        assert!(!text.contains("release_after"), "what is refused is not completed");
     }
 }
 
@@ -67,10 +56,7 @@ fn each_key_is_in_the_schema_with_its_meaning() {
 fn a_reference_inside_a_plugins_schema_leads_to_its_new_place() {
     let schema = schema(&catalogue());
     let target = "/$defs/plugin-insightface/properties/detector/$ref";
-    assert_eq!(
-        schema.pointer(target).unwrap(),
-        "#/$defs/plugin-insightface/$defs/Detector"
-    );
+    assert_eq!(schema.pointer(target).unwrap(), "#/$defs/plugin-insightface/$defs/Detector");
 }
 
 #[test]

@@ -84,9 +84,7 @@ codes! {
 /// The long explanation of a code, for `majlis explain`.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static str> {
-    ALL.iter()
-        .find(|(known, _)| *known == code)
-        .map(|(_, text)| *text)
+    ALL.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
 }
 
 #[cfg(test)]

@@ -6,10 +6,7 @@ use std::io::{self, Read};
 use sha2::{Digest, Sha256};
 
 /// Reads to the end.
-pub(crate) fn of_reader(
-    mut reader: impl Read,
-    mut also: impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<[u8; 32]> {
+pub(crate) fn of_reader(mut reader: impl Read, mut also: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     let mut part = vec![0; 1 << 16];
     loop {
@@ -44,10 +41,7 @@ pub(crate) struct Short<'a>(pub(crate) &'a [u8; 32]);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .take(6)
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.0.iter().take(6).try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str("…")
     }
 }

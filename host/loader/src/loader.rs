@@ -59,9 +59,7 @@ enum Step {
 
 impl Failures {
     fn keep(&self, step: Step, name: &str, refused: &Refused) {
-        self.0
-            .lock()
-            .insert((refused.path.clone(), step), refused.to_refusal(Some(name)));
+        self.0.lock().insert((refused.path.clone(), step), refused.to_refusal(Some(name)));
     }
 
     /// That one instance was made says nothing of why another one was not, so only an opening is forgotten.
@@ -117,17 +115,10 @@ impl Loader {
 
     fn try_open(&self, entry: &Entry, pin: Option<[u8; 32]>) -> Result<Opened, Refused> {
         if let Some(pin) = pin.filter(|pin| *pin != entry.sha256) {
-            let reason = format!(
-                "the pipeline pins it to sha256 {} and it has {}",
-                Short(&pin),
-                Short(&entry.sha256)
+            let reason = format!("the pipeline pins it to sha256 {} and it has {}", Short(&pin), Short(&entry.sha256));
+            return Err(
+                Verdict::new(codes::L0304, reason, "install the pinned build or change the pin").at(&entry.path)
             );
-            return Err(Verdict::new(
-                codes::L0304,
-                reason,
-                "install the pinned build or change the pin",
-            )
-            .at(&entry.path));
         }
         let slot = self.slots.lock().entry(entry.sha256).or_default().clone();
         let mut slot = slot.lock();
@@ -160,9 +151,7 @@ impl Loader {
             return Ok(probed.clone());
         }
         let probed = scan::read(verified.path()).and_then(|bytes| probe(&bytes));
-        probed
-            .map(Arc::new)
-            .map_err(|verdict| verdict.at(&entry.path))
+        probed.map(Arc::new).map_err(|verdict| verdict.at(&entry.path))
     }
 
     /// The copy in the store has lost its neighbours, so what the plugin needs and has beside it is opened first, from
@@ -172,27 +161,13 @@ impl Loader {
             return Ok(());
         };
         let origin = folder.to_string_lossy();
-        let search = probed
-            .search
-            .iter()
-            .filter(|place| place.contains("ORIGIN"));
-        let search = search.map(|place| {
-            place
-                .replace("${ORIGIN}", &origin)
-                .replace("$ORIGIN", &origin)
-        });
-        let places: Vec<PathBuf> = search
-            .map(PathBuf::from)
-            .chain([folder.to_owned()])
-            .collect();
+        let search = probed.search.iter().filter(|place| place.contains("ORIGIN"));
+        let search = search.map(|place| place.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin));
+        let places: Vec<PathBuf> = search.map(PathBuf::from).chain([folder.to_owned()]).collect();
         for needed in &probed.needed {
-            let file = places
-                .iter()
-                .map(|place| place.join(needed))
-                .find(|file| file.is_file());
+            let file = places.iter().map(|place| place.join(needed)).find(|file| file.is_file());
             if let Some(file) = file {
-                self.natives
-                    .open(needed, &file, None, &entry.manifest.name)?;
+                self.natives.open(needed, &file, None, &entry.manifest.name)?;
             }
         }
         Ok(())
@@ -215,29 +190,17 @@ impl Loader {
     #[must_use]
     pub fn why(&self, name: &str) -> Vec<Refusal> {
         let scanned = self.scanned.lock();
-        let mut reasons: Vec<Refusal> = scanned
-            .catalogue
-            .refused
-            .iter()
-            .filter(|refusal| concerns(refusal, name))
-            .cloned()
-            .collect();
+        let mut reasons: Vec<Refusal> =
+            scanned.catalogue.refused.iter().filter(|refusal| concerns(refusal, name)).cloned().collect();
         let failures = self.failures.0.lock();
-        reasons.extend(
-            failures
-                .values()
-                .filter(|refusal| concerns(refusal, name))
-                .cloned(),
-        );
+        reasons.extend(failures.values().filter(|refusal| concerns(refusal, name)).cloned());
         reasons
     }
 }
 
 impl std::fmt::Debug for Loader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loader")
-            .field("store", &self.store)
-            .finish_non_exhaustive()
+        f.debug_struct("Loader").field("store", &self.store).finish_non_exhaustive()
     }
 }
 
@@ -247,13 +210,7 @@ impl Opened {
     /// # Errors
     /// The plugin's own words. The library stays open and `create` may be called again.
     pub fn create(&self) -> Result<StageBox, Refused> {
-        let Inner {
-            plugin,
-            name,
-            origin,
-            failures,
-            ..
-        } = &*self.inner;
+        let Inner { plugin, name, origin, failures, .. } = &*self.inner;
         plugin.create().map_err(|error| {
             let reason = format!("it refused to make an instance: {}", error.message);
             let refused = Verdict::new(codes::L0501, reason, "it may be tried again").at(origin);
@@ -283,10 +240,7 @@ impl Opened {
 
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened")
-            .field("name", &self.inner.name)
-            .field("path", &self.inner.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Opened").field("name", &self.inner.name).field("path", &self.inner.path).finish_non_exhaustive()
     }
 }
 
@@ -307,9 +261,6 @@ fn agree(plugin: &Plugin, entry: &Entry) -> Result<(), Refused> {
 
 /// A library whose manifest is unreadable has only the name of its file.
 fn concerns(refusal: &Refusal, name: &str) -> bool {
-    let one = Catalogue {
-        refused: vec![refusal.clone()],
-        ..Catalogue::default()
-    };
+    let one = Catalogue { refused: vec![refusal.clone()], ..Catalogue::default() };
     one.refusal_of(name).is_some()
 }

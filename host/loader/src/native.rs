@@ -72,34 +72,17 @@ impl Natives {
     /// # Errors
     /// The file cannot be read or is no library of this machine, it has another sha256, another version of it is open
     /// already, or the system refuses it. What failed can be tried again.
-    pub fn open(
-        &self,
-        name: &str,
-        path: &Path,
-        sha256: Option<[u8; 32]>,
-        stage: &str,
-    ) -> Result<PathBuf, Refused> {
-        self.try_open(name, path, sha256, stage)
-            .map_err(|verdict| verdict.at(path))
+    pub fn open(&self, name: &str, path: &Path, sha256: Option<[u8; 32]>, stage: &str) -> Result<PathBuf, Refused> {
+        self.try_open(name, path, sha256, stage).map_err(|verdict| verdict.at(path))
     }
 
-    fn try_open(
-        &self,
-        name: &str,
-        asked: &Path,
-        sha256: Option<[u8; 32]>,
-        stage: &str,
-    ) -> Result<PathBuf, Verdict> {
+    fn try_open(&self, name: &str, asked: &Path, sha256: Option<[u8; 32]>, stage: &str) -> Result<PathBuf, Verdict> {
         let mut opened = self.opened.lock();
-        let path = asked
-            .canonicalize()
-            .map_err(|error| unreadable(name, &error))?;
+        let path = asked.canonicalize().map_err(|error| unreadable(name, &error))?;
         let stamp = Stamp::of(&path).map_err(|error| unreadable(name, &error))?;
         let file = File::open(&path).map_err(|error| unreadable(name, &error))?;
         let cache = ReadCache::new(file);
-        let soname = Library::read(&cache)
-            .map_err(|verdict| not_native(name, verdict))?
-            .soname;
+        let soname = Library::read(&cache).map_err(|verdict| not_native(name, verdict))?.soname;
         let mut file = cache.into_inner();
         if let Some(pinned) = sha256 {
             let found = sha256_of(&mut file).map_err(|error| unreadable(name, &error))?;
@@ -109,41 +92,22 @@ impl Natives {
                     Short(&found),
                     Short(&pinned)
                 );
-                return Err(Verdict::new(
-                    codes::L0603,
-                    reason,
-                    "install the expected version",
-                ));
+                return Err(Verdict::new(codes::L0603, reason, "install the expected version"));
             }
         }
-        let same =
-            |native: &&Native| native.name == name || (soname.is_some() && native.soname == soname);
+        let same = |native: &&Native| native.name == name || (soname.is_some() && native.soname == soname);
         if let Some(first) = opened.iter().find(same) {
-            return first
-                .stands_for(&path, stamp, &mut file, stage)
-                .map(|()| first.path.clone());
+            return first.stands_for(&path, stamp, &mut file, stage).map(|()| first.path.clone());
         }
         open::native(&path)?;
-        opened.push(Native {
-            name: name.to_owned(),
-            soname,
-            path: path.clone(),
-            stamp,
-            stage: stage.to_owned(),
-        });
+        opened.push(Native { name: name.to_owned(), soname, path: path.clone(), stamp, stage: stage.to_owned() });
         Ok(path)
     }
 }
 
 impl Native {
     /// Whether what is open has the bytes that are asked for now.
-    fn stands_for(
-        &self,
-        path: &Path,
-        stamp: Stamp,
-        file: &mut File,
-        stage: &str,
-    ) -> Result<(), Verdict> {
+    fn stands_for(&self, path: &Path, stamp: Stamp, file: &mut File, stage: &str) -> Result<(), Verdict> {
         if self.stamp == stamp {
             return Ok(());
         }
@@ -152,21 +116,13 @@ impl Native {
             let reason = format!(
                 "the native library `{name}` is open for stage `{first}` from {own}, and stage `{stage}` {what}"
             );
-            Verdict::new(
-                codes::L0601,
-                reason,
-                "one process holds one version: let both stages name the same file",
-            )
+            Verdict::new(codes::L0601, reason, "one process holds one version: let both stages name the same file")
         };
         if Stamp::of(&self.path).ok() != Some(self.stamp) {
-            return Err(conflict(
-                "asks for it after its file was replaced: restart the host".into(),
-            ));
+            return Err(conflict("asks for it after its file was replaced: restart the host".into()));
         }
-        let digest =
-            |file: &mut File| sha256_of(file).map_err(|error| unreadable(&self.name, &error));
-        let ours =
-            digest(&mut File::open(&self.path).map_err(|error| unreadable(&self.name, &error))?)?;
+        let digest = |file: &mut File| sha256_of(file).map_err(|error| unreadable(&self.name, &error));
+        let ours = digest(&mut File::open(&self.path).map_err(|error| unreadable(&self.name, &error))?)?;
         let theirs = digest(file)?;
         if ours == theirs {
             return Ok(());
@@ -192,9 +148,5 @@ fn unreadable(name: &str, error: &std::io::Error) -> Verdict {
 }
 
 fn not_native(name: &str, verdict: Verdict) -> Verdict {
-    Verdict {
-        code: codes::L0602,
-        reason: format!("the native library `{name}`: {}", verdict.reason),
-        ..verdict
-    }
+    Verdict { code: codes::L0602, reason: format!("the native library `{name}`: {}", verdict.reason), ..verdict }
 }

@@ -30,11 +30,7 @@ pub(crate) fn plugin(verified: &Verified, probed: &Probed) -> Result<Plugin, Ref
     let seen = unsafe { Preamble::at(preamble.cast()) };
     if seen.as_ref() != Ok(&probed.preamble) {
         let reason = "its preamble in memory differs from the one in its file";
-        return Err(at(Verdict::new(
-            codes::L0405,
-            reason,
-            "build it with majlis-plugin-api",
-        )));
+        return Err(at(Verdict::new(codes::L0405, reason, "build it with majlis-plugin-api")));
     }
     // SAFETY: the library is never closed, and its preamble was compared above with what the probe accepted.
     unsafe { Plugin::from_symbol(root) }.map_err(|long| {
@@ -62,22 +58,15 @@ fn load(path: &Path) -> Result<Library, Verdict> {
 fn symbol(library: &Library, name: &str) -> Result<*const (), Verdict> {
     // SAFETY: the symbol is only taken as an address; nothing is read here.
     let found = unsafe { library.get::<*const ()>(name) };
-    found
-        .map(|symbol| symbol.as_raw_ptr().cast_const().cast())
-        .map_err(|error| {
-            let reason = format!(
-                "its symbol {name} cannot be found once it is open: {}",
-                describe(error)
-            );
-            Verdict::new(codes::L0405, reason, "build it with majlis-plugin-api")
-        })
+    found.map(|symbol| symbol.as_raw_ptr().cast_const().cast()).map_err(|error| {
+        let reason = format!("its symbol {name} cannot be found once it is open: {}", describe(error));
+        Verdict::new(codes::L0405, reason, "build it with majlis-plugin-api")
+    })
 }
 
 fn describe(error: libloading::Error) -> String {
     match error {
-        libloading::Error::DlOpen { source } | libloading::Error::DlSym { source } => {
-            source.to_string()
-        }
+        libloading::Error::DlOpen { source } | libloading::Error::DlSym { source } => source.to_string(),
         other => other.to_string(),
     }
 }
@@ -89,21 +78,14 @@ fn words(error: &str, path: &Path) -> Verdict {
         && library != own
     {
         let reason = format!("it needs the library {library}, which is not installed");
-        let remedy =
-            format!("install the package that brings {library}, or put the file beside the plugin");
+        let remedy = format!("install the package that brings {library}, or put the file beside the plugin");
         return Verdict::new(codes::L0401, reason, remedy);
     }
     // The store's copy says nothing to an operator; the refusal names the file that he knows.
-    let error = error
-        .strip_prefix(&*own)
-        .map_or(error, |rest| rest.trim_start_matches(": "));
+    let error = error.strip_prefix(&*own).map_or(error, |rest| rest.trim_start_matches(": "));
     if let Some((_, symbol)) = error.split_once("undefined symbol: ") {
         let reason = format!("it needs the symbol {symbol}, which none of its libraries has");
-        return Verdict::new(
-            codes::L0402,
-            reason,
-            "install the version of that library which it was built for",
-        );
+        return Verdict::new(codes::L0402, reason, "install the version of that library which it was built for");
     }
     if error.contains("version `") && error.contains("' not found") {
         let reason = format!("it was built for a newer system: {error}");
@@ -114,11 +96,7 @@ fn words(error: &str, path: &Path) -> Verdict {
     } else {
         "see the system's words"
     };
-    Verdict::new(
-        codes::L0404,
-        format!("the system cannot open it: {error}"),
-        remedy,
-    )
+    Verdict::new(codes::L0404, format!("the system cannot open it: {error}"), remedy)
 }
 
 #[cfg(test)]
@@ -132,27 +110,14 @@ mod tests {
 
     #[test]
     fn the_systems_words_become_what_an_operator_can_do() {
-        let (missing, reason) =
-            code("libonnx.so.1: cannot open shared object file: No such file or directory");
-        assert_eq!(
-            (missing, reason.contains("libonnx.so.1")),
-            (codes::L0401, true)
-        );
+        let (missing, reason) = code("libonnx.so.1: cannot open shared object file: No such file or directory");
+        assert_eq!((missing, reason.contains("libonnx.so.1")), (codes::L0401, true));
         let (symbol, reason) = code("/store/ab.so: undefined symbol: avcodec_open9");
-        assert_eq!(
-            (symbol, reason.contains("avcodec_open9")),
-            (codes::L0402, true)
-        );
+        assert_eq!((symbol, reason.contains("avcodec_open9")), (codes::L0402, true));
         let newer = "/lib/libc.so.6: version `GLIBC_2.99' not found (required by /store/ab.so)";
         assert_eq!(code(newer).0, codes::L0403);
-        assert_eq!(
-            code("/store/ab.so: failed to map segment from shared object").0,
-            codes::L0404
-        );
-        assert_eq!(
-            code("/store/ab.so: cannot open shared object file: Permission denied").0,
-            codes::L0404
-        );
+        assert_eq!(code("/store/ab.so: failed to map segment from shared object").0, codes::L0404);
+        assert_eq!(code("/store/ab.so: cannot open shared object file: Permission denied").0, codes::L0404);
     }
 }
 

@@ -43,29 +43,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn new(
-        code: &'static str,
-        reason: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-            remedy: remedy.into(),
-            manifest_text: None,
-        }
+    pub(crate) fn new(code: &'static str, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), remedy: remedy.into(), manifest_text: None }
     }
 
     /// The refusal of the library at this path.
     #[must_use]
     pub fn at(self, path: &Path) -> Refused {
-        Refused {
-            code: self.code,
-            reason: self.reason,
-            remedy: self.remedy,
-            path: path.to_owned(),
-            verbose: None,
-        }
+        Refused { code: self.code, reason: self.reason, remedy: self.remedy, path: path.to_owned(), verbose: None }
     }
 }
 
@@ -84,66 +69,35 @@ pub fn probe(bytes: &[u8]) -> Result<Probed, Verdict> {
             let reason = format!(
                 "it is a shared library without {MANIFEST_SECTION} and {PREAMBLE_SECTION}, so no Majlis plugin"
             );
-            return Err(Verdict::new(
-                codes::L0108,
-                reason,
-                "keep libraries that are no plugins elsewhere",
-            ));
+            return Err(Verdict::new(codes::L0108, reason, "keep libraries that are no plugins elsewhere"));
         }
         (manifest, _) => {
-            return Err(missing(if manifest.is_some() {
-                PREAMBLE_SECTION
-            } else {
-                MANIFEST_SECTION
-            }));
+            return Err(missing(if manifest.is_some() { PREAMBLE_SECTION } else { MANIFEST_SECTION }));
         }
     };
     let Ok(manifest_text) = std::str::from_utf8(manifest.bytes) else {
         let reason = format!("its {MANIFEST_SECTION} section is not UTF-8 text");
-        return Err(Verdict::new(
-            codes::L0110,
-            reason,
-            "build it with the macro manifest! of majlis-plugin-api",
-        ));
+        return Err(Verdict::new(codes::L0110, reason, "build it with the macro manifest! of majlis-plugin-api"));
     };
     // A linker may fill a section up to its alignment.
     let manifest_text = manifest_text.trim_end_matches('\0').to_owned();
-    let named = |verdict: Verdict| Verdict {
-        manifest_text: Some(manifest_text.clone()),
-        ..verdict
-    };
+    let named = |verdict: Verdict| Verdict { manifest_text: Some(manifest_text.clone()), ..verdict };
 
-    let preamble =
-        Preamble::read(block.bytes).and_then(|preamble| preamble.check().map(|()| preamble));
+    let preamble = Preamble::read(block.bytes).and_then(|preamble| preamble.check().map(|()| preamble));
     let preamble = preamble.map_err(|mismatch| named(mismatched(&mismatch)))?;
 
     let exports = library.exports().map_err(named)?;
     let export = |name: &str| exports.iter().find(|export| export.name == name);
     let (Some(symbol), Some(_)) = (export(PREAMBLE_SYMBOL), export(ROOT_SYMBOL)) else {
-        let absent = if export(PREAMBLE_SYMBOL).is_none() {
-            PREAMBLE_SYMBOL
-        } else {
-            ROOT_SYMBOL
-        };
+        let absent = if export(PREAMBLE_SYMBOL).is_none() { PREAMBLE_SYMBOL } else { ROOT_SYMBOL };
         return Err(named(missing(absent)));
     };
     // After opening, the preamble is read again through its symbol: it has to be the block that was just checked.
     if symbol.section != Some(block.index) || symbol.address != block.address {
-        let reason = format!(
-            "its symbol {PREAMBLE_SYMBOL} does not stand at the start of {PREAMBLE_SECTION}"
-        );
-        return Err(named(Verdict::new(
-            codes::L0111,
-            reason,
-            "build it with majlis-plugin-api",
-        )));
+        let reason = format!("its symbol {PREAMBLE_SYMBOL} does not stand at the start of {PREAMBLE_SECTION}");
+        return Err(named(Verdict::new(codes::L0111, reason, "build it with majlis-plugin-api")));
     }
-    let comment = library
-        .section(".comment")
-        .ok()
-        .flatten()
-        .map(|section| section.bytes)
-        .unwrap_or_default();
+    let comment = library.section(".comment").ok().flatten().map(|section| section.bytes).unwrap_or_default();
     Ok(Probed {
         compiler: compiler(comment),
         exports: exports.into_iter().map(|export| export.name).collect(),
@@ -157,11 +111,7 @@ pub fn probe(bytes: &[u8]) -> Result<Probed, Verdict> {
 
 fn missing(what: &str) -> Verdict {
     let reason = format!("its {what} is missing, so the host cannot enter it");
-    Verdict::new(
-        codes::L0109,
-        reason,
-        "build it with export_stage! and do not strip exported symbols",
-    )
+    Verdict::new(codes::L0109, reason, "build it with export_stage! and do not strip exported symbols")
 }
 
 /// A mismatch says reason and remedy in one line, parted by its last semicolon.
@@ -173,20 +123,13 @@ pub(crate) fn mismatched(mismatch: &Mismatch) -> Verdict {
         Mismatch::Layout { .. } => codes::L0114,
     };
     let line = mismatch.to_string();
-    let (reason, remedy) = line
-        .rsplit_once("; ")
-        .unwrap_or((&line, "build it with majlis-plugin-api"));
+    let (reason, remedy) = line.rsplit_once("; ").unwrap_or((&line, "build it with majlis-plugin-api"));
     Verdict::new(code, reason, remedy)
 }
 
 fn compiler(comment: &[u8]) -> Option<String> {
-    let lines = comment
-        .split(|byte| *byte == 0)
-        .filter_map(|line| std::str::from_utf8(line).ok());
+    let lines = comment.split(|byte| *byte == 0).filter_map(|line| std::str::from_utf8(line).ok());
     let mut lines = lines.filter(|line| !line.is_empty());
     let first = lines.clone().next();
-    lines
-        .find(|line| line.starts_with("rustc "))
-        .or(first)
-        .map(str::to_owned)
+    lines.find(|line| line.starts_with("rustc ")).or(first).map(str::to_owned)
 }

@@ -40,21 +40,13 @@ pub(crate) fn scan(folders: &[PathBuf]) -> Scanned {
                 if let Err((name, verdict)) = scanned.add(path) {
                     let foreign = verdict.code == codes::L0108;
                     let refusal = verdict.at(path).to_refusal(name.as_deref());
-                    if foreign {
-                        strangers.push(refusal)
-                    } else {
-                        scanned.catalogue.refused.push(refusal)
-                    }
+                    if foreign { strangers.push(refusal) } else { scanned.catalogue.refused.push(refusal) }
                 }
             }),
             Err(error) => {
                 let reason = format!("the folder of plugins cannot be read: {error}");
-                let verdict =
-                    Verdict::new(codes::L0202, reason, "check the path and its permissions");
-                scanned
-                    .catalogue
-                    .refused
-                    .push(verdict.at(folder).to_refusal(None));
+                let verdict = Verdict::new(codes::L0202, reason, "check the path and its permissions");
+                scanned.catalogue.refused.push(verdict.at(folder).to_refusal(None));
             }
         }
     }
@@ -66,8 +58,7 @@ pub(crate) fn scan(folders: &[PathBuf]) -> Scanned {
 
 /// Reads one library whole.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Verdict> {
-    let refused =
-        |reason: String| Verdict::new(codes::L0101, reason, "check that it is a readable file");
+    let refused = |reason: String| Verdict::new(codes::L0101, reason, "check that it is a readable file");
     let unreadable = |error: std::io::Error| refused(format!("it cannot be read: {error}"));
     // Asked before it is opened: opening a pipe would wait for its other end.
     let metadata = fs::metadata(path).map_err(unreadable)?;
@@ -75,15 +66,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Verdict> {
         return Err(refused("it is not a regular file".into()));
     }
     if metadata.len() > LARGEST {
-        return Err(refused(format!(
-            "it has {} bytes and the host reads at most {LARGEST}",
-            metadata.len()
-        )));
+        return Err(refused(format!("it has {} bytes and the host reads at most {LARGEST}", metadata.len())));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
+    File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)).map_err(unreadable)?;
     Ok(bytes)
 }
 
@@ -105,17 +91,10 @@ impl Scanned {
         let bytes = read(path).map_err(|verdict| (None, verdict))?;
         let probed = probe(&bytes).map_err(|verdict| {
             let manifest = verdict.manifest_text.as_deref().map(Manifest::parse);
-            (
-                manifest.and_then(Result::ok).map(|manifest| manifest.name),
-                verdict,
-            )
+            (manifest.and_then(Result::ok).map(|manifest| manifest.name), verdict)
         })?;
-        let manifest = Manifest::parse(&probed.manifest_text).map_err(|error| {
-            (
-                None,
-                Verdict::new(codes::L0110, error.to_string(), error.remedy()),
-            )
-        })?;
+        let manifest = Manifest::parse(&probed.manifest_text)
+            .map_err(|error| (None, Verdict::new(codes::L0110, error.to_string(), error.remedy())))?;
         let sha256 = of_bytes(&bytes);
         if let Some(first) = self.catalogue.plugins.get(&manifest.name) {
             let reason = format!(
@@ -131,39 +110,16 @@ impl Scanned {
             return Err((Some(manifest.name), verdict));
         }
         self.probed.insert(sha256, Arc::new(probed));
-        let entry = Entry {
-            path: path.to_owned(),
-            sha256,
-            manifest,
-        };
-        self.catalogue
-            .plugins
-            .insert(entry.manifest.name.clone(), entry);
+        let entry = Entry { path: path.to_owned(), sha256, manifest };
+        self.catalogue.plugins.insert(entry.manifest.name.clone(), entry);
         Ok(())
     }
 
     fn is_companion(&self, path: &Path) -> bool {
-        let file = path
-            .file_name()
-            .and_then(|file| file.to_str())
-            .unwrap_or_default();
-        let stem = file
-            .strip_prefix("lib")
-            .and_then(|file| file.split(".so").next())
-            .unwrap_or_default();
-        let needed = self
-            .probed
-            .values()
-            .flat_map(|probed| &probed.needed)
-            .any(|needed| needed == file);
+        let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+        let stem = file.strip_prefix("lib").and_then(|file| file.split(".so").next()).unwrap_or_default();
+        let needed = self.probed.values().flat_map(|probed| &probed.needed).any(|needed| needed == file);
         let mut entries = self.catalogue.plugins.values();
-        needed
-            || entries.any(|entry| {
-                entry
-                    .manifest
-                    .native
-                    .iter()
-                    .any(|native| native == stem || native == file)
-            })
+        needed || entries.any(|entry| entry.manifest.native.iter().any(|native| native == stem || native == file))
     }
 }

@@ -66,33 +66,18 @@ impl Store {
             refused(codes::L0301, reason, "choose another cache folder")
         })?;
         let path = self.folder.join(format!("{}.so", Hex(sha256)));
-        let verified = || Verified {
-            path: path.clone(),
-            origin: origin.to_owned(),
-        };
+        let verified = || Verified { path: path.clone(), origin: origin.to_owned() };
         if is_whole(&path, sha256) {
             return Ok(verified());
         }
         let source = File::open(origin).map_err(|error| {
-            refused(
-                codes::L0101,
-                format!("it cannot be read: {error}"),
-                "check that it is there and readable",
-            )
+            refused(codes::L0101, format!("it cannot be read: {error}"), "check that it is there and readable")
         })?;
         let mut draft = Draft::new(&self.folder).map_err(|error| {
-            refused(
-                codes::L0302,
-                format!("it cannot be copied to {folder}: {error}"),
-                "free some space",
-            )
+            refused(codes::L0302, format!("it cannot be copied to {folder}: {error}"), "free some space")
         })?;
         let copied = of_reader(source, |part| draft.file.write_all(part)).map_err(|error| {
-            refused(
-                codes::L0302,
-                format!("it cannot be copied to {folder}: {error}"),
-                "free some space",
-            )
+            refused(codes::L0302, format!("it cannot be copied to {folder}: {error}"), "free some space")
         })?;
         if copied != *sha256 {
             let reason = format!(
@@ -100,27 +85,16 @@ impl Store {
                 Short(sha256),
                 Short(&copied)
             );
-            return Err(refused(
-                codes::L0303,
-                reason,
-                "reload, so that the new one is checked",
-            ));
+            return Err(refused(codes::L0303, reason, "reload, so that the new one is checked"));
         }
         draft.keep_as(&path, &self.folder).map_err(|error| {
-            refused(
-                codes::L0302,
-                format!("its copy in {folder} cannot be kept: {error}"),
-                "free some space",
-            )
+            refused(codes::L0302, format!("its copy in {folder} cannot be kept: {error}"), "free some space")
         })?;
         Ok(verified())
     }
 
     fn prepare_folder(&self) -> io::Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         if fs::metadata(&self.folder)?.mode() & 0o077 != 0 {
             // Fails for a folder of somebody else, who could replace a copy between its check and its opening.
             fs::set_permissions(&self.folder, Permissions::from_mode(0o700))?;
@@ -148,16 +122,8 @@ impl Draft {
         let path = folder.join(format!(".{}-{number}.part", std::process::id()));
         // What a process of the same number left when it was killed.
         let _ = fs::remove_file(&path);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        Ok(Self {
-            file,
-            path,
-            kept: false,
-        })
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Self { file, path, kept: false })
     }
 
     fn keep_as(mut self, path: &Path, folder: &Path) -> io::Result<()> {

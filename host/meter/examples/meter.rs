@@ -23,20 +23,11 @@ fn nanos<T>(rounds: u32, mut f: impl FnMut() -> T) -> f64 {
 
 fn main() {
     let clock: &dyn Clock = &Monotonic::new();
-    println!(
-        "resident at the start        {:9.2} MB",
-        rss(&ThisProcess).unwrap_or(0) as f64 / 1e6
-    );
+    println!("resident at the start        {:9.2} MB", rss(&ThisProcess).unwrap_or(0) as f64 / 1e6);
     println!("allocator available          {:>9}", alloc::available());
     let row = |name: &str, value: f64| println!("{name:28} {value:9.1} ns");
-    row(
-        "a call: start and stop",
-        nanos(100_000, || CallMeter::start(clock).stop(clock)),
-    );
-    row(
-        "  with processor time",
-        nanos(20_000, || CallMeter::start_with_cpu(clock).stop(clock)),
-    );
+    row("a call: start and stop", nanos(100_000, || CallMeter::start(clock).stop(clock)));
+    row("  with processor time", nanos(20_000, || CallMeter::start_with_cpu(clock).stop(clock)));
     row("  clock", nanos(100_000, || clock.now()));
     row("  counters", nanos(100_000, thread::counters));
     row("  peak: reset", nanos(100_000, alloc::peak_reset));
@@ -46,9 +37,7 @@ fn main() {
     row(
         "histogram: record",
         nanos(100_000, || {
-            value = value
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            value = value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             histogram.record(value >> 34);
         }),
     );
@@ -57,25 +46,16 @@ fn main() {
         return;
     };
     row("slot: retain and release", nanos(100_000, || slot.share(1)));
-    row(
-        "slot: take and release",
-        nanos(100_000, || pool.take(0, 2_000)),
-    );
+    row("slot: take and release", nanos(100_000, || pool.take(0, 2_000)));
     row("  of 6.2 MB", nanos(100_000, || pool.take(0, 6_220_800)));
     let many: Vec<_> = (0..1_000).map(|_| pool.take(0, 2_000)).collect();
     row("slots: table of 1,000", nanos(100, || pool.table()));
     drop(many);
     row("arenas: refresh", nanos(100, alloc::refresh));
     let arena = Arenas::process().named("faces");
-    row(
-        "arenas: held",
-        nanos(10_000, || Arenas::process().held(arena)),
-    );
+    row("arenas: held", nanos(10_000, || Arenas::process().held(arena)));
     row("resident: quick", nanos(100, || rss(&ThisProcess)));
-    row(
-        "resident: snapshot",
-        nanos(10, || Snapshot::take(&ThisProcess)),
-    );
+    row("resident: snapshot", nanos(10, || Snapshot::take(&ThisProcess)));
     if let Ok(inputs) = ResidentInputs::measure(&ThisProcess) {
         println!("\nresident, in MB");
         for row in inputs.ledger().rows {

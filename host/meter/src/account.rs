@@ -100,13 +100,7 @@ pub fn of(record: &VisitRecord, run: &RunRecord, until: Option<&str>) -> Account
         };
     }
     let lines = lines::of(record, run, &segments, end.to, &sooner);
-    let length = |kind: SegmentKind| {
-        segments
-            .iter()
-            .filter(|s| s.kind == kind)
-            .map(Segment::length)
-            .sum::<Nanos>()
-    };
+    let length = |kind: SegmentKind| segments.iter().filter(|s| s.kind == kind).map(Segment::length).sum::<Nanos>();
     Account {
         visit: record.visit,
         from: record.arrival.min(end.to),
@@ -134,11 +128,7 @@ impl Account {
 
     /// The lines that took longest, longest first; waits are no lines of their own here.
     pub fn slowest(&self) -> Vec<&Line> {
-        let mut lines: Vec<&Line> = self
-            .lines
-            .iter()
-            .filter(|l| l.kind.ran() && l.took > 0)
-            .collect();
+        let mut lines: Vec<&Line> = self.lines.iter().filter(|l| l.kind.ran() && l.took > 0).collect();
         lines.sort_by(|a, b| b.took.cmp(&a.took).then(a.start.cmp(&b.start)));
         lines
     }
@@ -153,10 +143,7 @@ impl Account {
 
     /// Whether something ran while the way led through something else.
     pub fn overlaps(&self) -> bool {
-        self.lanes
-            .iter()
-            .flat_map(|lane| &lane.parts)
-            .any(|part| !part.on_way)
+        self.lanes.iter().flat_map(|lane| &lane.parts).any(|part| !part.on_way)
     }
 }
 
@@ -173,16 +160,9 @@ impl End {
     fn of(record: &VisitRecord, until: Option<&str>) -> Self {
         if let Some(milestone) = until.and_then(|name| record.reached(name)) {
             let to = milestone.time.max(record.arrival);
-            return Self {
-                to,
-                producer: milestone.producer,
-                quiet_from: to,
-                reached: true,
-            };
+            return Self { to, producer: milestone.producer, quiet_from: to, reached: true };
         }
-        let to = record
-            .closed
-            .map_or_else(|| last_known(record), |(time, _)| time);
+        let to = record.closed.map_or_else(|| last_known(record), |(time, _)| time);
         let to = to.max(record.arrival);
         // The way to a close is the way to what ended last before it.
         let last = record
@@ -191,27 +171,14 @@ impl End {
             .map(|(index, span)| (span.end().map_or(to, |end| end.min(to)), index))
             .max();
         match last {
-            Some((quiet_from, index)) => Self {
-                to,
-                producer: Producer::Span(index),
-                quiet_from,
-                reached: false,
-            },
-            None => Self {
-                to,
-                producer: Producer::Origin(record.source),
-                quiet_from: to,
-                reached: false,
-            },
+            Some((quiet_from, index)) => Self { to, producer: Producer::Span(index), quiet_from, reached: false },
+            None => Self { to, producer: Producer::Origin(record.source), quiet_from: to, reached: false },
         }
     }
 }
 
 fn last_known(record: &VisitRecord) -> Nanos {
-    let spans = record
-        .spans
-        .iter()
-        .map(|span| span.end().unwrap_or(span.start()));
+    let spans = record.spans.iter().map(|span| span.end().unwrap_or(span.start()));
     let milestones = record.milestones.iter().map(|m| m.time);
     spans.chain(milestones).max().unwrap_or(record.arrival)
 }
@@ -237,12 +204,8 @@ fn memory(record: &VisitRecord, run: &RunRecord, to: Nanos) -> Memory {
         memory.freed += call.cost.freed;
         memory.peak = memory.peak.max(call.cost.peak);
     }
-    memory.openings = run
-        .openings
-        .iter()
-        .filter(|o| o.begun_for == Some(record.visit) && o.start < to)
-        .map(|o| o.cost.live)
-        .sum();
+    memory.openings =
+        run.openings.iter().filter(|o| o.begun_for == Some(record.visit) && o.start < to).map(|o| o.cost.live).sum();
     let overlap = record.other_visits_overlap || record.others != Others::default();
     memory.others = overlap.then_some(record.others);
     memory
@@ -253,20 +216,11 @@ fn lanes(lines: &[Line], to: Nanos) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::new();
     for line in lines.iter().filter(|l| l.kind.ran()) {
         let known = line.parts.iter().filter(|p| p.start < to);
-        let parts = known.map(|p| LinePart {
-            end: p.end.min(to),
-            ..*p
-        });
-        let at = lanes
-            .iter()
-            .position(|l| l.title == line.title && l.thread == line.thread);
+        let parts = known.map(|p| LinePart { end: p.end.min(to), ..*p });
+        let at = lanes.iter().position(|l| l.title == line.title && l.thread == line.thread);
         match at {
             Some(at) => lanes[at].parts.extend(parts),
-            None => lanes.push(Lane {
-                title: line.title.clone(),
-                thread: line.thread,
-                parts: parts.collect(),
-            }),
+            None => lanes.push(Lane { title: line.title.clone(), thread: line.thread, parts: parts.collect() }),
         }
     }
     for lane in &mut lanes {

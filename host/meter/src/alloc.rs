@@ -125,9 +125,7 @@ pub fn peak_reset() {
 /// The most that the calling thread had alive above its level at [`peak_reset`], in bytes; up to 61,952 too low, since
 /// the allocator looks once in 64 KiB. 0 if not available.
 pub fn peak_read() -> u64 {
-    mibs()
-        .and_then(|mibs| mibs.peak_read.read::<u64>())
-        .unwrap_or(0)
+    mibs().and_then(|mibs| mibs.peak_read.read::<u64>()).unwrap_or(0)
 }
 
 /// One setting of the running allocator (`opt.narenas`, …) as a number: what it took from [`MALLOC_CONF`].
@@ -144,8 +142,7 @@ pub(crate) fn thread_counters() -> Option<(*const u64, *const u64)> {
     let mibs = mibs()?;
     let allocated = mibs.thread_allocatedp.read::<*mut u64>()?;
     let freed = mibs.thread_freedp.read::<*mut u64>()?;
-    (!allocated.is_null() && !freed.is_null())
-        .then_some((allocated.cast_const(), freed.cast_const()))
+    (!allocated.is_null() && !freed.is_null()).then_some((allocated.cast_const(), freed.cast_const()))
 }
 
 /// `MALLCTL_ARENAS_ALL`.
@@ -205,19 +202,14 @@ impl Mibs {
 /// The resolved controls; `None` where `malloc` is somebody else's.
 pub(crate) fn mibs() -> Option<&'static Mibs> {
     static MIBS: OnceLock<Option<Mibs>> = OnceLock::new();
-    MIBS.get_or_init(|| Mibs::find().filter(counts_malloc))
-        .as_ref()
+    MIBS.get_or_init(|| Mibs::find().filter(counts_malloc)).as_ref()
 }
 
 /// Linking jemalloc does not make it `malloc`: a preloaded library, or a platform where the plain names cannot be
 /// taken, leaves it idle with counters that stand still. So ask it about a block that came from `malloc`.
 fn counts_malloc(mibs: &Mibs) -> bool {
     const BLOCK: usize = 1 << 20;
-    let Some(counter) = mibs
-        .thread_allocatedp
-        .read::<*mut u64>()
-        .filter(|p| !p.is_null())
-    else {
+    let Some(counter) = mibs.thread_allocatedp.read::<*mut u64>().filter(|p| !p.is_null()) else {
         return false;
     };
     // SAFETY: jemalloc's counter of this thread, aligned and alive; the block is freed once.
@@ -274,14 +266,7 @@ impl<const N: usize> Mib<N> {
         let mut len = size_of::<T>();
         // SAFETY: jemalloc writes at most `len` bytes, and nothing but a `T` where the sizes agree.
         let status = unsafe {
-            je::mallctlbymib(
-                self.0.as_ptr(),
-                N,
-                (&raw mut value).cast::<c_void>(),
-                &raw mut len,
-                ptr::null_mut(),
-                0,
-            )
+            je::mallctlbymib(self.0.as_ptr(), N, (&raw mut value).cast::<c_void>(), &raw mut len, ptr::null_mut(), 0)
         };
         (status == 0 && len == size_of::<T>()).then_some(value)
     }
@@ -304,14 +289,7 @@ impl<const N: usize> Mib<N> {
     fn trigger(&self) {
         // SAFETY: no value goes either way.
         unsafe {
-            je::mallctlbymib(
-                self.0.as_ptr(),
-                N,
-                ptr::null_mut(),
-                ptr::null_mut(),
-                ptr::null_mut(),
-                0,
-            );
+            je::mallctlbymib(self.0.as_ptr(), N, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0);
         }
     }
 }

@@ -41,9 +41,7 @@ pub struct Arenas {
 impl Arenas {
     /// The registry.
     pub fn process() -> &'static Self {
-        static PROCESS: Arenas = Arenas {
-            names: Mutex::new(Vec::new()),
-        };
+        static PROCESS: Arenas = Arenas { names: Mutex::new(Vec::new()) };
         &PROCESS
     }
 
@@ -53,9 +51,7 @@ impl Arenas {
         if let Some((_, arena)) = names.iter().find(|(n, _)| n == name) {
             return *arena;
         }
-        let made = alloc::mibs()
-            .and_then(|mibs| mibs.create.read::<u32>())
-            .map_or(ArenaId::NONE, ArenaId);
+        let made = alloc::mibs().and_then(|mibs| mibs.create.read::<u32>()).map_or(ArenaId::NONE, ArenaId);
         if made != ArenaId::NONE {
             names.push((name.to_owned(), made));
         }
@@ -86,14 +82,10 @@ impl Arenas {
     pub fn held(&self, arena: ArenaId) -> Option<Held> {
         let mibs = alloc::mibs()?;
         let index = arena.index()?;
-        let allocated =
-            mibs.small.at(2, index).read::<usize>()? + mibs.large.at(2, index).read::<usize>()?;
+        let allocated = mibs.small.at(2, index).read::<usize>()? + mibs.large.at(2, index).read::<usize>()?;
         let cached = mibs.tcache_bytes.at(2, index).read::<usize>()?;
         // The caches are read without stopping their threads, so for a moment they may seem to hold more than all.
-        Some(Held {
-            bytes: allocated.saturating_sub(cached) as u64,
-            tcache_bytes: cached as u64,
-        })
+        Some(Held { bytes: allocated.saturating_sub(cached) as u64, tcache_bytes: cached as u64 })
     }
 
     /// What arenas without a name held at the last [`alloc::refresh`]: memory of threads that nobody adopted.
@@ -102,13 +94,8 @@ impl Arenas {
         let count = mibs.arenas.read::<u32>()?;
         let names = self.names();
         let mut sum = Held::default();
-        for arena in (0..count)
-            .map(ArenaId)
-            .filter(|a| !names.iter().any(|(_, named)| named == a))
-        {
-            let in_use = arena
-                .index()
-                .and_then(|i| mibs.initialized.at(1, i).read::<bool>());
+        for arena in (0..count).map(ArenaId).filter(|a| !names.iter().any(|(_, named)| named == a)) {
+            let in_use = arena.index().and_then(|i| mibs.initialized.at(1, i).read::<bool>());
             if let Some(held) = in_use.unwrap_or(false).then(|| self.held(arena)).flatten() {
                 sum.bytes += held.bytes;
                 sum.tcache_bytes += held.tcache_bytes;

@@ -40,9 +40,7 @@ pub struct Monotonic {
 impl Monotonic {
     /// A clock that starts now.
     pub fn new() -> Self {
-        Self {
-            beginning: Instant::now(),
-        }
+        Self { beginning: Instant::now() }
     }
 }
 
@@ -58,9 +56,7 @@ impl Clock for Monotonic {
     }
 
     fn unix_ms(&self) -> u64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as u64)
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
     }
 
     fn real_time_until(&self, due: Nanos) -> Option<Duration> {
@@ -91,9 +87,7 @@ impl Turned {
 
     /// Turns the clock on by `by` and wakes who waits for it.
     pub fn advance(&self, by: Duration) {
-        self.inner
-            .now
-            .fetch_add(by.as_nanos() as Nanos, Ordering::SeqCst);
+        self.inner.now.fetch_add(by.as_nanos() as Nanos, Ordering::SeqCst);
         self.wake();
     }
 
@@ -103,21 +97,13 @@ impl Turned {
     /// If that would turn it back.
     pub fn set(&self, to: Nanos) {
         let before = self.inner.now.fetch_max(to, Ordering::SeqCst);
-        assert!(
-            before <= to,
-            "a clock that shows {before} ns cannot be turned back to {to} ns"
-        );
+        assert!(before <= to, "a clock that shows {before} ns cannot be turned back to {to} ns");
         self.wake();
     }
 
     fn wake(&self) {
         // Called outside the lock: a waker may register another, or turn the clock itself.
-        let wakers = self
-            .inner
-            .wakers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let wakers = self.inner.wakers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for waker in wakers {
             waker();
         }
@@ -138,11 +124,7 @@ impl Clock for Turned {
     }
 
     fn register_waker(&self, waker: Waker) {
-        self.inner
-            .wakers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(waker));
+        self.inner.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(waker));
     }
 }
 
@@ -175,12 +157,7 @@ mod tests {
         let woken = Arc::new(Mutex::new(Vec::new()));
         clock.register_waker(Box::new({
             let (clock, woken) = (clock.clone(), Arc::clone(&woken));
-            move || {
-                woken
-                    .lock()
-                    .unwrap()
-                    .push(clock.real_time_until(1_500_000_000))
-            }
+            move || woken.lock().unwrap().push(clock.real_time_until(1_500_000_000))
         }));
         assert_eq!(clock.real_time_until(1), None);
         clock.advance(Duration::from_secs(1));
@@ -203,9 +180,6 @@ mod tests {
         assert_eq!(clock.real_time_until(0), Some(Duration::ZERO));
         let hour = 3_600_000_000_000;
         let left = clock.real_time_until(hour).unwrap();
-        assert!(
-            left > Duration::from_secs(3_000) && left <= Duration::from_nanos(hour),
-            "{left:?}"
-        );
+        assert!(left > Duration::from_secs(3_000) && left <= Duration::from_nanos(hour), "{left:?}");
     }
 }

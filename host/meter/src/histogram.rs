@@ -87,10 +87,8 @@ impl Histogram {
         for (mine, theirs) in self.buckets.iter().zip(&other.buckets) {
             mine.fetch_add(theirs.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        self.sum
-            .fetch_add(other.sum.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.max
-            .fetch_max(other.max.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.sum.fetch_add(other.sum.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.max.fetch_max(other.max.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -135,11 +133,7 @@ mod tests {
     #[test]
     fn every_value_lies_in_a_part_whose_middle_is_at_most_a_thirty_second_away() {
         for power in 0..MAX_BITS {
-            for value in [
-                1 << power,
-                (1 << power) + (1 << power) / 3,
-                (2 << power) - 1_u64,
-            ] {
+            for value in [1 << power, (1 << power) + (1 << power) / 3, (2 << power) - 1_u64] {
                 let off = middle(bucket(value)).abs_diff(value) as f64 / value as f64;
                 assert!(off <= 1.0 / 32.0, "{value}: {off}");
             }
@@ -165,40 +159,17 @@ mod tests {
             histogram.record(value * 1_000);
         }
         let summary = histogram.summary();
-        assert_eq!(
-            (summary.count, summary.sum, summary.max),
-            (1_000, 500_500_000, 1_000_000)
-        );
-        assert!(
-            summary.p50.abs_diff(500_000) < 500_000 / 32,
-            "{}",
-            summary.p50
-        );
-        assert!(
-            summary.p95.abs_diff(950_000) < 950_000 / 32,
-            "{}",
-            summary.p95
-        );
-        assert_eq!(
-            histogram.quantile(1.0),
-            Some(middle(bucket(1_000_000)).min(1_000_000))
-        );
+        assert_eq!((summary.count, summary.sum, summary.max), (1_000, 500_500_000, 1_000_000));
+        assert!(summary.p50.abs_diff(500_000) < 500_000 / 32, "{}", summary.p50);
+        assert!(summary.p95.abs_diff(950_000) < 950_000 / 32, "{}", summary.p95);
+        assert_eq!(histogram.quantile(1.0), Some(middle(bucket(1_000_000)).min(1_000_000)));
     }
 
     #[test]
     fn one_value_is_its_own_median() {
         let histogram = Histogram::new();
         histogram.record(3);
-        assert_eq!(
-            histogram.summary(),
-            Summary {
-                count: 1,
-                sum: 3,
-                p50: 3,
-                p95: 3,
-                max: 3
-            }
-        );
+        assert_eq!(histogram.summary(), Summary { count: 1, sum: 3, p50: 3, p95: 3, max: 3 });
     }
 
     #[test]
@@ -225,9 +196,6 @@ mod tests {
                 scope.spawn(|| (0..10_000).for_each(|n| histogram.record(n)));
             }
         });
-        assert_eq!(
-            (histogram.count(), histogram.summary().max),
-            (40_000, 9_999)
-        );
+        assert_eq!((histogram.count(), histogram.summary().max), (40_000, 9_999));
     }
 }

@@ -92,11 +92,7 @@ impl Ledger {
 
     /// The rows' bytes of one kind.
     pub fn of(&self, kind: Kind) -> i64 {
-        self.rows
-            .iter()
-            .filter(|row| row.kind == kind)
-            .map(|row| row.bytes)
-            .sum()
+        self.rows.iter().filter(|row| row.kind == kind).map(|row| row.bytes).sum()
     }
 }
 
@@ -151,12 +147,7 @@ impl HeapInputs {
         let arenas = Arenas::process();
         for (name, arena) in arenas.all() {
             if lines.iter().all(|line| line.arena != arena) {
-                lines.push(Line {
-                    arena,
-                    name,
-                    owner: Owner::Stages,
-                    stages: Vec::new(),
-                });
+                lines.push(Line { arena, name, owner: Owner::Stages, stages: Vec::new() });
             }
         }
         // Everything that this function itself allocates lies before or after the moment, and is freed with the report.
@@ -164,11 +155,7 @@ impl HeapInputs {
         let total = alloc::totals()?.allocated;
         let unclaimed = arenas.unclaimed()?;
         let held = |line: Line| arenas.held(line.arena).map(|held| (line, held));
-        Some(Self {
-            arenas: lines.into_iter().filter_map(held).collect(),
-            unclaimed,
-            total: Some(total),
-        })
+        Some(Self { arenas: lines.into_iter().filter_map(held).collect(), unclaimed, total: Some(total) })
     }
 
     /// The ledger of these figures. A stage that is alone on its thread has what its arena holds, exactly; of stages that
@@ -178,12 +165,8 @@ impl HeapInputs {
         let mut caches = self.unclaimed.tcache_bytes;
         for (line, held) in &self.arenas {
             caches += held.tcache_bytes;
-            let exact = |kind, name: &str| Row {
-                kind,
-                name: name.to_owned(),
-                bytes: signed(held.bytes),
-                mark: Mark::Exact,
-            };
+            let exact =
+                |kind, name: &str| Row { kind, name: name.to_owned(), bytes: signed(held.bytes), mark: Mark::Exact };
             match (line.owner, &line.stages[..]) {
                 (Owner::Host, _) => rows.push(exact(Kind::Host, &line.name)),
                 (Owner::Background, _) => rows.push(exact(Kind::Background, &line.name)),
@@ -191,47 +174,25 @@ impl HeapInputs {
                 (Owner::Stages, [alone]) => rows.push(exact(Kind::Stage, &alone.name)),
                 (Owner::Stages, several) => {
                     let mark = || Mark::SharedThread(line.name.clone());
-                    let flow = |s: &StageFlow| Row {
-                        kind: Kind::Stage,
-                        name: s.name.clone(),
-                        bytes: s.live,
-                        mark: mark(),
-                    };
+                    let flow =
+                        |s: &StageFlow| Row { kind: Kind::Stage, name: s.name.clone(), bytes: s.live, mark: mark() };
                     rows.extend(several.iter().map(flow));
-                    let rest =
-                        signed(held.bytes) - several.iter().map(|stage| stage.live).sum::<i64>();
-                    rows.push(Row {
-                        kind: Kind::ThreadRest,
-                        name: line.name.clone(),
-                        bytes: rest,
-                        mark: mark(),
-                    });
+                    let rest = signed(held.bytes) - several.iter().map(|stage| stage.live).sum::<i64>();
+                    rows.push(Row { kind: Kind::ThreadRest, name: line.name.clone(), bytes: rest, mark: mark() });
                 }
             }
         }
         let mut add = |kind, name: &str, bytes| {
-            rows.push(Row {
-                kind,
-                name: name.to_owned(),
-                bytes: signed(bytes),
-                mark: Mark::Exact,
-            });
+            rows.push(Row { kind, name: name.to_owned(), bytes: signed(bytes), mark: Mark::Exact });
         };
         add(Kind::Unclaimed, "unclaimed", self.unclaimed.bytes);
         add(Kind::ThreadCaches, "thread caches", caches);
         // A thread's rest stays beside its stages.
         let rank = |kind| {
-            if kind == Kind::ThreadRest {
-                Kind::Stage
-            } else {
-                kind
-            }
+            if kind == Kind::ThreadRest { Kind::Stage } else { kind }
         };
         rows.sort_by_key(|row| rank(row.kind));
-        Ledger {
-            rows,
-            total: self.total,
-        }
+        Ledger { rows, total: self.total }
     }
 }
 
@@ -252,11 +213,7 @@ impl ResidentInputs {
         alloc::refresh();
         let totals = alloc::totals();
         let thread_stacks = proc.thread_stacks();
-        Ok(Self {
-            snapshot: Snapshot::take(proc)?,
-            totals,
-            thread_stacks,
-        })
+        Ok(Self { snapshot: Snapshot::take(proc)?, totals, thread_stacks })
     }
 
     /// The ledger of these figures.
@@ -265,14 +222,7 @@ impl ResidentInputs {
     /// bytes in use were ever touched. So what the allocator keeps is taken from the nameless pages first; what is left
     /// of them is *in use*, up to the allocated bytes; and only pages beyond that are *rest*.
     pub fn ledger(&self) -> Ledger {
-        let Snapshot {
-            rss,
-            packets,
-            main_stack,
-            anonymous,
-            other,
-            ref files,
-        } = self.snapshot;
+        let Snapshot { rss, packets, main_stack, anonymous, other, ref files } = self.snapshot;
         let stacks = self.thread_stacks.min(anonymous);
         let heap = anonymous - stacks;
         let (retained, in_use) = self.totals.map_or((0, 0), |totals| {
@@ -282,61 +232,32 @@ impl ResidentInputs {
         });
         let mut rows = Vec::new();
         let mut add = |kind, name: &str, bytes, mark| {
-            rows.push(Row {
-                kind,
-                name: name.to_owned(),
-                bytes: signed(bytes),
-                mark,
-            });
+            rows.push(Row { kind, name: name.to_owned(), bytes: signed(bytes), mark });
         };
         if self.totals.is_some() {
             add(Kind::HeapInUse, "heap in use", in_use, Mark::Estimate);
-            add(
-                Kind::HeapRetained,
-                "kept by the allocator",
-                retained,
-                Mark::Estimate,
-            );
+            add(Kind::HeapRetained, "kept by the allocator", retained, Mark::Estimate);
         }
         let mut by_size: Vec<&MappedFile> = files.iter().collect();
-        by_size.sort_by(|a, b| {
-            b.resident
-                .cmp(&a.resident)
-                .then_with(|| a.path.cmp(&b.path))
-        });
-        let (large, small) =
-            by_size.split_at(by_size.partition_point(|file| file.resident >= SMALL_FILE));
+        by_size.sort_by(|a, b| b.resident.cmp(&a.resident).then_with(|| a.path.cmp(&b.path)));
+        let (large, small) = by_size.split_at(by_size.partition_point(|file| file.resident >= SMALL_FILE));
         for file in large {
             add(Kind::File, file.name(), file.resident, Mark::Exact);
         }
         if !small.is_empty() {
             let name = format!("{} smaller files", small.len());
-            add(
-                Kind::File,
-                &name,
-                small.iter().map(|file| file.resident).sum(),
-                Mark::Exact,
-            );
+            add(Kind::File, &name, small.iter().map(|file| file.resident).sum(), Mark::Exact);
         }
         add(Kind::Packets, "packets", packets, Mark::Exact);
         add(Kind::Stacks, "stacks", main_stack + stacks, Mark::Exact);
-        add(
-            Kind::Rest,
-            "rest",
-            heap - retained - in_use + other,
-            Mark::Estimate,
-        );
-        Ledger {
-            rows,
-            total: Some(rss),
-        }
+        add(Kind::Rest, "rest", heap - retained - in_use + other, Mark::Estimate);
+        Ledger { rows, total: Some(rss) }
     }
 
     /// Bytes that are allocated but not in memory: they were asked for and never touched.
     pub fn untouched(&self) -> u64 {
         let in_use = self.ledger().of(Kind::HeapInUse).cast_unsigned();
-        self.totals
-            .map_or(0, |totals| totals.allocated.saturating_sub(in_use))
+        self.totals.map_or(0, |totals| totals.allocated.saturating_sub(in_use))
     }
 }
 
@@ -356,19 +277,13 @@ impl From<&Ledger> for LedgerView {
                 Mark::Estimate => Some("estimate".to_owned()),
             },
         };
-        Self {
-            rows: ledger.rows.iter().map(row).collect(),
-            total: ledger.total,
-        }
+        Self { rows: ledger.rows.iter().map(row).collect(), total: ledger.total }
     }
 }
 
 impl From<&MappedFile> for MappedBytes {
     fn from(file: &MappedFile) -> Self {
-        Self {
-            file: file.name().to_owned(),
-            bytes: file.resident,
-        }
+        Self { file: file.name().to_owned(), bytes: file.resident }
     }
 }
 
@@ -382,58 +297,20 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn line(
-        name: &str,
-        owner: Owner,
-        stages: &[(&str, i64)],
-        bytes: u64,
-        tcache_bytes: u64,
-    ) -> (Line, Held) {
-        let stages = stages
-            .iter()
-            .map(|(name, live)| StageFlow {
-                name: (*name).to_owned(),
-                live: *live,
-            })
-            .collect();
-        (
-            Line {
-                arena: ArenaId::NONE,
-                name: name.to_owned(),
-                owner,
-                stages,
-            },
-            Held {
-                bytes,
-                tcache_bytes,
-            },
-        )
+    fn line(name: &str, owner: Owner, stages: &[(&str, i64)], bytes: u64, tcache_bytes: u64) -> (Line, Held) {
+        let stages = stages.iter().map(|(name, live)| StageFlow { name: (*name).to_owned(), live: *live }).collect();
+        (Line { arena: ArenaId::NONE, name: name.to_owned(), owner, stages }, Held { bytes, tcache_bytes })
     }
 
     fn heap() -> HeapInputs {
         HeapInputs {
             arenas: vec![
                 line("host", Owner::Host, &[], 900_000, 10_000),
-                line(
-                    "faces",
-                    Owner::Stages,
-                    &[("Face Recognition", 7)],
-                    281_500_000,
-                    1_600_000,
-                ),
-                line(
-                    "vision",
-                    Owner::Stages,
-                    &[("Scene", 5_000_000), ("Mood", -200_000)],
-                    5_000_000,
-                    20_000,
-                ),
+                line("faces", Owner::Stages, &[("Face Recognition", 7)], 281_500_000, 1_600_000),
+                line("vision", Owner::Stages, &[("Scene", 5_000_000), ("Mood", -200_000)], 5_000_000, 20_000),
                 line("Avatar", Owner::Background, &[], 32 * MIB, 0),
             ],
-            unclaimed: Held {
-                bytes: 100_000,
-                tcache_bytes: 5_000,
-            },
+            unclaimed: Held { bytes: 100_000, tcache_bytes: 5_000 },
             total: Some(322_689_000),
         }
     }
@@ -441,11 +318,7 @@ mod tests {
     #[test]
     fn a_stage_alone_has_what_its_thread_holds_and_shared_ones_their_flow_and_a_rest() {
         let ledger = heap().ledger();
-        let rows: Vec<_> = ledger
-            .rows
-            .iter()
-            .map(|row| (row.kind, row.name.as_str(), row.bytes))
-            .collect();
+        let rows: Vec<_> = ledger.rows.iter().map(|row| (row.kind, row.name.as_str(), row.bytes)).collect();
         assert_eq!(
             rows,
             [
@@ -468,31 +341,16 @@ mod tests {
         let ledger = heap().ledger();
         assert_eq!(ledger.sum(), 322_689_432);
         assert_eq!(ledger.difference(), Some(-432));
-        assert_eq!(
-            Ledger {
-                total: None,
-                ..ledger
-            }
-            .difference(),
-            None
-        );
+        assert_eq!(Ledger { total: None, ..ledger }.difference(), None);
     }
 
     fn resident() -> ResidentInputs {
-        let file = |path: &str, resident| MappedFile {
-            path: path.to_owned(),
-            resident,
-            mapped: resident,
-            library: true,
-        };
+        let file =
+            |path: &str, resident| MappedFile { path: path.to_owned(), resident, mapped: resident, library: true };
         ResidentInputs {
             snapshot: Snapshot {
                 rss: 100 * MIB + 2_400_000,
-                files: vec![
-                    file("/a/libc.so.6", 900_000),
-                    file("/a/model.onnx", 40 * MIB),
-                    file("/a/x", 1_500_000),
-                ],
+                files: vec![file("/a/libc.so.6", 900_000), file("/a/model.onnx", 40 * MIB), file("/a/x", 1_500_000)],
                 packets: 6 * MIB,
                 main_stack: 100 * 1_024,
                 anonymous: 54 * MIB - 200 * 1_024,
@@ -513,11 +371,7 @@ mod tests {
     fn the_resident_rows_sum_up_to_the_kernels_total() {
         let ledger = resident().ledger();
         assert_eq!(ledger.difference(), Some(0));
-        let rows: Vec<_> = ledger
-            .rows
-            .iter()
-            .map(|row| (row.name.as_str(), row.bytes))
-            .collect();
+        let rows: Vec<_> = ledger.rows.iter().map(|row| (row.name.as_str(), row.bytes)).collect();
         let mib = MIB.cast_signed();
         assert_eq!(
             rows,
@@ -552,28 +406,15 @@ mod tests {
 
     #[test]
     fn without_the_allocators_figures_the_heap_has_no_rows_and_the_sum_still_holds() {
-        let ledger = ResidentInputs {
-            totals: None,
-            ..resident()
-        }
-        .ledger();
-        assert!(
-            ledger
-                .rows
-                .iter()
-                .all(|row| !matches!(row.kind, Kind::HeapInUse | Kind::HeapRetained))
-        );
+        let ledger = ResidentInputs { totals: None, ..resident() }.ledger();
+        assert!(ledger.rows.iter().all(|row| !matches!(row.kind, Kind::HeapInUse | Kind::HeapRetained)));
         assert_eq!(ledger.difference(), Some(0));
     }
 
     #[test]
     fn a_report_reads_what_the_figures_mean() {
         let view = LedgerView::from(&heap().ledger());
-        let rows: Vec<_> = view
-            .rows
-            .iter()
-            .map(|row| (row.name.as_str(), row.mark.as_deref()))
-            .collect();
+        let rows: Vec<_> = view.rows.iter().map(|row| (row.name.as_str(), row.mark.as_deref())).collect();
         assert_eq!(rows[1], ("Scene", Some("shares thread vision")));
         assert_eq!(rows[3], ("thread vision, rest", None));
         assert_eq!(rows[4], ("Avatar (background)", None));

@@ -11,12 +11,11 @@ mod run;
 mod span;
 
 pub use run::{
-    EdgeDrops, EdgeInfo, Growth, InFlightRow, LedgerRow, LedgerView, MappedFile, Opening,
-    OpeningOutcome, Quantiles, RunRecord, StageInfo, StageTotals, VisitSummary, VisitTotals,
+    EdgeDrops, EdgeInfo, Growth, InFlightRow, LedgerRow, LedgerView, MappedFile, Opening, OpeningOutcome, Quantiles,
+    RunRecord, StageInfo, StageTotals, VisitSummary, VisitTotals,
 };
 pub use span::{
-    BegunFor, Call, CallKind, Cost, Cut, CutKind, Outcome, Producer, Span, Trigger, Why, Work,
-    WorkOutcome,
+    BegunFor, Call, CallKind, Cost, Cut, CutKind, Outcome, Producer, Span, Trigger, Why, Work, WorkOutcome,
 };
 
 pub use crate::clock::Nanos;
@@ -132,12 +131,7 @@ struct Settled {
 impl VisitRecord {
     /// The record of a visit that `source` opened at `arrival`.
     pub fn new(visit: u64, arrival: Nanos, source: u16) -> Self {
-        Self {
-            visit,
-            arrival,
-            source,
-            ..Self::default()
-        }
+        Self { visit, arrival, source, ..Self::default() }
     }
 
     /// Adds a span and gives the index by which [`Producer::Span`] names it, for ever.
@@ -189,22 +183,14 @@ impl VisitRecord {
 
     /// The kept spans with their indices, oldest first.
     pub fn indexed(&self) -> impl Iterator<Item = (u32, &Span)> {
-        self.spans
-            .iter()
-            .enumerate()
-            .map(|(at, span)| (self.index_at(at), span))
+        self.spans.iter().enumerate().map(|(at, span)| (self.index_at(at), span))
     }
 
     /// Notes a milestone. Only the first of a name counts; `false` says that it was not that.
     pub fn milestone(&mut self, name: &str, time: Nanos, producer: Producer, stage: u16) -> bool {
         let first = self.reached(name).is_none();
         if first {
-            self.milestones.push(MilestoneAt {
-                name: name.to_owned(),
-                time,
-                producer,
-                stage,
-            });
+            self.milestones.push(MilestoneAt { name: name.to_owned(), time, producer, stage });
         }
         first
     }
@@ -218,10 +204,7 @@ impl VisitRecord {
     /// is written, and of what follows only the latest spans are kept.
     pub fn settle(&mut self) {
         if self.settled.is_none() {
-            self.settled = Some(Settled {
-                kept: self.spans.len() as u32,
-                skipped: 0,
-            });
+            self.settled = Some(Settled { kept: self.spans.len() as u32, skipped: 0 });
         }
     }
 
@@ -245,10 +228,7 @@ impl VisitRecord {
     pub(crate) fn position(&self, index: u32) -> Option<usize> {
         let at = index.checked_sub(self.base)?;
         match self.settled {
-            Some(s) if at >= s.kept => at
-                .checked_sub(s.skipped)
-                .filter(|&at| at >= s.kept)
-                .map(|at| at as usize),
+            Some(s) if at >= s.kept => at.checked_sub(s.skipped).filter(|&at| at >= s.kept).map(|at| at as usize),
             _ => Some(at as usize),
         }
     }
@@ -256,17 +236,10 @@ impl VisitRecord {
     fn fold(&mut self, from: usize, count: usize) {
         for span in self.spans.drain(from..from + count) {
             let stage = span.stage();
-            let at = self
-                .folds
-                .iter()
-                .position(|f| f.stage == stage)
-                .unwrap_or_else(|| {
-                    self.folds.push(Fold {
-                        stage,
-                        ..Fold::default()
-                    });
-                    self.folds.len() - 1
-                });
+            let at = self.folds.iter().position(|f| f.stage == stage).unwrap_or_else(|| {
+                self.folds.push(Fold { stage, ..Fold::default() });
+                self.folds.len() - 1
+            });
             let fold = &mut self.folds[at];
             fold.troubled += u64::from(span.troubled());
             match span {
@@ -293,11 +266,7 @@ mod tests {
         Span::Call(Call {
             start: at,
             end: at + 2,
-            cost: Cost {
-                live: 3,
-                peak: at,
-                ..Cost::default()
-            },
+            cost: Cost { live: 3, peak: at, ..Cost::default() },
             ..Call::default()
         })
     }
@@ -334,11 +303,7 @@ mod tests {
         }
         assert_eq!(start_of(&record, after[0]), None);
         assert_eq!(start_of(&record, after[after.len() - 1]), Some(8_999));
-        assert!(
-            record
-                .indexed()
-                .all(|(index, span)| record.get(index) == Some(span))
-        );
+        assert!(record.indexed().all(|(index, span)| record.get(index) == Some(span)));
     }
 
     #[test]

@@ -58,22 +58,14 @@ impl Proc for ThisProcess {
         let mut threads = Vec::new();
         for entry in std::fs::read_dir("/proc/self/task")? {
             let entry = entry?;
-            let Some(tid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
+            let Some(tid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
             // A thread may have ended since the folder was read.
             let Ok(name) = std::fs::read_to_string(entry.path().join("comm")) else {
                 continue;
             };
-            threads.push(Thread {
-                tid,
-                name: name.trim_end().to_owned(),
-                known: thread::is_known(tid),
-            });
+            threads.push(Thread { tid, name: name.trim_end().to_owned(), known: thread::is_known(tid) });
         }
         Ok(threads)
     }
@@ -86,12 +78,8 @@ impl Proc for ThisProcess {
 /// Names of the threads that nobody adopted, sorted: what they allocate is unclaimed. The allocator's own is left out.
 pub fn strangers(proc: &dyn Proc) -> io::Result<Vec<String>> {
     let own = |name: &str| name.starts_with("jemalloc_bg");
-    let mut names: Vec<String> = proc
-        .threads()?
-        .into_iter()
-        .filter(|t| !t.known && !own(&t.name))
-        .map(|t| t.name)
-        .collect();
+    let mut names: Vec<String> =
+        proc.threads()?.into_iter().filter(|t| !t.known && !own(&t.name)).map(|t| t.name).collect();
     names.sort();
     Ok(names)
 }
@@ -165,20 +153,13 @@ impl Snapshot {
             "[stack]" => Place::MainStack,
             "" | "[heap]" => Place::Anonymous,
             name if name.starts_with("[anon") => Place::Anonymous,
-            name if name.starts_with("/memfd:") && name[7..].starts_with(slab::NAME) => {
-                Place::Packets
-            }
+            name if name.starts_with("/memfd:") && name[7..].starts_with(slab::NAME) => Place::Packets,
             path if path.starts_with('/') => {
                 // Mappings of one file stand one after another, so look from the end.
                 let known = self.files.iter().rposition(|file| file.path == path);
                 let at = known.unwrap_or(self.files.len());
                 if known.is_none() {
-                    self.files.push(MappedFile {
-                        path: path.to_owned(),
-                        resident: 0,
-                        mapped: 0,
-                        library: false,
-                    });
+                    self.files.push(MappedFile { path: path.to_owned(), resident: 0, mapped: 0, library: false });
                 }
                 self.files[at].mapped += mapping.bytes;
                 self.files[at].library |= mapping.executable;
@@ -212,10 +193,7 @@ pub fn mapped_since(before: &Snapshot, after: &Snapshot) -> Vec<MappedFile> {
         .files
         .iter()
         .filter_map(|now| {
-            let then = before
-                .files
-                .binary_search_by(|file| file.path.cmp(&now.path))
-                .map(|at| &before.files[at]);
+            let then = before.files.binary_search_by(|file| file.path.cmp(&now.path)).map(|at| &before.files[at]);
             let (resident, mapped) = then.map_or((0, 0), |then| (then.resident, then.mapped));
             let added = MappedFile {
                 resident: now.resident.saturating_sub(resident),
@@ -225,11 +203,7 @@ pub fn mapped_since(before: &Snapshot, after: &Snapshot) -> Vec<MappedFile> {
             (added.resident > 0 || added.mapped > 0).then_some(added)
         })
         .collect();
-    grown.sort_by(|a, b| {
-        b.resident
-            .cmp(&a.resident)
-            .then_with(|| a.path.cmp(&b.path))
-    });
+    grown.sort_by(|a, b| b.resident.cmp(&a.resident).then_with(|| a.path.cmp(&b.path)));
     grown
 }
 
@@ -254,10 +228,7 @@ impl<'a> Mapping<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let (range, rest) = line.split_once(' ')?;
         let (from, to) = range.split_once('-')?;
-        let (from, to) = (
-            u64::from_str_radix(from, 16).ok()?,
-            u64::from_str_radix(to, 16).ok()?,
-        );
+        let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
         let mut name = rest;
         for _ in 0..4 {
             name = name.split_once(' ').map_or("", |(_, behind)| behind);
@@ -272,12 +243,7 @@ impl<'a> Mapping<'a> {
 
 /// The bytes of a line `Rss:   8 kB`; the kernel's kB are 1,024 bytes.
 fn resident(line: &str) -> Option<u64> {
-    line.strip_prefix("Rss:")?
-        .trim()
-        .strip_suffix(" kB")?
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib * 1_024)
+    line.strip_prefix("Rss:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1_024)
 }
 
 /// Lines longer than the buffer (the longest path has 4,096 bytes) are cut.
@@ -328,16 +294,8 @@ mod tests {
             }
         }
         fn threads(&self) -> io::Result<Vec<Thread>> {
-            let thread = |tid, name: &str, known| Thread {
-                tid,
-                name: name.to_owned(),
-                known,
-            };
-            Ok(vec![
-                thread(1, "majlis", true),
-                thread(2, "tokio-1", false),
-                thread(3, "jemalloc_bg_thd", false),
-            ])
+            let thread = |tid, name: &str, known| Thread { tid, name: name.to_owned(), known };
+            Ok(vec![thread(1, "majlis", true), thread(2, "tokio-1", false), thread(3, "jemalloc_bg_thd", false)])
         }
         fn thread_stacks(&self) -> u64 {
             0
@@ -386,13 +344,7 @@ VmFlags: rd ex mr mw me de sd";
         );
         assert_eq!(snapshot.files[2].name(), "two words.onnx");
         assert_eq!(
-            [
-                snapshot.packets,
-                snapshot.main_stack,
-                snapshot.anonymous,
-                snapshot.other
-            ]
-            .map(|b| b / 1_024),
+            [snapshot.packets, snapshot.main_stack, snapshot.anonymous, snapshot.other].map(|b| b / 1_024),
             [64, 24, 500, 4]
         );
         let parts = snapshot.packets + snapshot.main_stack + snapshot.anonymous + snapshot.other;
@@ -409,18 +361,8 @@ VmFlags: rd ex mr mw me de sd";
         let mut after = Snapshot::take(&Written(SMAPS)).unwrap();
         after.files.insert(0, before.files[0].clone());
         let grown = mapped_since(&before, &after);
-        let names: Vec<_> = grown
-            .iter()
-            .map(|f| (f.name(), f.resident / 1_024))
-            .collect();
-        assert_eq!(
-            names,
-            [
-                ("two words.onnx", 98_304),
-                ("libmodel.so.1", 56),
-                ("memfd:somebody (deleted)", 4)
-            ]
-        );
+        let names: Vec<_> = grown.iter().map(|f| (f.name(), f.resident / 1_024)).collect();
+        assert_eq!(names, [("two words.onnx", 98_304), ("libmodel.so.1", 56), ("memfd:somebody (deleted)", 4)]);
         assert!(mapped_since(&after, &after).is_empty());
         assert_eq!(mapped_since(&after, &before), []);
     }
@@ -441,21 +383,13 @@ VmFlags: rd ex mr mw me de sd";
 
     #[test]
     fn the_quick_figure_is_the_second_number_in_pages() {
-        assert_eq!(
-            rss(&Written("")).unwrap(),
-            12 * rustix::param::page_size() as u64
-        );
+        assert_eq!(rss(&Written("")).unwrap(), 12 * rustix::param::page_size() as u64);
     }
 
     #[test]
     fn this_process_agrees_with_itself() {
         let snapshot = Snapshot::take(&ThisProcess).unwrap();
         assert!(snapshot.rss.abs_diff(rss(&ThisProcess).unwrap()) < 2_000_000);
-        assert!(
-            snapshot
-                .files
-                .iter()
-                .any(|file| file.library && file.name().starts_with("libc.so"))
-        );
+        assert!(snapshot.files.iter().any(|file| file.library && file.name().starts_with("libc.so")));
     }
 }

@@ -160,9 +160,7 @@ impl Pool {
             space: Space::new().map_err(|source| PoolError::Memory { len: 0, source })?,
             made: (0..=stages).map(|_| AtomicU64::new(0)).collect(),
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// A slot of `len` bytes, made and held by `producer`. What is in it is unspecified: see *Privacy* at the
@@ -182,12 +180,7 @@ impl Pool {
         let inner = &*self.inner;
         let header = inner
             .shelves
-            .take(
-                len,
-                &inner.headers,
-                &inner.space,
-                Arc::as_ptr(&self.inner).cast(),
-            )
+            .take(len, &inner.headers, &inner.space, Arc::as_ptr(&self.inner).cast())
             .map_err(|source| PoolError::Memory { len, source })?;
         // SAFETY: a header that the shelves gave out is ours alone until it is released.
         let slot = unsafe { header.as_ref() };
@@ -195,12 +188,7 @@ impl Pool {
         inner.made[inner.made_index(producer)].fetch_add(1, Ordering::Relaxed);
         // A slot keeps its pool: the other half is in `Inner::put_back`.
         std::mem::forget(Arc::clone(&self.inner));
-        Ok(SlotMut {
-            slot: Slot {
-                header,
-                holder: producer,
-            },
-        })
+        Ok(SlotMut { slot: Slot { header, holder: producer } })
     }
 
     /// Who holds whose slots, by producer and holder. Looks at every slot, without stopping those who use them: each
@@ -218,12 +206,7 @@ impl Pool {
             });
         });
         rows.into_iter()
-            .map(|((producer, holder), (count, bytes))| InFlight {
-                producer,
-                holder,
-                count,
-                bytes,
-            })
+            .map(|((producer, holder), (count, bytes))| InFlight { producer, holder, count, bytes })
             .collect()
     }
 
@@ -241,12 +224,7 @@ impl Pool {
                 held_bytes += len as u64;
             }
         });
-        Usage {
-            resident: self.resident_bytes(),
-            held,
-            held_bytes,
-            idle_bytes: self.inner.shelves.idle_bytes(),
-        }
+        Usage { resident: self.resident_bytes(), held, held_bytes, idle_bytes: self.inner.shelves.idle_bytes() }
     }
 
     /// Bytes of pages that exist: what the packets add to resident memory. One system call.
@@ -257,9 +235,7 @@ impl Pool {
     /// Gives the memory of all free slots back to the system, but for slots below 4 KiB, whose pages others share. For
     /// times without visitors; the next slots are made anew.
     pub fn trim(&self) {
-        self.inner
-            .shelves
-            .trim(&self.inner.headers, &self.inner.space);
+        self.inner.shelves.trim(&self.inner.headers, &self.inner.space);
     }
 
     /// The file in which all slots lie, at their [`Slot::offset`]. Whoever is given it can write to it; reopen it
@@ -327,29 +303,19 @@ impl Slot {
     /// `token` is a slot's, one of its holds is the caller's and on account of `holder`, and nobody writes the bytes.
     pub unsafe fn from_raw(token: *const u8, holder: u16) -> Self {
         // SAFETY: passed on; a token is never null.
-        Self {
-            header: unsafe { NonNull::new_unchecked(token.cast_mut()) }.cast(),
-            holder,
-        }
+        Self { header: unsafe { NonNull::new_unchecked(token.cast_mut()) }.cast(), holder }
     }
 
     /// Gives the parts and the hold away: whoever has them releases it.
     pub fn into_raw(self) -> RawSlot {
         let slot = ManuallyDrop::new(self);
-        RawSlot {
-            ptr: slot.header().ptr(),
-            len: slot.len(),
-            token: slot.token(),
-        }
+        RawSlot { ptr: slot.header().ptr(), len: slot.len(), token: slot.token() }
     }
 
     /// Another hold, on account of `holder`.
     pub fn share(&self, holder: u16) -> Self {
         self.header().retain(holder);
-        Self {
-            header: self.header,
-            holder,
-        }
+        Self { header: self.header, holder }
     }
 
     /// Puts this hold on account of somebody else: into a queue, out of it, to a stage.
@@ -450,6 +416,5 @@ unsafe fn put_back(header: NonNull<Header>) {
     // perhaps as the last one, which is why no reference to the header comes in as an argument.
     let pool = unsafe { Arc::from_raw(header.as_ref().pool().cast::<Inner>()) };
     // SAFETY: the pool lives, and so do its headers.
-    pool.shelves
-        .put_back(unsafe { header.as_ref() }, &pool.headers, &pool.space);
+    pool.shelves.put_back(unsafe { header.as_ref() }, &pool.headers, &pool.space);
 }

@@ -57,11 +57,7 @@ impl Peak {
 
 impl fmt::Display for Peak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_resolved() {
-            f.pad(&format!("{:.1} MB", self.0 as f64 / 1e6))
-        } else {
-            f.pad("< 64 KiB")
-        }
+        if self.is_resolved() { f.pad(&format!("{:.1} MB", self.0 as f64 / 1e6)) } else { f.pad("< 64 KiB") }
     }
 }
 
@@ -82,22 +78,13 @@ impl CallMeter {
     pub fn start(clock: &(impl Clock + ?Sized)) -> Self {
         alloc::peak_reset();
         let (allocated, freed) = counters();
-        Self {
-            start: clock.now(),
-            allocated,
-            freed,
-            cpu: None,
-            here: PhantomData,
-        }
+        Self { start: clock.now(), allocated, freed, cpu: None, here: PhantomData }
     }
 
     /// Begins to measure, the thread's processor time included, which costs more than the rest.
     pub fn start_with_cpu(clock: &(impl Clock + ?Sized)) -> Self {
         let cpu = clock::thread_cpu();
-        Self {
-            cpu: Some(cpu),
-            ..Self::start(clock)
-        }
+        Self { cpu: Some(cpu), ..Self::start(clock) }
     }
 
     /// Ends, and tells what was used since the start.
@@ -176,11 +163,7 @@ pub(crate) fn adopt() {
     if known().iter().any(|thread| thread.tid == tid) {
         return;
     }
-    let stack = if tid == std::process::id() {
-        0..0
-    } else {
-        own_stack().unwrap_or(0..0)
-    };
+    let stack = if tid == std::process::id() { 0..0 } else { own_stack().unwrap_or(0..0) };
     known().push(Known { tid, stack });
     // A thread whose locals are gone already is about to end; nobody would take it off the list.
     if REGISTERED.try_with(|r| r.set(Some(Registered))).is_err() {
@@ -201,18 +184,12 @@ pub fn is_known(tid: u32) -> bool {
 /// Resident bytes of the stacks of all known threads but the main one, whose stack has a name in `/proc`.
 pub fn stacks_resident() -> u64 {
     // The lock keeps each thread on its list, and so its stack mapped, while it is looked at.
-    known()
-        .iter()
-        .map(|thread| resident_within(&thread.stack))
-        .sum()
+    known().iter().map(|thread| resident_within(&thread.stack)).sum()
 }
 
 /// The number by which the kernel knows the calling thread.
 pub fn tid() -> u32 {
-    rustix::thread::gettid()
-        .as_raw_nonzero()
-        .get()
-        .cast_unsigned()
+    rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
 }
 
 fn own_stack() -> Option<std::ops::Range<usize>> {
@@ -239,18 +216,9 @@ fn resident_within(range: &std::ops::Range<usize>) -> u64 {
         let len = (end - at).min(AT_ONCE * page);
         let mut states = [0_u8; AT_ONCE];
         // SAFETY: one byte a page is written, and there is room for `AT_ONCE`; the memory itself is not touched.
-        let status = unsafe {
-            libc::mincore(
-                std::ptr::without_provenance_mut(at),
-                len,
-                states.as_mut_ptr(),
-            )
-        };
+        let status = unsafe { libc::mincore(std::ptr::without_provenance_mut(at), len, states.as_mut_ptr()) };
         if status == 0 {
-            pages += states[..len / page]
-                .iter()
-                .filter(|state| **state & 1 == 1)
-                .count();
+            pages += states[..len / page].iter().filter(|state| **state & 1 == 1).count();
         }
         at += len;
     }

@@ -8,23 +8,14 @@ use majlis_meter::record::{Producer, RunRecord, Span, VisitRecord};
 use simulator::{MILESTONE, World};
 
 fn seeds() -> u64 {
-    std::env::var("MAJLIS_SEEDS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(2_000)
+    std::env::var("MAJLIS_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000)
 }
 
 fn assert_tiles(account: &Account, place: &str) {
     let mut at = account.from;
     for segment in &account.segments {
-        assert_eq!(
-            segment.start, at,
-            "{place}: gap or overlap before {segment:?}"
-        );
-        assert!(
-            segment.end > segment.start,
-            "{place}: not positive {segment:?}"
-        );
+        assert_eq!(segment.start, at, "{place}: gap or overlap before {segment:?}");
+        assert!(segment.end > segment.start, "{place}: not positive {segment:?}");
         at = segment.end;
     }
     assert_eq!(at, account.to, "{place}: the way does not reach its end");
@@ -51,22 +42,13 @@ fn segments_tile_arrival_to_milestone_and_lines_add_up() {
             assert_eq!(account.untracked, 0, "{place}");
             reached += u64::from(account.reached);
             for segment in &account.segments {
-                *kinds
-                    .entry(std::mem::discriminant(&segment.kind))
-                    .or_insert(0) += 1;
+                *kinds.entry(std::mem::discriminant(&segment.kind)).or_insert(0) += 1;
             }
         }
     }
-    assert!(
-        reached > seeds(),
-        "too few visits reached the milestone: {reached}"
-    );
+    assert!(reached > seeds(), "too few visits reached the milestone: {reached}");
     // All kinds but the four about folded, quiet and untracked time.
-    assert!(
-        kinds.len() == 10,
-        "the simulator shows only {} kinds of segments",
-        kinds.len()
-    );
+    assert!(kinds.len() == 10, "the simulator shows only {} kinds of segments", kinds.len());
 }
 
 #[test]
@@ -109,12 +91,7 @@ fn leaving_out_nothing_replays_the_milestone_and_leaving_out_anything_never_dela
             };
             let replay = Replay::new(record);
             let without = |zero: &[Zero]| replay.time(milestone.producer, milestone.time, zero);
-            assert_eq!(
-                without(&[]),
-                milestone.time,
-                "seed {seed}, visit {}",
-                record.visit
-            );
+            assert_eq!(without(&[]), milestone.time, "seed {seed}, visit {}", record.visit);
             let account = way_of(record);
             for (index, _) in record.indexed() {
                 let time = without(&[Zero::span(index)]);
@@ -122,10 +99,7 @@ fn leaving_out_nothing_replays_the_milestone_and_leaving_out_anything_never_dela
                 assert!(time >= record.arrival);
                 let beside = !account.segments.iter().any(|s| s.span == Some(index));
                 if beside && !account.segments.iter().any(Segment::is_own_wait) {
-                    assert_eq!(
-                        time, milestone.time,
-                        "seed {seed}: {index} lies beside the way"
-                    );
+                    assert_eq!(time, milestone.time, "seed {seed}: {index} lies beside the way");
                 }
             }
         }
@@ -143,8 +117,7 @@ struct Errors {
 
 impl Errors {
     fn note(&mut self, own: u64, estimate: u64, gain: i64) {
-        let wrong =
-            |value: u64| u64::from((value as i64 - gain).unsigned_abs() > (own / 10).max(1));
+        let wrong = |value: u64| u64::from((value as i64 - gain).unsigned_abs() > (own / 10).max(1));
         self.lines += 1;
         self.own_length_wrong += wrong(own);
         self.replay_wrong += wrong(estimate);
@@ -157,11 +130,7 @@ fn what_a_replay_says_is_nearer_the_truth_than_a_lines_own_length() {
     for seed in (1..=seeds().max(1_000)).step_by(10) {
         let world = World::new(seed);
         let ran = world.run(None);
-        let errors = if ran.visits.len() == 1 {
-            &mut alone
-        } else {
-            &mut together
-        };
+        let errors = if ran.visits.len() == 1 { &mut alone } else { &mut together };
         for (record, keys) in ran.visits.iter().zip(&ran.keys) {
             let Some(milestone) = record.reached(MILESTONE) else {
                 continue;
@@ -182,15 +151,9 @@ fn what_a_replay_says_is_nearer_the_truth_than_a_lines_own_length() {
         }
     }
     println!("alone {alone:?}; together {together:?}");
-    assert!(
-        alone.lines > 100 && together.lines > 1_000,
-        "{alone:?} {together:?}"
-    );
+    assert!(alone.lines > 100 && together.lines > 1_000, "{alone:?} {together:?}");
     assert!(alone.replay_wrong < alone.own_length_wrong, "{alone:?}");
-    assert!(
-        together.replay_wrong < together.own_length_wrong,
-        "{together:?}"
-    );
+    assert!(together.replay_wrong < together.own_length_wrong, "{together:?}");
 }
 
 #[test]
@@ -209,12 +172,7 @@ fn the_slowest_and_the_heaviest_come_in_order() {
             assert!(slowest.iter().all(|line| line.kind.ran()));
             let heaviest = account.heaviest();
             assert!(heaviest.windows(2).all(|w| w[0].demand() >= w[1].demand()));
-            let calls: i64 = account
-                .lines
-                .iter()
-                .filter(|l| !l.after)
-                .filter_map(|l| l.live)
-                .sum();
+            let calls: i64 = account.lines.iter().filter(|l| !l.after).filter_map(|l| l.live).sum();
             assert_eq!(calls, account.memory.calls, "the lines' memory adds up");
         }
     }
@@ -228,10 +186,7 @@ fn a_visit_without_its_milestone_is_accounted_for_until_its_close() {
             assert_tiles(&account, &format!("seed {seed}"));
             assert!(!account.reached);
             assert_eq!(Some(account.to), record.closed.map(|(time, _)| time));
-            let quiet = account
-                .segments
-                .iter()
-                .filter(|s| s.kind == SegmentKind::Quiet);
+            let quiet = account.segments.iter().filter(|s| s.kind == SegmentKind::Quiet);
             assert_eq!(quiet.map(Segment::length).sum::<u64>(), 5);
             assert!(account.segments.iter().all(|s| s.sooner.is_none()));
         }

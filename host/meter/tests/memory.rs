@@ -47,10 +47,7 @@ fn c_free(block: *mut libc::c_void) {
 
 #[track_caller]
 fn assert_near(what: &str, got: u64, wanted: u64) {
-    assert!(
-        got.abs_diff(wanted) <= NEAR,
-        "{what}: {got} is not near {wanted}"
-    );
+    assert!(got.abs_diff(wanted) <= NEAR, "{what}: {got} is not near {wanted}");
 }
 
 #[test]
@@ -102,13 +99,7 @@ fn what_a_shared_library_allocates_is_counted_too() {
 #[test]
 fn peaks_are_right_to_their_resolution_whatever_the_pieces() {
     let _alone = alone();
-    for (piece, pieces) in [
-        (100, 3_000),
-        (4_096, 200),
-        (40_000, 50),
-        (300_000, 4),
-        (5_000_000, 2),
-    ] {
+    for (piece, pieces) in [(100, 3_000), (4_096, 200), (40_000, 50), (300_000, 4), (5_000_000, 2)] {
         let mut kept: Vec<Vec<u8>> = Vec::with_capacity(pieces);
         let cost = metered(|| {
             kept.extend((0..pieces).map(|_| Vec::with_capacity(piece)));
@@ -116,10 +107,7 @@ fn peaks_are_right_to_their_resolution_whatever_the_pieces() {
         });
         assert_eq!(cost.live, 0);
         assert!(cost.peak <= cost.allocated, "{piece} x {pieces}: {cost:?}");
-        assert!(
-            cost.allocated - cost.peak < Peak::RESOLUTION,
-            "{piece} x {pieces}: {cost:?}"
-        );
+        assert!(cost.allocated - cost.peak < Peak::RESOLUTION, "{piece} x {pieces}: {cost:?}");
     }
 }
 
@@ -139,16 +127,8 @@ fn memory_asked_for_and_never_touched_is_in_the_heap_and_not_resident() {
         let arena = Arenas::process().named("untouched");
         Arenas::process().bind(arena);
         let row = || {
-            let line = Line {
-                arena,
-                name: "untouched".to_owned(),
-                owner: Owner::Host,
-                stages: Vec::new(),
-            };
-            HeapInputs::measure(vec![line])
-                .unwrap()
-                .ledger()
-                .of(Kind::Host) as u64
+            let line = Line { arena, name: "untouched".to_owned(), owner: Owner::Host, stages: Vec::new() };
+            HeapInputs::measure(vec![line]).unwrap().ledger().of(Kind::Host) as u64
         };
         let measure = || ResidentInputs::measure(&ThisProcess).unwrap();
         let (heap_before, resident_before) = (row(), measure());
@@ -158,10 +138,7 @@ fn memory_asked_for_and_never_touched_is_in_the_heap_and_not_resident() {
         c_free(block);
 
         assert_near("heap", heap - heap_before, 64 * MIB);
-        let grown = resident
-            .snapshot
-            .rss
-            .saturating_sub(resident_before.snapshot.rss);
+        let grown = resident.snapshot.rss.saturating_sub(resident_before.snapshot.rss);
         assert!(grown < MIB, "{grown} bytes became resident");
         assert_eq!(resident.ledger().difference(), Some(0));
         assert!(resident.untouched() >= 60 * MIB, "{}", resident.untouched());
@@ -191,12 +168,7 @@ fn what_an_adopted_thread_keeps_is_held_in_the_background_arena() {
     let kept = keep(32);
     assert_near("held", held().bytes, 32 * MIB);
 
-    let line = Line {
-        arena: background,
-        name: "Avatar".to_owned(),
-        owner: Owner::Background,
-        stages: Vec::new(),
-    };
+    let line = Line { arena: background, name: "Avatar".to_owned(), owner: Owner::Background, stages: Vec::new() };
     let ledger = HeapInputs::measure(vec![line]).unwrap().ledger();
     assert_near("row", ledger.of(Kind::Background) as u64, 32 * MIB);
     assert_near("difference", ledger.difference().unwrap().unsigned_abs(), 0);
@@ -222,10 +194,7 @@ fn a_thread_that_is_bound_late_is_charged_from_then_on() {
         alloc::refresh();
         let held = arenas.held(arena).unwrap();
         let wanted = 1_000 * 112 + 1_000 * size_of::<Vec<u8>>() as u64;
-        assert!(
-            held.bytes.abs_diff(wanted) < 2_000,
-            "{held:?}, wanted {wanted}"
-        );
+        assert!(held.bytes.abs_diff(wanted) < 2_000, "{held:?}, wanted {wanted}");
         arenas.unbind();
         drop(kept);
         alloc::thread_tcache_flush();
@@ -254,30 +223,15 @@ fn stages_alone_and_stages_that_share_a_thread_add_up_to_the_allocators_total() 
     });
     let (scene, mood, _kept) = on_vision.join().unwrap();
     let _faces = on_faces.join().unwrap();
-    let flow = |name: &str, live| StageFlow {
-        name: name.to_owned(),
-        live,
-    };
-    let line = |arena, stages| Line {
-        arena,
-        name: "vision".to_owned(),
-        owner: Owner::Stages,
-        stages,
-    };
+    let flow = |name: &str, live| StageFlow { name: name.to_owned(), live };
+    let line = |arena, stages| Line { arena, name: "vision".to_owned(), owner: Owner::Stages, stages };
     let ledger = HeapInputs::measure(vec![
         line(vision, vec![flow("Scene", scene), flow("Mood", mood)]),
         line(faces, vec![flow("Faces", 0)]),
     ])
     .unwrap()
     .ledger();
-    let bytes = |name: &str| {
-        ledger
-            .rows
-            .iter()
-            .find(|row| row.name == name)
-            .unwrap()
-            .bytes as u64
-    };
+    let bytes = |name: &str| ledger.rows.iter().find(|row| row.name == name).unwrap().bytes as u64;
     assert_near("Faces", bytes("Faces"), 7_000_000);
     assert_near("Scene", bytes("Scene"), 20 * 102_400);
     assert_near("Mood", bytes("Mood"), 5 * 102_400);
@@ -290,13 +244,7 @@ fn a_file_mapped_during_an_opening_is_found_by_its_name_with_the_bytes_that_were
     const LEN: usize = 100_000_000;
     const TOUCHED: usize = 40 << 20;
     let path = std::env::temp_dir().join(format!("majlis-model-{}.onnx", std::process::id()));
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)
-        .unwrap();
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
     file.set_len(LEN as u64).unwrap();
 
     let before = Snapshot::take(&ThisProcess).unwrap();
@@ -337,10 +285,7 @@ fn a_purged_arena_keeps_no_pages_back() {
         let before = resident::rss(&ThisProcess).unwrap();
         alloc::purge(arena);
         let after = resident::rss(&ThisProcess).unwrap();
-        assert!(
-            before.saturating_sub(after) > 40 * MIB,
-            "{before} -> {after}"
-        );
+        assert!(before.saturating_sub(after) > 40 * MIB, "{before} -> {after}");
     })
     .join()
     .unwrap();
@@ -350,12 +295,7 @@ fn a_purged_arena_keeps_no_pages_back() {
 fn threads_that_nobody_adopted_are_listed_until_somebody_does() {
     let _alone = alone();
     let (adopted_now, wait) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
-    let listed = || {
-        resident::strangers(&ThisProcess)
-            .unwrap()
-            .iter()
-            .any(|name| name == "stray")
-    };
+    let listed = || resident::strangers(&ThisProcess).unwrap().iter().any(|name| name == "stray");
     thread::scope(|scope| {
         thread::Builder::new()
             .name("stray".to_owned())

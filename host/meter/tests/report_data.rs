@@ -21,10 +21,7 @@ fn assert_well_formed(trace: &Value, place: &str) -> usize {
     let mut slices: HashMap<u64, Vec<(f64, f64)>> = HashMap::new();
     for event in events {
         let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-        assert!(
-            event["pid"].is_u64() && !text("ph").is_empty(),
-            "{place}: {event}"
-        );
+        assert!(event["pid"].is_u64() && !text("ph").is_empty(), "{place}: {event}");
         if text("ph") == "M" {
             continue;
         }
@@ -37,16 +34,10 @@ fn assert_well_formed(trace: &Value, place: &str) -> usize {
             "X" => {
                 let length = event["dur"].as_f64().expect("a length");
                 assert!(length >= 0.0);
-                slices
-                    .entry(thread)
-                    .or_default()
-                    .push((time, time + length));
+                slices.entry(thread).or_default().push((time, time + length));
             }
             "b" => open.entry(key).or_default().push(text("name")),
-            "n" => assert!(
-                !open[&key].is_empty(),
-                "{place}: an instant outside: {event}"
-            ),
+            "n" => assert!(!open[&key].is_empty(), "{place}: an instant outside: {event}"),
             "e" => {
                 let begun = open.get_mut(&key).and_then(Vec::pop);
                 assert_eq!(begun, Some(text("name")), "{place}: ends what never began");
@@ -54,27 +45,18 @@ fn assert_well_formed(trace: &Value, place: &str) -> usize {
             "s" => {
                 arrows.insert(text("id"), time);
                 let on = slices.get(&thread).map_or(&[][..], Vec::as_slice);
-                let inside = on
-                    .iter()
-                    .any(|(start, end)| *start <= time && time <= *end + 0.001);
+                let inside = on.iter().any(|(start, end)| *start <= time && time <= *end + 0.001);
                 assert!(inside, "{place}: an arrow from nowhere: {event}");
             }
             "f" => {
-                assert!(
-                    arrows
-                        .remove(&text("id"))
-                        .is_some_and(|begun| begun <= time)
-                );
+                assert!(arrows.remove(&text("id")).is_some_and(|begun| begun <= time));
                 arrived += 1;
             }
             "i" => {}
             other => panic!("{place}: unknown phase {other}"),
         }
     }
-    assert!(
-        open.values().all(Vec::is_empty),
-        "{place}: something never ends: {open:?}"
-    );
+    assert!(open.values().all(Vec::is_empty), "{place}: something never ends: {open:?}");
     assert!(arrows.is_empty(), "{place}: arrows that never arrive");
     arrived
 }
@@ -107,9 +89,7 @@ fn an_open_visit_gives_a_trace_in_which_everything_ends() {
     visit.closed = None;
     for span in &mut visit.spans {
         match span {
-            majlis_meter::record::Span::Call(call) => {
-                call.end = majlis_meter::record::Call::RUNNING
-            }
+            majlis_meter::record::Span::Call(call) => call.end = majlis_meter::record::Call::RUNNING,
             majlis_meter::record::Span::Work(work) => work.end = None,
         }
     }
@@ -124,12 +104,7 @@ fn the_json_report_says_its_schema_and_adds_up() {
     assert_eq!(report["schema"], "majlis/report@1");
     let visit = &report["visits"][0];
     let sum = |list: &str, field: &dyn Fn(&Value) -> u64| -> u64 {
-        visit[list]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(field)
-            .sum()
+        visit[list].as_array().expect("a list").iter().map(field).sum()
     };
     let ns = |value: &Value, field: &str| value[field].as_u64().expect("nanoseconds");
     let segments = sum("segments", &|s| ns(s, "end_ns") - ns(s, "start_ns"));
@@ -143,10 +118,7 @@ fn the_json_report_says_its_schema_and_adds_up() {
 fn every_field_of_the_json_report_is_documented() {
     let fields = json::fields();
     assert!(fields.iter().all(|field| !field.meaning.is_empty()));
-    let lines: Vec<String> = fields
-        .iter()
-        .map(|field| format!("{}: {}", field.path, field.meaning))
-        .collect();
+    let lines: Vec<String> = fields.iter().map(|field| format!("{}: {}", field.path, field.meaning)).collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
 
@@ -169,9 +141,7 @@ fn assert_listed(value: &Value, place: &str, listed: &[String]) {
                 assert_listed(value, &format!("{place}."), listed);
             }
         }
-        Value::Array(items) => items
-            .iter()
-            .for_each(|item| assert_listed(item, place, listed)),
+        Value::Array(items) => items.iter().for_each(|item| assert_listed(item, place, listed)),
         _ => {}
     }
 }

@@ -8,11 +8,7 @@ use majlis_meter::report::{self, Look};
 use unicode_width::UnicodeWidthStr;
 
 fn visit_text(visit: &VisitRecord, run: &RunRecord) -> String {
-    report::visit_text(
-        &account::of(visit, run, run.until.as_deref()),
-        run,
-        Look::default(),
-    )
+    report::visit_text(&account::of(visit, run, run.until.as_deref()), run, Look::default())
 }
 
 fn assert_fits(text: &str) {
@@ -42,10 +38,7 @@ fn steps_side_by_side_with_another_visitor_in_the_room() {
 fn a_visitor_who_left_before_the_milestone() {
     let (mut visit, run) = fixture::sequential();
     visit.milestones.clear();
-    visit.closed = Some((
-        fixture::ARRIVAL + 33_000 * fixture::MS,
-        majlis_meter::record::Closed::Gone,
-    ));
+    visit.closed = Some((fixture::ARRIVAL + 33_000 * fixture::MS, majlis_meter::record::Closed::Gone));
     let text = visit_text(&visit, &run);
     assert_fits(&text);
     insta::assert_snapshot!(text);
@@ -75,17 +68,9 @@ fn the_column_on_the_way_adds_up_as_it_is_printed() {
                 .expect("a split has a last part")
                 .into()
         };
-        let hundredths = |text: String| -> Option<i64> {
-            text.strip_suffix(" s")?
-                .trim()
-                .replace('.', "")
-                .parse()
-                .ok()
-        };
-        let rule = table
-            .iter()
-            .position(|l| l.contains("──"))
-            .expect("sums follow a rule");
+        let hundredths =
+            |text: String| -> Option<i64> { text.strip_suffix(" s")?.trim().replace('.', "").parse().ok() };
+        let rule = table.iter().position(|l| l.contains("──")).expect("sums follow a rule");
         let rows = table[1..rule].iter();
         let on_way = rows.filter(|l| l.chars().nth(edge - 1).is_some_and(|c| c == 's'));
         let sum: i64 = on_way.filter_map(|l| hundredths(column(l))).sum();
@@ -98,14 +83,7 @@ fn colour_is_there_only_when_it_is_asked_for() {
     let (visit, run) = fixture::overlapping();
     let account = account::of(&visit, &run, Some("greeted"));
     let plain = report::visit_text(&account, &run, Look::default());
-    let colored = report::visit_text(
-        &account,
-        &run,
-        Look {
-            color: true,
-            width: 100,
-        },
-    );
+    let colored = report::visit_text(&account, &run, Look { color: true, width: 100 });
     assert!(!plain.contains('\u{1b}'));
     let mut stripped = String::new();
     let mut parts = colored.split('\u{1b}');

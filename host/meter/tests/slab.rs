@@ -47,15 +47,7 @@ fn of_a_thousand_buffers_of_a_the_table_shows_the_eight_that_b_keeps() {
         }
     }
     assert_eq!(pool.made(A), 1_000);
-    assert_eq!(
-        pool.table(),
-        [InFlight {
-            producer: A,
-            holder: B,
-            count: 8,
-            bytes: 240_000
-        }]
-    );
+    assert_eq!(pool.table(), [InFlight { producer: A, holder: B, count: 8, bytes: 240_000 }]);
     assert_eq!((pool.usage().held, pool.usage().held_bytes), (8, 240_000));
     kept.clear();
     assert_eq!(pool.table(), []);
@@ -68,12 +60,7 @@ fn a_slot_that_several_hold_stands_in_each_row_and_once_in_the_sum() {
     let second = first.share(B);
     let _third = second.share(B);
     first.move_to(QUEUE);
-    let row = |holder| InFlight {
-        producer: A,
-        holder,
-        count: 1,
-        bytes: 1_000,
-    };
+    let row = |holder| InFlight { producer: A, holder, count: 1, bytes: 1_000 };
     assert_eq!(pool.table(), [row(B), row(QUEUE)]);
     assert_eq!((pool.usage().held, pool.usage().held_bytes), (1, 1_000));
     drop(second);
@@ -84,15 +71,7 @@ fn a_slot_that_several_hold_stands_in_each_row_and_once_in_the_sum() {
 fn a_holder_beyond_the_stages_is_the_host() {
     let pool = pool();
     let slot = filled(&pool, 77, 10, 1);
-    assert_eq!(
-        pool.table(),
-        [InFlight {
-            producer: 77,
-            holder: HOST,
-            count: 1,
-            bytes: 10
-        }]
-    );
+    assert_eq!(pool.table(), [InFlight { producer: 77, holder: HOST, count: 1, bytes: 10 }]);
     assert_eq!(pool.made(HOST), 1);
     drop(slot);
     assert_eq!(pool.table(), []);
@@ -122,10 +101,7 @@ fn raw_parts_go_over_a_boundary_and_come_back() {
         slab::release(raw.token, B);
         let slot = Slot::from_raw(raw.token, A);
         assert_eq!(&slot[..], [9; 700]);
-        assert_eq!(
-            (slot.producer(), slot.holder(), slab::offset_of(raw.token)),
-            (A, A, slot.offset())
-        );
+        assert_eq!((slot.producer(), slot.holder(), slab::offset_of(raw.token)), (A, A, slot.offset()));
     }
     assert_eq!(pool.usage().held, 0);
 }
@@ -134,11 +110,7 @@ fn raw_parts_go_over_a_boundary_and_come_back() {
 fn a_slot_of_any_length_is_where_the_file_says_and_another_process_would_see_it() {
     let pool = pool();
     let lengths = [0, 1, 256, 257, 4_096, 65_536, 65_537, 100_000, FRAME];
-    let slots: Vec<Slot> = lengths
-        .iter()
-        .zip(1..)
-        .map(|(len, byte)| filled(&pool, A, *len, byte))
-        .collect();
+    let slots: Vec<Slot> = lengths.iter().zip(1..).map(|(len, byte)| filled(&pool, A, *len, byte)).collect();
     for ((slot, byte), len) in slots.iter().zip(1..).zip(lengths) {
         assert_eq!(slot.len(), len);
         assert_eq!(slot.as_ptr().addr() % 64, 0);
@@ -156,10 +128,7 @@ fn no_former_visitors_bytes_lie_beyond_a_slots_length() {
         drop(former);
         let reused = filled(&pool, B, short, 1);
         assert_eq!(reused.offset(), offset, "the same slot again");
-        assert_eq!(
-            file_bytes(&pool, offset + short as u64, long - short),
-            vec![0; long - short]
-        );
+        assert_eq!(file_bytes(&pool, offset + short as u64, long - short), vec![0; long - short]);
         drop(reused);
         let longer = pool.take(A, long).unwrap();
         assert!(longer[short..].iter().all(|byte| *byte == 0), "{long}");
@@ -170,12 +139,7 @@ fn no_former_visitors_bytes_lie_beyond_a_slots_length() {
 fn a_slot_taken_zeroed_shows_nothing_of_its_last_use() {
     let pool = pool();
     drop(filled(&pool, A, 50_000, 0xEE));
-    assert!(
-        pool.take_zeroed(A, 40_000)
-            .unwrap()
-            .iter()
-            .all(|byte| *byte == 0)
-    );
+    assert!(pool.take_zeroed(A, 40_000).unwrap().iter().all(|byte| *byte == 0));
 }
 
 #[test]
@@ -184,9 +148,7 @@ fn slots_are_used_again_without_any_allocation() {
     let round = || {
         let frames: [SlotMut; 4] = std::array::from_fn(|_| pool.take(A, FRAME).unwrap());
         let audio: [SlotMut; 8] = std::array::from_fn(|_| pool.take(B, 1_920).unwrap());
-        let mut shared = frames
-            .map(SlotMut::freeze)
-            .map(|frame| (frame.share(B), frame));
+        let mut shared = frames.map(SlotMut::freeze).map(|frame| (frame.share(B), frame));
         shared.iter_mut().for_each(|(copy, _)| copy.move_to(QUEUE));
         drop((audio, shared));
     };
@@ -217,14 +179,8 @@ fn idle_frames_are_kept_up_to_the_limit_and_the_oldest_go_first() {
     let full = pool.resident_bytes();
     let offsets: Vec<u64> = slots.iter().map(Slot::offset).collect();
     slots.into_iter().for_each(drop);
-    assert_eq!(
-        (pool.usage().idle_bytes, pool.resident_bytes()),
-        (limit, full / 3)
-    );
-    let mut again: Vec<u64> = (0..2)
-        .map(|_| pool.take(A, FRAME).unwrap())
-        .map(|slot| slot.freeze().offset())
-        .collect();
+    assert_eq!((pool.usage().idle_bytes, pool.resident_bytes()), (limit, full / 3));
+    let mut again: Vec<u64> = (0..2).map(|_| pool.take(A, FRAME).unwrap()).map(|slot| slot.freeze().offset()).collect();
     again.dedup();
     assert_eq!(again, [offsets[5]], "the newest, again and again");
 }
@@ -242,18 +198,13 @@ fn another_size_does_not_starve_behind_idle_slots_of_the_last_one() {
 fn a_trimmed_pool_has_only_what_is_held() {
     let pool = pool();
     let kept = filled(&pool, A, 16_384, 7);
-    let many: Vec<Slot> = (0..50)
-        .map(|n| filled(&pool, A, 10_000 + n * 1_000, 1))
-        .collect();
+    let many: Vec<Slot> = (0..50).map(|n| filled(&pool, A, 10_000 + n * 1_000, 1)).collect();
     let frame = filled(&pool, A, FRAME, 1);
     drop((many, frame));
     pool.trim();
     assert_eq!(pool.resident_bytes(), 16_384);
     assert!(kept.iter().all(|byte| *byte == 7));
-    assert!(
-        pool.take(A, 60_000).unwrap().iter().all(|byte| *byte == 0),
-        "what was given back shows zeros"
-    );
+    assert!(pool.take(A, 60_000).unwrap().iter().all(|byte| *byte == 0), "what was given back shows zeros");
 }
 
 #[test]
@@ -271,9 +222,7 @@ fn a_pool_gives_all_its_memory_back() {
     use majlis_meter::resident::{Snapshot, ThisProcess};
     for _ in 0..200 {
         let pool = pool();
-        let slots: Vec<Slot> = [100, 5_000, 70_000, FRAME]
-            .map(|len| filled(&pool, A, len, 1))
-            .into();
+        let slots: Vec<Slot> = [100, 5_000, 70_000, FRAME].map(|len| filled(&pool, A, len, 1)).into();
         drop(pool);
         drop(slots);
     }
@@ -319,14 +268,6 @@ fn holds_taken_and_given_back_by_many_threads_at_once_are_neither_lost_nor_doubl
         stop.store(true, Ordering::Relaxed);
         ended.into_iter().for_each(|end| end.unwrap());
     });
-    assert_eq!(
-        pool.table(),
-        [InFlight {
-            producer: A,
-            holder: A,
-            count: 1,
-            bytes: 4_096
-        }]
-    );
+    assert_eq!(pool.table(), [InFlight { producer: A, holder: A, count: 1, bytes: 4_096 }]);
     assert_eq!((0..4).map(|stage| pool.made(stage)).sum::<u64>(), 80_001);
 }

@@ -98,15 +98,16 @@ impl CallSide for Entered<'_> {
                     }
                     Put::Full(again) => packet = again,
                 }
-                if state.phase == Phase::Ending || self.is_withdrawn(&state) {
-                    state.late(self.visit);
-                    return Err(NotEmitted::Gone);
-                }
                 // First, what this call did before has to be told to those who may make the space; and meanwhile they
                 // may have made it.
                 if !state.settle() {
                     state.wait_for_space();
                     packet.arrival = core.now();
+                }
+                // A flush makes space as well, but not for what it withdrew.
+                if state.phase == Phase::Ending || self.is_withdrawn(&state) {
+                    state.late(self.visit);
+                    return Err(NotEmitted::Gone);
                 }
             }
         }

@@ -118,7 +118,9 @@ impl Files {
 fn run(database: &Database, statements: Vec<Statement>) -> Result<Vec<Answer>, String> {
     let statements: Vec<(String, Vec<majlis_store::Value>)> = statements
         .into_iter()
-        .map(|statement| Ok((statement.sql, statement.values.into_iter().map(Value::known).collect::<Result<_, String>>()?)))
+        .map(|statement| {
+            Ok((statement.sql, statement.values.into_iter().map(Value::known).collect::<Result<_, String>>()?))
+        })
         .collect::<Result<_, String>>()?;
     database
         .transaction(|transaction| {

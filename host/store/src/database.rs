@@ -41,8 +41,7 @@ impl Database {
     /// # Errors
     /// See [`Error`].
     pub fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Error> {
-        self.file
-            .with(|connection| execute(&self.file.name, connection, sql, values))
+        self.file.with(|connection| execute(&self.file.name, connection, sql, values))
     }
 
     /// Runs one statement and gives its rows, each with one value a column.
@@ -50,8 +49,7 @@ impl Database {
     /// # Errors
     /// See [`Error`].
     pub fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
-        self.file
-            .with(|connection| query(&self.file.name, connection, sql, values))
+        self.file.with(|connection| query(&self.file.name, connection, sql, values))
     }
 
     /// Runs statements that are kept together: all of them when `work` gives `Ok`, none when it gives an error or
@@ -59,26 +57,16 @@ impl Database {
     ///
     /// # Errors
     /// What `work` gives, or the store's own.
-    pub fn transaction<R, E: From<Error>>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
-    ) -> Result<R, E> {
+    pub fn transaction<R, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<R, E>) -> Result<R, E> {
         let File { name, guard, .. } = &*self.file;
         let lock = self.file.connection.lock();
         let mut connection = self.file.borrow_mut(&lock)?;
         let busy = |error| E::from(Error::statement(name, &error));
-        let transaction = guard
-            .host(|| connection.transaction_with_behavior(TransactionBehavior::Immediate))
-            .map_err(busy)?;
+        let transaction =
+            guard.host(|| connection.transaction_with_behavior(TransactionBehavior::Immediate)).map_err(busy)?;
         // Rolls back while a panic of `work` passes by: the rules would refuse it as a plugin's ROLLBACK.
-        let ending = Ending {
-            guard,
-            transaction: Some(transaction),
-        };
-        let result = work(&Transaction {
-            name,
-            connection: ending.connection(),
-        })?;
+        let ending = Ending { guard, transaction: Some(transaction) };
+        let result = work(&Transaction { name, connection: ending.connection() })?;
         ending.commit().map_err(busy)?;
         Ok(result)
     }
@@ -92,9 +80,7 @@ impl Database {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database")
-            .field("path", &self.file.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Database").field("path", &self.file.path).finish_non_exhaustive()
     }
 }
 
@@ -124,9 +110,7 @@ struct Ending<'a> {
 
 impl Ending<'_> {
     fn connection(&self) -> &Connection {
-        self.transaction
-            .as_ref()
-            .expect("taken only by `commit`, which takes `self`")
+        self.transaction.as_ref().expect("taken only by `commit`, which takes `self`")
     }
 
     fn commit(mut self) -> rusqlite::Result<()> {
@@ -144,18 +128,12 @@ impl Drop for Ending<'_> {
 impl File {
     /// Opens or makes the file, with the host's settings and rules.
     pub(crate) fn open(name: &str, path: &Path, patience: Duration) -> Result<Self, Error> {
-        let failed = |reason: String| Error::File {
-            path: path.to_owned(),
-            reason,
-        };
+        let failed = |reason: String| Error::File { path: path.to_owned(), reason };
         private(path).map_err(|error| failed(error.to_string()))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection =
-            Connection::open_with_flags(path, flags).map_err(|error| failed(error.to_string()))?;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(error.to_string()))?;
         let guard = Guard::default();
-        guard
-            .install(&mut connection)
-            .map_err(|error| failed(error.to_string()))?;
+        guard.install(&mut connection).map_err(|error| failed(error.to_string()))?;
         guard
             .host(|| {
                 connection.busy_timeout(patience)?;
@@ -172,12 +150,7 @@ impl File {
             })
             .map_err(|error: rusqlite::Error| failed(error.to_string()))?;
         let connection = ReentrantMutex::new(RefCell::new(connection));
-        Ok(Self {
-            name: name.to_owned(),
-            path: path.to_owned(),
-            guard,
-            connection,
-        })
+        Ok(Self { name: name.to_owned(), path: path.to_owned(), guard, connection })
     }
 
     fn with<R>(&self, work: impl FnOnce(&Connection) -> Result<R, Error>) -> Result<R, Error> {
@@ -194,22 +167,14 @@ impl File {
     }
 
     pub(crate) fn inside(&self) -> Error {
-        Error::Inside {
-            name: self.name.clone(),
-        }
+        Error::Inside { name: self.name.clone() }
     }
 }
 
 /// SQLite gives its log the mode of the file, so the file is made first, for its owner alone.
 fn private(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 
 fn execute(name: &str, connection: &Connection, sql: &str, values: &[Value]) -> Result<u64, Error> {
@@ -217,23 +182,14 @@ fn execute(name: &str, connection: &Connection, sql: &str, values: &[Value]) -> 
         let mut statement = connection.prepare_cached(sql)?;
         statement.execute(params_from_iter(values))
     };
-    run()
-        .map(|changed| changed as u64)
-        .map_err(|error| Error::statement(name, &error))
+    run().map(|changed| changed as u64).map_err(|error| Error::statement(name, &error))
 }
 
-fn query(
-    name: &str,
-    connection: &Connection,
-    sql: &str,
-    values: &[Value],
-) -> Result<Vec<Vec<Value>>, Error> {
+fn query(name: &str, connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
     let run = || {
         let mut statement = connection.prepare_cached(sql)?;
         let columns = statement.column_count();
-        let rows = statement.query_map(params_from_iter(values), |row| {
-            (0..columns).map(|at| row.get(at)).collect()
-        })?;
+        let rows = statement.query_map(params_from_iter(values), |row| (0..columns).map(|at| row.get(at)).collect())?;
         rows.collect::<rusqlite::Result<Vec<Vec<Value>>>>()
     };
     run().map_err(|error| Error::statement(name, &error))

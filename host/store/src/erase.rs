@@ -62,29 +62,19 @@ impl Store {
                 Some(file) => Ok(file),
                 None => File::open(&name, &self.path(&name), self.patience()).map(Arc::new),
             };
-            let mut entry = ErasedFile {
-                name,
-                rows: 0,
-                mentions: 0,
-            };
+            let mut entry = ErasedFile { name, rows: 0, mentions: 0 };
             let result = file.and_then(|file| self.erase_in(&file, subject, &mut entry));
             if let Err(error) = result {
                 failed.push((entry.name.clone(), error.to_string()));
             }
             erased.files.push(entry);
         }
-        if failed.is_empty() {
-            Ok(erased)
-        } else {
-            Err(Error::NotProved { erased, failed })
-        }
+        if failed.is_empty() { Ok(erased) } else { Err(Error::NotProved { erased, failed }) }
     }
 
     fn erase_in(&self, file: &File, subject: &str, entry: &mut ErasedFile) -> Result<(), Error> {
         let Some(lock) = file.connection.try_lock_for(self.patience()) else {
-            return Err(Error::Busy {
-                name: file.name.clone(),
-            });
+            return Err(Error::Busy { name: file.name.clone() });
         };
         let mut connection = file.borrow_mut(&lock)?;
         let refused = |error| Error::statement(&file.name, &error);
@@ -93,21 +83,12 @@ impl Store {
             // A statement that is kept prepared would keep VACUUM out while it is unfinished.
             connection.flush_prepared_statement_cache();
             connection.execute_batch("VACUUM").map_err(refused)?;
-            let busy: bool = connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-                .map_err(refused)?;
-            if busy {
-                Err(Error::Busy {
-                    name: file.name.clone(),
-                })
-            } else {
-                Ok(())
-            }
+            let busy: bool =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(refused)?;
+            if busy { Err(Error::Busy { name: file.name.clone() }) } else { Ok(()) }
         })?;
-        entry.mentions = mentions(&file.path, subject).map_err(|error| Error::File {
-            path: file.path.clone(),
-            reason: error.to_string(),
-        })?;
+        entry.mentions = mentions(&file.path, subject)
+            .map_err(|error| Error::File { path: file.path.clone(), reason: error.to_string() })?;
         Ok(())
     }
 }
@@ -117,18 +98,15 @@ fn delete(connection: &mut Connection, subject: &str) -> rusqlite::Result<u64> {
     // Rows about one person may refer to each other in any order.
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
     let declared: Vec<(String, String)> = {
-        let sql = "SELECT tbl, col FROM majlis_subjects JOIN sqlite_master ON lower(name) = lower(tbl) AND type = 'table'";
+        let sql =
+            "SELECT tbl, col FROM majlis_subjects JOIN sqlite_master ON lower(name) = lower(tbl) AND type = 'table'";
         let mut statement = transaction.prepare(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect::<rusqlite::Result<_>>()?
     };
     let mut rows = 0;
     for (table, column) in declared {
-        let sql = format!(
-            "DELETE FROM {} WHERE {} = ?1",
-            quoted(&table),
-            quoted(&column)
-        );
+        let sql = format!("DELETE FROM {} WHERE {} = ?1", quoted(&table), quoted(&column));
         rows += transaction.execute(&sql, [subject])? as u64;
     }
     transaction.commit()?;
@@ -151,12 +129,7 @@ fn mentions(path: &Path, subject: &str) -> std::io::Result<u64> {
         let mut file = path.as_os_str().to_owned();
         file.push(suffix);
         match fs::read(&file) {
-            Ok(bytes) => {
-                found += bytes
-                    .windows(wanted.len())
-                    .filter(|window| *window == wanted)
-                    .count() as u64
-            }
+            Ok(bytes) => found += bytes.windows(wanted.len()).filter(|window| *window == wanted).count() as u64,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

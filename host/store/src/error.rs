@@ -9,9 +9,7 @@ use crate::erase::Erased;
 #[non_exhaustive]
 pub enum Error {
     /// A name that is no file name of the store.
-    #[error(
-        "`{name}` is no name of a store: 1 to 64 of a-z, 0-9 and -, beginning with a letter or digit [S0101]"
-    )]
+    #[error("`{name}` is no name of a store: 1 to 64 of a-z, 0-9 and -, beginning with a letter or digit [S0101]")]
     Name {
         /// As asked for.
         name: String,
@@ -76,17 +74,13 @@ pub enum Error {
         name: String,
     },
     /// The database was used from inside its own transaction, not through it.
-    #[error(
-        "the store `{name}` is inside a transaction of this thread: use the transaction that it was given [S0303]"
-    )]
+    #[error("the store `{name}` is inside a transaction of this thread: use the transaction that it was given [S0303]")]
     Inside {
         /// The store.
         name: String,
     },
     /// Another connection holds the file for longer than the store waits.
-    #[error(
-        "the store `{name}` is in use elsewhere and did not become free in time: try again [S0304]"
-    )]
+    #[error("the store `{name}` is in use elsewhere and did not become free in time: try again [S0304]")]
     Busy {
         /// The store.
         name: String,
@@ -103,10 +97,7 @@ pub enum Error {
 
 /// Each code and its explanation.
 const CODES: &[(&str, &str)] = &[
-    (
-        "S0101",
-        "A store's name becomes a file's name, so it has only small letters, digits and hyphens.",
-    ),
+    ("S0101", "A store's name becomes a file's name, so it has only small letters, digits and hyphens."),
     (
         "S0102",
         "The file or folder of a store cannot be made, read or written, or is no SQLite file. Look at the disk, at its \
@@ -126,22 +117,13 @@ const CODES: &[(&str, &str)] = &[
         "A plugin says that a column names the person that a row is about, and there is no such column, so `forget` \
                could not delete that person's rows. The plugin's author has to look.",
     ),
-    (
-        "S0301",
-        "SQLite refused a statement of a plugin; its words are in the message.",
-    ),
-    (
-        "S0302",
-        "A plugin may read and write its own tables and nothing else of the process's SQLite.",
-    ),
+    ("S0301", "SQLite refused a statement of a plugin; its words are in the message."),
+    ("S0302", "A plugin may read and write its own tables and nothing else of the process's SQLite."),
     (
         "S0303",
         "A statement was sent beside the transaction that the same thread has open; it would wait for itself for ever.",
     ),
-    (
-        "S0304",
-        "Another process, or another stage in a long transaction, holds the file. Try again.",
-    ),
+    ("S0304", "Another process, or another stage in a long transaction, holds the file. Try again."),
     (
         "S0401",
         "A person's rows are deleted, but it is not proved that nothing of them is left on the disk: somebody reads the \
@@ -152,10 +134,7 @@ const CODES: &[(&str, &str)] = &[
 /// The long explanation of a code.
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static str> {
-    CODES
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map(|(_, text)| *text)
+    CODES.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
 }
 
 impl Error {
@@ -183,10 +162,7 @@ impl Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::AuthorizationForStatementDenied) => Self::Forbidden { name },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { name },
-            _ => Self::Statement {
-                name,
-                reason: error.to_string(),
-            },
+            _ => Self::Statement { name, reason: error.to_string() },
         }
     }
 }

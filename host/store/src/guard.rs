@@ -49,9 +49,7 @@ fn allowed(action: &AuthAction<'_>) -> bool {
         | AuthAction::Insert { table_name }
         | AuthAction::Update { table_name, .. }
         | AuthAction::Delete { table_name } => theirs(table_name),
-        AuthAction::Function { function_name } => {
-            !function_name.eq_ignore_ascii_case("load_extension")
-        }
+        AuthAction::Function { function_name } => !function_name.eq_ignore_ascii_case("load_extension"),
         _ => true,
     }
 }

@@ -5,7 +5,7 @@ use abi_stable::std_types::{RErr, ROk, RResult, RStr, RString};
 
 use crate::plugin::{Borrowed, Buffer, CallHandle, HostHandle, PendingHandle};
 use crate::raw::{
-    RawCall, RawError, RawEvent, RawFlow, RawInput, RawOpen, RawPacket, Stage, StageBox, Stage_TO, error, input,
+    RawCall, RawError, RawEvent, RawFlow, RawInput, RawOpen, RawPacket, Stage, Stage_TO, StageBox, error, input,
 };
 
 /// What a stage is entered with.

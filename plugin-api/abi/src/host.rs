@@ -9,10 +9,11 @@ use std::sync::Arc;
 use abi_stable::std_types::{RErr, RNone, ROk, ROption, RResult, RSlice, RSome, RStr, RString, RVec};
 
 use crate::plugin::{Buffer, BufferMut, HostHandle};
-use crate::service;
 use crate::raw::{
-    CallTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, error, no_visit, status,
+    CallTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, error, no_visit,
+    status,
 };
+use crate::service;
 
 /// Why a visit was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,13 +345,7 @@ impl<H: HostSide> HostThunks<H> {
         status_of(unsafe { Self::work(pending).emit(output, Buffer::from_raw(buffer)) })
     }
 
-    unsafe extern "C" fn pending_notify(
-        pending: Opaque,
-        what: u32,
-        output: u32,
-        wake: Callback,
-        data: Opaque,
-    ) {
+    unsafe extern "C" fn pending_notify(pending: Opaque, what: u32, output: u32, wake: Callback, data: Opaque) {
         let awaited = if what == crate::raw::notify::SPACE { Awaited::Space(output) } else { Awaited::Cancelled };
         // SAFETY: see the block's comment.
         unsafe { Self::work(pending) }.notify(awaited, Notice { wake, data });

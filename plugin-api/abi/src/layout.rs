@@ -16,7 +16,19 @@ pub const TYPES: usize = 13;
 
 /// Their names, leaves first, so that the first difference names the smallest type that changed.
 pub const NAMES: [&str; TYPES] = [
-    "Error", "Flow", "Event", "Extension", "Buffer", "Packet", "Input", "Call", "Host", "Edge", "Open", "Stage", "Plugin",
+    "Error",
+    "Flow",
+    "Event",
+    "Extension",
+    "Buffer",
+    "Packet",
+    "Input",
+    "Call",
+    "Host",
+    "Edge",
+    "Open",
+    "Stage",
+    "Plugin",
 ];
 
 /// Their hashes. `MAJLIS_BLESS=1 cargo test -p majlis-abi` prints new ones while the major is a draft.
@@ -80,7 +92,12 @@ fn walk(layout: &'static TypeLayout, seen: &mut BTreeSet<String>, out: &mut Stri
         let ty = field.layout();
         offset = offset.next_multiple_of(ty.alignment().max(1));
         let at = if struct_like { offset.to_string() } else { "?".into() };
-        let _ = writeln!(out, "  {at:>4} {}: {}", field.name(), if field.is_function() { "fn".into() } else { field.full_type().to_string() });
+        let _ = writeln!(
+            out,
+            "  {at:>4} {}: {}",
+            field.name(),
+            if field.is_function() { "fn".into() } else { field.full_type().to_string() }
+        );
         for function in field.function_range().iter() {
             let mut parameters = Vec::new();
             for (name, parameter) in function.param_names.as_str().split(',').zip(function.param_type_layouts.iter()) {

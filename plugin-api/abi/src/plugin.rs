@@ -10,8 +10,8 @@ use abi_stable::std_types::RStr;
 
 use crate::host::{Awaited, Closing, Ending, NoVisit, NotEmitted};
 use crate::raw::{
-    BufferTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, closed, ending, no_visit,
-    notify, place, status,
+    BufferTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, closed, ending,
+    no_visit, notify, place, status,
 };
 
 /// Bytes of a packet: shared, read-only, kept alive by its holds.
@@ -177,7 +177,8 @@ impl HeapBlock {
     const TABLE: &'static BufferTable = &BufferTable { retain: Self::retain, release: Self::release };
 
     fn layout(len: usize) -> Layout {
-        Layout::from_size_align(ALIGN + len, ALIGN).expect("a length that was allocated before or fits the address space")
+        Layout::from_size_align(ALIGN + len, ALIGN)
+            .expect("a length that was allocated before or fits the address space")
     }
 
     unsafe fn head<'a>(token: Opaque) -> &'a (AtomicUsize, usize) {

@@ -77,7 +77,11 @@ impl std::fmt::Display for Mismatch {
                 size_of::<Preamble>()
             ),
             Self::Major { plugin } => {
-                let remedy = if *plugin > host { "use a newer host" } else { "build the plugin against a newer majlis-plugin-api" };
+                let remedy = if *plugin > host {
+                    "use a newer host"
+                } else {
+                    "build the plugin against a newer majlis-plugin-api"
+                };
                 write!(f, "it speaks ABI major {plugin} and the host speaks {host}; {remedy}")
             }
             Self::Aborts => write!(
@@ -102,9 +106,7 @@ impl Preamble {
     /// # Errors
     /// [`Mismatch::NotAPreamble`], or [`Mismatch::Major`] where the block is too short but its head can be read.
     pub fn read(bytes: &[u8]) -> Result<Self, Mismatch> {
-        let word = |at: usize| -> Option<u32> {
-            Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-        };
+        let word = |at: usize| -> Option<u32> { Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?)) };
         let not = Mismatch::NotAPreamble { len: bytes.len() };
         if bytes.get(..8) != Some(&MAGIC[..]) {
             return Err(not);

@@ -335,8 +335,7 @@ pub struct HostTable {
     pub pending_emit: unsafe extern "C" fn(pending: Opaque, output: u32, buffer: RawBuffer) -> u32,
     /// Calls `wake(data)` exactly once, from any thread: when what is waited for is there (see [`notify`]), when the
     /// work is cancelled, or when it ends. `wake` must not block and must not enter the host.
-    pub pending_notify:
-        unsafe extern "C" fn(pending: Opaque, what: u32, output: u32, wake: Callback, data: Opaque),
+    pub pending_notify: unsafe extern "C" fn(pending: Opaque, what: u32, output: u32, wake: Callback, data: Opaque),
     /// Whether the work was cancelled.
     pub pending_cancelled: unsafe extern "C" fn(pending: Opaque) -> bool,
     /// The next step of the work begins.

@@ -24,7 +24,8 @@ fn names_sizes_and_offsets_are_the_golden_ones() {
 fn the_constants_of_the_preamble_are_the_hashes_of_the_walk() {
     let walked: [u64; TYPES] = descriptions().map(|walk| hash(&walk));
     if std::env::var_os("MAJLIS_BLESS").is_some() {
-        let lines: String = walked.iter().zip(NAMES).map(|(hash, name)| format!("    {hash:#018x}, // {name}\n")).collect();
+        let lines: String =
+            walked.iter().zip(NAMES).map(|(hash, name)| format!("    {hash:#018x}, // {name}\n")).collect();
         std::fs::write(file("src/hashes.in"), format!("[\n{lines}]\n")).expect("the hashes can be written");
         return;
     }

@@ -61,12 +61,7 @@ impl Surroundings {
     }
 
     /// Runs `work` with the raw form of this, which borrows from it.
-    fn with_raw<R>(
-        &self,
-        config: &str,
-        handle: &HostHandle,
-        work: impl FnOnce(&RawOpen<'_>) -> R,
-    ) -> R {
+    fn with_raw<R>(&self, config: &str, handle: &HostHandle, work: impl FnOnce(&RawOpen<'_>) -> R) -> R {
         let base = self.base.display().to_string();
         let incoming = self.wires.iter().filter(|edge| edge.incoming);
         let outgoing = self.wires.iter().filter(|edge| !edge.incoming);
@@ -85,12 +80,7 @@ impl Surroundings {
 
 impl<S: Stage> Builder<S> {
     pub(crate) fn new() -> Self {
-        Self {
-            surroundings: Surroundings::new(),
-            settings: settings(),
-            now: 1_000_000_000,
-            stage: PhantomData,
-        }
+        Self { surroundings: Surroundings::new(), settings: settings(), now: 1_000_000_000, stage: PhantomData }
     }
 
     /// The stage's name in the pipeline; `stage` otherwise.
@@ -165,9 +155,7 @@ impl<S: Stage> Builder<S> {
         name: &str,
         answer: impl Fn(&str, &[u8]) -> Result<Vec<u8>, String> + Send + Sync + 'static,
     ) -> Self {
-        self.settings
-            .services
-            .insert(name.to_owned(), Box::new(answer));
+        self.settings.services.insert(name.to_owned(), Box::new(answer));
         self
     }
 
@@ -199,10 +187,7 @@ impl<S: Stage> Builder<S> {
     #[must_use]
     pub fn manifest(mut self, text: &str) -> Self {
         let manifest: Manifest = crate::manifest::check(text);
-        self.settings.declared = Some(Declared {
-            outputs: manifest.outputs.len(),
-            milestones: manifest.milestones,
-        });
+        self.settings.declared = Some(Declared { outputs: manifest.outputs.len(), milestones: manifest.milestones });
         self
     }
 
@@ -213,35 +198,20 @@ impl<S: Stage> Builder<S> {
     pub fn open(self, config: Value) -> Result<Kit<S>, Failure> {
         let shared = Arc::new(Shared::new(self.settings, self.now));
         let handle = host_handle(Arc::new(TestHost(Arc::clone(&shared))));
-        self.surroundings
-            .with_raw(&config.to_string(), &handle, |open| {
-                let wires = self.surroundings.wires.iter().filter(|edge| edge.incoming);
-                Kit::enter_new(
-                    shared,
-                    handle.clone(),
-                    open,
-                    wires.map(|edge| (edge.port, edge.packet_type)).collect(),
-                )
-            })
+        self.surroundings.with_raw(&config.to_string(), &handle, |open| {
+            let wires = self.surroundings.wires.iter().filter(|edge| edge.incoming);
+            Kit::enter_new(shared, handle.clone(), open, wires.map(|edge| (edge.port, edge.packet_type)).collect())
+        })
     }
 }
 
 /// A host without a stage: for tests of functions that make frames or audio.
 #[must_use]
 pub fn host() -> Host {
-    let handle = host_handle(Arc::new(TestHost(Arc::new(Shared::new(
-        settings(),
-        1_000_000_000,
-    )))));
+    let handle = host_handle(Arc::new(TestHost(Arc::new(Shared::new(settings(), 1_000_000_000)))));
     Surroundings::new().with_raw("null", &handle, |open| Host::new(open, handle.clone()))
 }
 
 fn settings() -> Settings {
-    Settings {
-        max_visits: 64,
-        log_level: 4,
-        models: BTreeMap::new(),
-        services: service::defaults(),
-        declared: None,
-    }
+    Settings { max_visits: 64, log_level: 4, models: BTreeMap::new(), services: service::defaults(), declared: None }
 }

@@ -23,16 +23,11 @@ impl CallSide for Call {
         if !self.shared.has_output(output) {
             return Err(NotEmitted::NoPort);
         }
-        self.shared
-            .state()
-            .keep(output, self.visit, self.time, buffer)
+        self.shared.state().keep(output, self.visit, self.time, buffer)
     }
 
     fn open_visit(&mut self) -> Result<u64, NoVisit> {
-        self.visit = self
-            .shared
-            .state()
-            .open_visit(true, self.shared.settings.max_visits)?;
+        self.visit = self.shared.state().open_visit(true, self.shared.settings.max_visits)?;
         Ok(self.visit)
     }
 
@@ -60,10 +55,7 @@ impl CallSide for Call {
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        self.shared
-            .state()
-            .facts
-            .push((self.visit, name.to_owned(), value.to_owned()));
+        self.shared.state().facts.push((self.visit, name.to_owned(), value.to_owned()));
     }
 
     fn cancelled(&self) -> bool {

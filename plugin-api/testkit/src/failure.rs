@@ -39,11 +39,7 @@ impl From<RawError> for Failure {
             error::REFUSED => FailureKind::Refused,
             _ => FailureKind::Failed,
         };
-        Self {
-            kind,
-            message: raw.message.into(),
-            path: raw.path.into(),
-        }
+        Self { kind, message: raw.message.into(), path: raw.path.into() }
     }
 }
 

@@ -28,11 +28,7 @@ impl HostSide for TestHost {
     }
 
     fn log(&self, level: u32, target: &str, message: &str) {
-        self.0.state().logs.push(Log {
-            level,
-            target: target.to_owned(),
-            message: message.to_owned(),
-        });
+        self.0.state().logs.push(Log { level, target: target.to_owned(), message: message.to_owned() });
     }
 
     fn print(&self, visit: u64, text: &str) {
@@ -42,9 +38,7 @@ impl HostSide for TestHost {
     fn model(&self, name: &str) -> Result<String, String> {
         match self.0.settings.models.get(name) {
             Some(path) => Ok(path.display().to_string()),
-            None => Err(format!(
-                "there is no model `{name}`: the test gave none of this name"
-            )),
+            None => Err(format!("there is no model `{name}`: the test gave none of this name")),
         }
     }
 
@@ -57,26 +51,16 @@ impl HostSide for TestHost {
             let mut state = self.0.state();
             match state.visits.get_mut(&visit) {
                 Some(known) if known.own && known.stand == Stand::Open => {
-                    known.stand = if how == Closing::Gone {
-                        Stand::Closed(how)
-                    } else {
-                        Stand::Ending
-                    };
+                    known.stand = if how == Closing::Gone { Stand::Closed(how) } else { Stand::Ending };
                 }
                 // It is gone already, by a visitor who left or at the end of a drain.
                 Some(known) if known.own => return,
                 _ => {
-                    state.complaints.push(format!(
-                        "the stage closed visit {visit}, which it did not open"
-                    ));
+                    state.complaints.push(format!("the stage closed visit {visit}, which it did not open"));
                     return;
                 }
             }
-            if how == Closing::Gone {
-                cancel_visit(&mut state, visit)
-            } else {
-                Vec::new()
-            }
+            if how == Closing::Gone { cancel_visit(&mut state, visit) } else { Vec::new() }
         };
         drop(waiting);
     }
@@ -100,23 +84,16 @@ impl HostSide for TestHost {
 
     fn leave_thread(&self, adopted: usize) {
         let mut state = self.0.state();
-        match adopted
-            .checked_sub(1)
-            .and_then(|index| state.adopted.get_mut(index))
-        {
+        match adopted.checked_sub(1).and_then(|index| state.adopted.get_mut(index)) {
             Some(thread) if thread.1 => thread.1 = false,
-            _ => state
-                .complaints
-                .push("a thread was left that was not adopted".into()),
+            _ => state.complaints.push("a thread was left that was not adopted".into()),
         }
     }
 
     fn service(&self, service: &str, method: &str, request: &[u8]) -> Result<Vec<u8>, String> {
         match self.0.settings.services.get(service) {
             Some(answer) => answer(method, request),
-            None => Err(format!(
-                "this host offers no service `{service}`: the test gave none of this name"
-            )),
+            None => Err(format!("this host offers no service `{service}`: the test gave none of this name")),
         }
     }
 }

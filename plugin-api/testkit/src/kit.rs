@@ -7,13 +7,10 @@ use majlis_abi::export::{ROption, RResult};
 use majlis_abi::host::{Closing, pending_raw, with_call};
 use majlis_abi::plugin::HostHandle;
 use majlis_abi::raw::{
-    RawCall, RawError, RawEvent, RawFlow, RawInput, RawOpen, RawPacket, StageBox, closed, event,
-    flow, input,
+    RawCall, RawError, RawEvent, RawFlow, RawInput, RawOpen, RawPacket, StageBox, closed, event, flow, input,
 };
 use majlis_plugin_api::export::Exported;
-use majlis_plugin_api::{
-    AnyOut, Closed, Flow, Host, In, Message, Out, Stage, Time, Value, VisitId,
-};
+use majlis_plugin_api::{AnyOut, Closed, Flow, Host, In, Message, Out, Stage, Time, Value, VisitId};
 
 use crate::call::Call;
 use crate::state::{Log, Shared, Stand};
@@ -111,10 +108,7 @@ impl<S: Stage> Kit<S> {
     /// # Panics
     /// No visit can be opened: the kit drains, or as many are open as the test allows.
     pub fn open_visit(&mut self) -> Result<VisitId, Failure> {
-        let opened = self
-            .shared
-            .state()
-            .open_visit(false, self.shared.settings.max_visits);
+        let opened = self.shared.state().open_visit(false, self.shared.settings.max_visits);
         let visit = opened.ok().and_then(VisitId::from_number);
         let visit = visit.expect("a visit can be opened: the kit neither drains nor is full");
         self.tell(event::VISIT_OPENED, u32::MAX, visit.number(), 0, 0)?;
@@ -126,12 +120,8 @@ impl<S: Stage> Kit<S> {
     /// # Errors
     /// What the stage says to its close, if it came.
     pub fn end_visit(&mut self, visit: VisitId) -> Result<(), Failure> {
-        if let Some(known) = self
-            .shared
-            .state()
-            .visits
-            .get_mut(&visit.number())
-            .filter(|known| known.stand == Stand::Open)
+        if let Some(known) =
+            self.shared.state().visits.get_mut(&visit.number()).filter(|known| known.stand == Stand::Open)
         {
             known.stand = Stand::Ending;
         }
@@ -146,10 +136,7 @@ impl<S: Stage> Kit<S> {
         let number = visit.number();
         let (told, waiting) = {
             let mut state = self.shared.state();
-            let Some(known) = state
-                .visits
-                .get_mut(&number)
-                .filter(|known| !matches!(known.stand, Stand::Closed(_)))
+            let Some(known) = state.visits.get_mut(&number).filter(|known| !matches!(known.stand, Stand::Closed(_)))
             else {
                 return Ok(());
             };
@@ -175,11 +162,7 @@ impl<S: Stage> Kit<S> {
         visit: impl Into<Option<VisitId>>,
         message: T,
     ) -> Result<Flow, Failure> {
-        let edge = self
-            .wires
-            .iter()
-            .position(|wire| wire.0 == port.index())
-            .unwrap_or(self.wires.len());
+        let edge = self.wires.iter().position(|wire| wire.0 == port.index()).unwrap_or(self.wires.len());
         self.send_by(edge, port, visit, message)
     }
 
@@ -230,9 +213,7 @@ impl<S: Stage> Kit<S> {
         let until = (self.now() + by).as_nanos();
         for _ in 0..WAKES_IN_A_TURN {
             let next = self.wakes.iter().map(|(&visit, &due)| (due, visit)).min();
-            let drained = self
-                .drain_until
-                .filter(|&at| at <= until && next.is_none_or(|(due, _)| at < due));
+            let drained = self.drain_until.filter(|&at| at <= until && next.is_none_or(|(due, _)| at < due));
             if let Some(at) = drained {
                 self.turn_to(at);
                 self.drain_until = None;
@@ -262,18 +243,8 @@ impl<S: Stage> Kit<S> {
     ///
     /// # Errors
     /// What the stage says.
-    pub fn fail_upstream<T>(
-        &mut self,
-        port: In<T>,
-        visit: impl Into<Option<VisitId>>,
-    ) -> Result<Flow, Failure> {
-        self.tell(
-            event::UPSTREAM_FAILED,
-            port.index(),
-            visit.into().map_or(0, VisitId::number),
-            0,
-            0,
-        )
+    pub fn fail_upstream<T>(&mut self, port: In<T>, visit: impl Into<Option<VisitId>>) -> Result<Flow, Failure> {
+        self.tell(event::UPSTREAM_FAILED, port.index(), visit.into().map_or(0, VisitId::number), 0, 0)
     }
 
     /// The input answers again.
@@ -318,12 +289,8 @@ impl<S: Stage> Kit<S> {
     /// # Errors
     /// What the stage says.
     pub fn control(&mut self, verb: &str, arguments: &Value) -> Result<Value, Failure> {
-        let answer = self
-            .stage
-            .control(verb.into(), arguments.to_string().as_str().into())
-            .into_result()?;
-        let answer =
-            serde_json::from_str(&answer).expect("the export answers what it made from a value");
+        let answer = self.stage.control(verb.into(), arguments.to_string().as_str().into()).into_result()?;
+        let answer = serde_json::from_str(&answer).expect("the export answers what it made from a value");
         self.settle()?;
         Ok(answer)
     }
@@ -347,11 +314,7 @@ impl<S: Stage> Kit<S> {
         let waiting: Vec<_> = {
             let mut state = self.shared.state();
             state.full.remove(&port.index());
-            state
-                .works
-                .iter_mut()
-                .flat_map(|work| work.space(port.index()))
-                .collect()
+            state.works.iter_mut().flat_map(|work| work.space(port.index())).collect()
         };
         drop(waiting);
     }
@@ -381,17 +344,10 @@ impl<S: Stage> Kit<S> {
                 return Ok(());
             }
             let left = limit.saturating_sub(begun.elapsed());
-            assert!(
-                !left.is_zero(),
-                "what the test waits for did not come true within {limit:?}"
-            );
+            assert!(!left.is_zero(), "what the test waits for did not come true within {limit:?}");
             // A change between the look and the wait is found when the short wait ends.
             let state = self.shared.peek();
-            drop(
-                self.shared
-                    .changed
-                    .wait_timeout(state, left.min(Duration::from_millis(20))),
-            );
+            drop(self.shared.changed.wait_timeout(state, left.min(Duration::from_millis(20))));
         }
     }
 
@@ -413,10 +369,7 @@ impl<S: Stage> Kit<S> {
     #[must_use]
     pub fn emitted_as<T: Message>(&self, port: impl AnyOut) -> Vec<(Option<VisitId>, T)> {
         let state = self.shared.peek();
-        let sent = state
-            .emissions
-            .iter()
-            .filter(|emission| emission.output == port.output_index());
+        let sent = state.emissions.iter().filter(|emission| emission.output == port.output_index());
         sent.map(|emission| {
             let message = T::decode(&emission.buffer, T::TYPE)
                 .unwrap_or_else(|error| panic!("what the stage sent cannot be read: {error}"));
@@ -429,12 +382,8 @@ impl<S: Stage> Kit<S> {
     #[must_use]
     pub fn stamps(&self, port: impl AnyOut) -> Vec<Time> {
         let state = self.shared.peek();
-        let sent = state
-            .emissions
-            .iter()
-            .filter(|emission| emission.output == port.output_index());
-        sent.map(|emission| Time::from_nanos(emission.time))
-            .collect()
+        let sent = state.emissions.iter().filter(|emission| emission.output == port.output_index());
+        sent.map(|emission| Time::from_nanos(emission.time)).collect()
     }
 
     /// Forgets what it sent so far.
@@ -451,12 +400,7 @@ impl<S: Stage> Kit<S> {
     /// Milestones that it set, in order.
     #[must_use]
     pub fn milestones(&self) -> Vec<(Option<VisitId>, String)> {
-        self.shared
-            .peek()
-            .milestones
-            .iter()
-            .map(|(visit, name)| (VisitId::from_number(*visit), name.clone()))
-            .collect()
+        self.shared.peek().milestones.iter().map(|(visit, name)| (VisitId::from_number(*visit), name.clone())).collect()
     }
 
     /// Facts that it attached, in order.
@@ -473,13 +417,7 @@ impl<S: Stage> Kit<S> {
     /// The value of the last fact of this name.
     #[must_use]
     pub fn fact(&self, name: &str) -> Option<String> {
-        self.shared
-            .peek()
-            .facts
-            .iter()
-            .rev()
-            .find(|fact| fact.1 == name)
-            .map(|fact| fact.2.clone())
+        self.shared.peek().facts.iter().rev().find(|fact| fact.1 == name).map(|fact| fact.2.clone())
     }
 
     /// Steps of its calls that it named, in order.
@@ -492,22 +430,14 @@ impl<S: Stage> Kit<S> {
     #[must_use]
     pub fn flushes(&self, port: impl AnyOut) -> Vec<Option<VisitId>> {
         let state = self.shared.peek();
-        let flushes = state
-            .flushes
-            .iter()
-            .filter(|flush| flush.1 == port.output_index());
+        let flushes = state.flushes.iter().filter(|flush| flush.1 == port.output_index());
         flushes.map(|flush| VisitId::from_number(flush.0)).collect()
     }
 
     /// Texts that it showed to the operator, in order.
     #[must_use]
     pub fn printed(&self) -> Vec<(Option<VisitId>, String)> {
-        self.shared
-            .peek()
-            .printed
-            .iter()
-            .map(|(visit, text)| (VisitId::from_number(*visit), text.clone()))
-            .collect()
+        self.shared.peek().printed.iter().map(|(visit, text)| (VisitId::from_number(*visit), text.clone())).collect()
     }
 
     /// Lines that it logged, in order.
@@ -519,22 +449,14 @@ impl<S: Stage> Kit<S> {
     /// Deferred work that it began, in order.
     #[must_use]
     pub fn works(&self) -> Vec<WorkView> {
-        self.shared
-            .peek()
-            .works
-            .iter()
-            .map(WorkState::view)
-            .collect()
+        self.shared.peek().works.iter().map(WorkState::view).collect()
     }
 
     /// Threads that it made known: how many still are, and how many ever were.
     #[must_use]
     pub fn adopted(&self) -> (usize, usize) {
         let state = self.shared.peek();
-        (
-            state.adopted.iter().filter(|thread| thread.1).count(),
-            state.adopted.len(),
-        )
+        (state.adopted.iter().filter(|thread| thread.1).count(), state.adopted.len())
     }
 
     /// Visits that it opened itself, in order.
@@ -542,8 +464,7 @@ impl<S: Stage> Kit<S> {
     pub fn opened(&self) -> Vec<VisitId> {
         let state = self.shared.peek();
         let own = state.visits.iter().filter(|(_, known)| known.own);
-        own.filter_map(|(number, _)| VisitId::from_number(*number))
-            .collect()
+        own.filter_map(|(number, _)| VisitId::from_number(*number)).collect()
     }
 
     /// How a visit closed, if it did.
@@ -559,10 +480,7 @@ impl<S: Stage> Kit<S> {
     /// The armed wake of a visit, or of the stage.
     #[must_use]
     pub fn wake_of(&self, visit: impl Into<Option<VisitId>>) -> Option<Time> {
-        self.wakes
-            .get(&visit.into().map_or(0, VisitId::number))
-            .copied()
-            .map(Time::from_nanos)
+        self.wakes.get(&visit.into().map_or(0, VisitId::number)).copied().map(Time::from_nanos)
     }
 
     /// Whether it said that it has nothing more.
@@ -574,34 +492,14 @@ impl<S: Stage> Kit<S> {
     // How it is entered.
 
     fn wake(&mut self, visit: u64, due: u64) -> Result<Flow, Failure> {
-        let entry = RawInput {
-            kind: input::WAKE,
-            reserved: 0,
-            packet: ROption::RNone,
-            visit,
-            due,
-            pending: std::ptr::null(),
-        };
+        let entry =
+            RawInput { kind: input::WAKE, reserved: 0, packet: ROption::RNone, visit, due, pending: std::ptr::null() };
         self.enter_and_settle(visit, due, |stage, call| stage.process(&entry, call))
     }
 
-    fn tell(
-        &mut self,
-        kind: u32,
-        input: u32,
-        visit: u64,
-        time: u64,
-        how: u32,
-    ) -> Result<Flow, Failure> {
+    fn tell(&mut self, kind: u32, input: u32, visit: u64, time: u64, how: u32) -> Result<Flow, Failure> {
         let now = self.now().as_nanos();
-        let raw = RawEvent {
-            kind,
-            input,
-            visit,
-            time,
-            how,
-            reserved: 0,
-        };
+        let raw = RawEvent { kind, input, visit, time, how, reserved: 0 };
         self.enter_and_settle(visit, now, |stage, call| stage.event(&raw, call))
     }
 
@@ -624,11 +522,7 @@ impl<S: Stage> Kit<S> {
         time: u64,
         enter: impl FnOnce(&mut StageBox, RawCall) -> RResult<RawFlow, RawError>,
     ) -> Result<Flow, Failure> {
-        let mut call = Call {
-            shared: Arc::clone(&self.shared),
-            visit,
-            time,
-        };
+        let mut call = Call { shared: Arc::clone(&self.shared), visit, time };
         let stage = &mut self.stage;
         let answer = with_call(&mut call, |raw| enter(stage, raw)).into_result();
         let complaints = std::mem::take(&mut self.shared.state().complaints);
@@ -674,16 +568,10 @@ impl<S: Stage> Kit<S> {
             let over = {
                 let mut state = self.shared.state();
                 let free = |number: &u64| {
-                    !self.wakes.contains_key(number)
-                        && !state.works.iter().any(|work| work.holds(*number))
+                    !self.wakes.contains_key(number) && !state.works.iter().any(|work| work.holds(*number))
                 };
-                let mut ending = state
-                    .visits
-                    .iter()
-                    .filter(|(_, known)| known.stand == Stand::Ending);
-                let over = ending
-                    .find(|(number, _)| free(number))
-                    .map(|(number, known)| (*number, known.own));
+                let mut ending = state.visits.iter().filter(|(_, known)| known.stand == Stand::Ending);
+                let over = ending.find(|(number, _)| free(number)).map(|(number, known)| (*number, known.own));
                 if let Some(known) = over.and_then(|(number, _)| state.visits.get_mut(&number)) {
                     known.stand = Stand::Closed(Closing::Ended);
                 }

@@ -95,65 +95,31 @@ fn yes() -> bool {
 /// no input, inputs of a source that ends.
 #[must_use]
 pub fn check(text: &str) -> Manifest {
-    let manifest: Manifest =
-        toml::from_str(text).unwrap_or_else(|error| panic!("the manifest is refused: {error}"));
+    let manifest: Manifest = toml::from_str(text).unwrap_or_else(|error| panic!("the manifest is refused: {error}"));
     assert_eq!(manifest.abi, 1, "the manifest's ABI");
-    for (what, value) in [
-        ("name", &manifest.name),
-        ("summary", &manifest.summary),
-        ("licence", &manifest.licence),
-    ] {
+    for (what, value) in [("name", &manifest.name), ("summary", &manifest.summary), ("licence", &manifest.licence)] {
         assert!(!value.is_empty(), "the manifest's {what} is empty");
     }
     check_schema("config_schema", &manifest.config_schema);
     for verb in &manifest.verbs {
-        check_schema(
-            &format!("args_schema of `{}`", verb.name),
-            &verb.args_schema,
-        );
+        check_schema(&format!("args_schema of `{}`", verb.name), &verb.args_schema);
     }
-    let inputs: BTreeSet<&str> = manifest
-        .inputs
-        .iter()
-        .map(|input| input.name.as_str())
-        .collect();
-    let outputs: BTreeSet<&str> = manifest
-        .outputs
-        .iter()
-        .map(|output| output.name.as_str())
-        .collect();
-    assert_eq!(
-        inputs.len(),
-        manifest.inputs.len(),
-        "two inputs of the manifest have one name"
-    );
-    assert_eq!(
-        outputs.len(),
-        manifest.outputs.len(),
-        "two outputs of the manifest have one name"
-    );
+    let inputs: BTreeSet<&str> = manifest.inputs.iter().map(|input| input.name.as_str()).collect();
+    let outputs: BTreeSet<&str> = manifest.outputs.iter().map(|output| output.name.as_str()).collect();
+    assert_eq!(inputs.len(), manifest.inputs.len(), "two inputs of the manifest have one name");
+    assert_eq!(outputs.len(), manifest.outputs.len(), "two outputs of the manifest have one name");
     let finite = manifest.capabilities.iter().any(|word| word == "finite");
-    assert!(
-        !finite || inputs.is_empty(),
-        "only a plugin without inputs is a source that ends"
-    );
+    assert!(!finite || inputs.is_empty(), "only a plugin without inputs is a source that ends");
     for output in &manifest.outputs {
         if let Some(input) = output.packet_type.strip_prefix("same-as:") {
-            assert!(
-                inputs.contains(input),
-                "the output `{}` is the same as `{input}`, which is no input",
-                output.name
-            );
+            assert!(inputs.contains(input), "the output `{}` is the same as `{input}`, which is no input", output.name);
         }
     }
     manifest
 }
 
 fn check_schema(what: &str, text: &str) {
-    let schema: Value = serde_json::from_str(text)
-        .unwrap_or_else(|error| panic!("the manifest's {what} is no JSON: {error}"));
-    assert_eq!(
-        schema["type"], "object",
-        "the manifest's {what} is not of an object"
-    );
+    let schema: Value =
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("the manifest's {what} is no JSON: {error}"));
+    assert_eq!(schema["type"], "object", "the manifest's {what} is not of an object");
 }

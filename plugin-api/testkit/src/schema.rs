@@ -15,18 +15,13 @@ pub fn check<C: JsonSchema>(path: impl AsRef<Path>) {
     let made = schemars::schema_for!(C).to_value();
     if std::env::var_os("MAJLIS_BLESS").is_some_and(|value| value == "1") {
         let text = format!("{made:#}\n");
-        std::fs::write(path, text)
-            .unwrap_or_else(|error| panic!("{} could not be written: {error}", path.display()));
+        std::fs::write(path, text).unwrap_or_else(|error| panic!("{} could not be written: {error}", path.display()));
         return;
     }
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
-        panic!(
-            "{} could not be read: {error}; MAJLIS_BLESS=1 writes it",
-            path.display()
-        )
-    });
-    let kept: Value = serde_json::from_str(&text)
-        .unwrap_or_else(|error| panic!("{} is no JSON: {error}", path.display()));
+    let text = std::fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("{} could not be read: {error}; MAJLIS_BLESS=1 writes it", path.display()));
+    let kept: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{} is no JSON: {error}", path.display()));
     assert!(
         kept == made,
         "{} says something else than the configuration's type; MAJLIS_BLESS=1 writes it.\nThe type says:\n{made:#}",

@@ -24,22 +24,12 @@ pub(crate) fn defaults() -> BTreeMap<String, Service> {
     let native: Service = Box::new(|_, request| {
         let open: OpenNative = from_cbor(request).map_err(|error| error.to_string())?;
         if !open.path.exists() {
-            return Err(format!(
-                "the native library `{}` is not at {}",
-                open.name,
-                open.path.display()
-            ));
+            return Err(format!("the native library `{}` is not at {}", open.name, open.path.display()));
         }
         to_cbor(&OpenedNative { path: open.path }).map_err(|error| error.to_string())
     });
     let load: Service = Box::new(|_, _| {
-        to_cbor(&Load {
-            cores: 0.0,
-            resident: 50_000_000,
-            limit: None,
-            visits: 0,
-        })
-        .map_err(|error| error.to_string())
+        to_cbor(&Load { cores: 0.0, resident: 50_000_000, limit: None, visits: 0 }).map_err(|error| error.to_string())
     });
     BTreeMap::from([("native".to_owned(), native), ("load".to_owned(), load)])
 }

@@ -86,52 +86,27 @@ impl State {
         if self.draining {
             return Err(NoVisit::Draining);
         }
-        let open = self
-            .visits
-            .values()
-            .filter(|visit| !matches!(visit.stand, Stand::Closed(_)))
-            .count();
+        let open = self.visits.values().filter(|visit| !matches!(visit.stand, Stand::Closed(_))).count();
         if open >= max {
             return Err(NoVisit::Full);
         }
         let number = self.visits.len() as u64 + 1;
-        self.visits.insert(
-            number,
-            VisitState {
-                stand: Stand::Open,
-                own,
-            },
-        );
+        self.visits.insert(number, VisitState { stand: Stand::Open, own });
         Ok(number)
     }
 
     /// Whether anything of this visit is still taken.
     pub(crate) fn is_closed(&self, visit: u64) -> bool {
-        visit != 0
-            && !self
-                .visits
-                .get(&visit)
-                .is_some_and(|state| !matches!(state.stand, Stand::Closed(_)))
+        visit != 0 && !self.visits.get(&visit).is_some_and(|state| !matches!(state.stand, Stand::Closed(_)))
     }
 
     /// Keeps a packet.
-    pub(crate) fn keep(
-        &mut self,
-        output: u32,
-        visit: u64,
-        time: u64,
-        buffer: Buffer,
-    ) -> Result<(), NotEmitted> {
+    pub(crate) fn keep(&mut self, output: u32, visit: u64, time: u64, buffer: Buffer) -> Result<(), NotEmitted> {
         if self.is_closed(visit) {
             self.late += 1;
             return Err(NotEmitted::Gone);
         }
-        self.emissions.push(Emission {
-            output,
-            visit,
-            time,
-            buffer,
-        });
+        self.emissions.push(Emission { output, visit, time, buffer });
         Ok(())
     }
 }
@@ -164,11 +139,7 @@ impl Shared {
             adopted: Vec::new(),
             complaints: Vec::new(),
         };
-        Self {
-            settings,
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        }
+        Self { settings, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// The state; whoever asks for it may change it, so whoever waits looks again.
@@ -184,10 +155,7 @@ impl Shared {
 
     /// Why an output or a milestone is not one of the manifest, where the test gave it.
     pub(crate) fn has_output(&self, output: u32) -> bool {
-        self.settings
-            .declared
-            .as_ref()
-            .is_none_or(|declared| (output as usize) < declared.outputs)
+        self.settings.declared.as_ref().is_none_or(|declared| (output as usize) < declared.outputs)
     }
 
     pub(crate) fn set_milestone(&self, visit: u64, name: &str) {
@@ -198,9 +166,7 @@ impl Shared {
             .as_ref()
             .is_some_and(|declared| !declared.milestones.iter().any(|known| known == name))
         {
-            state.complaints.push(format!(
-                "the stage set the milestone `{name}`, which its manifest does not declare"
-            ));
+            state.complaints.push(format!("the stage set the milestone `{name}`, which its manifest does not declare"));
         }
         state.milestones.push((visit, name.to_owned()));
     }

@@ -10,28 +10,14 @@ use std::path::PathBuf;
 /// It is absent and `MAJLIS_REQUIRE` is `all`.
 #[must_use]
 pub fn path(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("MAJLIS_TESTDATA").map_or_else(
-        || {
-            PathBuf::from(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../../shared/testdata"
-            ))
-        },
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("MAJLIS_TESTDATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/testdata")), PathBuf::from);
     let path = folder.join(name);
     if path.exists() {
         return Some(path);
     }
     let required = std::env::var_os("MAJLIS_REQUIRE").is_some_and(|what| what == "all");
-    assert!(
-        !required,
-        "MAJLIS_REQUIRE=all, but there is no {}",
-        path.display()
-    );
-    eprintln!(
-        "SKIPPED: there is no {}; set MAJLIS_TESTDATA to the folder with the test data",
-        path.display()
-    );
+    assert!(!required, "MAJLIS_REQUIRE=all, but there is no {}", path.display());
+    eprintln!("SKIPPED: there is no {}; set MAJLIS_TESTDATA to the folder with the test data", path.display());
     None
 }

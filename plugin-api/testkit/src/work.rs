@@ -76,21 +76,14 @@ impl WorkState {
     /// The notices of those who wait for space on this output.
     #[must_use]
     pub(crate) fn space(&mut self, output: u32) -> Vec<(Awaited, Notice)> {
-        self.notices
-            .extract_if(.., |(awaited, _)| *awaited == Awaited::Space(output))
-            .collect()
+        self.notices.extract_if(.., |(awaited, _)| *awaited == Awaited::Space(output)).collect()
     }
 }
 
 /// Cancels all work of a visit; the notices are given by dropping them, outside of the lock.
 #[must_use]
 pub(crate) fn cancel_visit(state: &mut State, visit: u64) -> Vec<(Awaited, Notice)> {
-    state
-        .works
-        .iter_mut()
-        .filter(|work| work.visit == visit)
-        .flat_map(WorkState::cancel)
-        .collect()
+    state.works.iter_mut().filter(|work| work.visit == visit).flat_map(WorkState::cancel).collect()
 }
 
 impl Work {
@@ -134,10 +127,7 @@ impl PendingSide for Work {
     }
 
     fn mark(&self, step: &str) {
-        self.shared.state().works[self.index]
-            .view
-            .marks
-            .push(step.to_owned());
+        self.shared.state().works[self.index].view.marks.push(step.to_owned());
     }
 
     fn milestone(&self, name: &str) {

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Closed, Data, Error, Event, Flow, Host, Input, Output, Pending, Refused, Result, Stage, Time,
-    Value, Visit, manifest, service,
+    Closed, Data, Error, Event, Flow, Host, Input, Output, Pending, Refused, Result, Stage, Time, Value, Visit,
+    manifest, service,
 };
 use majlis_testkit::{Ending, FailureKind, Kit};
 use serde_json::json;
@@ -38,11 +38,7 @@ struct Obedient {
 }
 
 fn order(what: &str) -> Data {
-    Data {
-        kind: what.into(),
-        value: Value::Null,
-        extra: Default::default(),
-    }
+    Data { kind: what.into(), value: Value::Null, extra: Default::default() }
 }
 
 impl Obedient {
@@ -58,11 +54,7 @@ impl Stage for Obedient {
     type Config = Config;
 
     fn open(config: Config, _: &Host) -> Result<Self> {
-        if config.refuse {
-            Err(Error::new("it does not want to"))
-        } else {
-            Ok(Self::default())
-        }
+        if config.refuse { Err(Error::new("it does not want to")) } else { Ok(Self::default()) }
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
@@ -77,47 +69,32 @@ impl Stage for Obedient {
                     "defer" => {
                         let work = out.defer("answer");
                         let whose = work.visit().map_or(0, |visit| visit.number());
-                        HELD.lock()
-                            .expect("no test panics with it")
-                            .push((whose, work));
+                        HELD.lock().expect("no test panics with it").push((whose, work));
                     }
                     "drop" => drop(out.defer("forgotten")),
                     "visit" => self.visit = Some(out.open_visit()?),
                     "end" => self.visit.take().into_iter().for_each(Visit::end),
                     "milestone" => out.milestone("unknown"),
                     "say" => {
-                        return self.say(
-                            out,
-                            packet.wire().map_or("nobody", |wire| wire.peer.as_str()),
-                        );
+                        return self.say(out, packet.wire().map_or("nobody", |wire| wire.peer.as_str()));
                     }
                     "log" => tracing::warn!(number = 7, "a line"),
                     "thread" => {
                         let origin = out.host().origin();
                         out.host().spawn("talker", move || {
-                            let _ = origin.emit(
-                                output::spare,
-                                None,
-                                Time::from_nanos(5),
-                                crate::order("from a thread"),
-                            );
+                            let _ =
+                                origin.emit(output::spare, None, Time::from_nanos(5), crate::order("from a thread"));
                         })?;
                     }
                     wake => {
-                        let after = wake
-                            .parse()
-                            .map_err(|_| Error::new(format!("no such order: {wake}")))?;
+                        let after = wake.parse().map_err(|_| Error::new(format!("no such order: {wake}")))?;
                         return Ok(Flow::WakeAt(out.now() + Duration::from_millis(after)));
                     }
                 }
                 Ok(Flow::Continue)
             }
             Input::Wake { visit, due } => {
-                let text = format!(
-                    "woken {} at {}",
-                    visit.map_or(0, |v| v.number()),
-                    due.as_nanos() / 1_000_000
-                );
+                let text = format!("woken {} at {}", visit.map_or(0, |v| v.number()), due.as_nanos() / 1_000_000);
                 self.say(out, text)
             }
             Input::Resumed(work) => {
@@ -137,12 +114,9 @@ impl Stage for Obedient {
     fn control(&mut self, verb: &str, args: Value, host: &Host) -> Result<Value> {
         match verb {
             "events" => Ok(json!(self.events)),
-            "native" => Ok(json!(service::native::open(
-                host,
-                "toy",
-                args["path"].as_str().unwrap_or("").as_ref(),
-                None
-            )?)),
+            "native" => {
+                Ok(json!(service::native::open(host, "toy", args["path"].as_str().unwrap_or("").as_ref(), None)?))
+            }
             "visits" => Ok(json!(service::load::now(host)?.visits)),
             _ => Err(Error::unknown_verb(verb)),
         }
@@ -150,26 +124,17 @@ impl Stage for Obedient {
 }
 
 fn kit() -> Kit<Obedient> {
-    Kit::builder()
-        .manifest(manifest__::TEXT)
-        .open(json!({}))
-        .expect("the stage opens")
+    Kit::builder().manifest(manifest__::TEXT).open(json!({})).expect("the stage opens")
 }
 
 fn said(kit: &Kit<Obedient>) -> Vec<String> {
-    kit.emitted(output::said)
-        .into_iter()
-        .map(|(_, data)| data.kind)
-        .collect()
+    kit.emitted(output::said).into_iter().map(|(_, data)| data.kind).collect()
 }
 
 /// The work that was deferred for this visit.
 fn held(visit: u64) -> Pending {
     let mut held = HELD.lock().expect("no test panics with it");
-    let at = held
-        .iter()
-        .position(|(whose, _)| *whose == visit)
-        .expect("work was deferred");
+    let at = held.iter().position(|(whose, _)| *whose == visit).expect("work was deferred");
     held.swap_remove(at).1
 }
 
@@ -189,22 +154,15 @@ fn visit(kit: &mut Kit<Obedient>) -> majlis_plugin_api::VisitId {
 #[test]
 fn wakes_come_in_their_order_each_at_its_own_time_and_one_for_each_visit() {
     let mut kit = kit();
-    let (a, b) = (
-        kit.open_visit().expect("a visit"),
-        kit.open_visit().expect("a visit"),
-    );
+    let (a, b) = (kit.open_visit().expect("a visit"), kit.open_visit().expect("a visit"));
     kit.send(input::order, a, order("300")).expect("armed");
     kit.send(input::order, b, order("100")).expect("armed");
     kit.send(input::order, None, order("200")).expect("armed");
     kit.send(input::order, a, order("150")).expect("replaced");
-    kit.advance(Duration::from_millis(99))
-        .expect("nothing is due");
+    kit.advance(Duration::from_millis(99)).expect("nothing is due");
     assert!(said(&kit).is_empty());
     kit.advance(Duration::from_secs(9)).expect("all are due");
-    assert_eq!(
-        said(&kit),
-        ["woken 2 at 1100", "woken 1 at 1150", "woken 0 at 1200"]
-    );
+    assert_eq!(said(&kit), ["woken 2 at 1100", "woken 1 at 1150", "woken 0 at 1200"]);
     assert_eq!(kit.now(), Time::from_nanos(10_099_000_000));
 }
 
@@ -213,8 +171,7 @@ fn a_visit_that_ends_is_closed_once_the_stage_holds_nothing_of_it() {
     let mut kit = kit();
     let visit = visit(&mut kit);
     kit.send(input::order, visit, order("100")).expect("armed");
-    kit.send(input::order, visit, order("defer"))
-        .expect("deferred");
+    kit.send(input::order, visit, order("defer")).expect("deferred");
     kit.end_visit(visit).expect("it waits");
     kit.advance(Duration::from_secs(1)).expect("woken");
     assert_eq!(kit.closed(visit), None, "the deferred work still holds it");
@@ -231,50 +188,32 @@ fn a_visitor_who_leaves_disarms_wakes_cancels_work_and_makes_messages_late() {
     let mut kit = kit();
     let visit = visit(&mut kit);
     kit.send(input::order, visit, order("100")).expect("armed");
-    kit.send(input::order, visit, order("defer"))
-        .expect("deferred");
+    kit.send(input::order, visit, order("defer")).expect("deferred");
     kit.leave(visit).expect("told");
     let work = held(visit.number());
     assert!(work.is_cancelled());
-    assert!(matches!(
-        work.emit(output::said, order("late")),
-        Err(Refused::Gone)
-    ));
+    assert!(matches!(work.emit(output::said, order("late")), Err(Refused::Gone)));
     drop(work);
     kit.advance(Duration::from_secs(1)).expect("nothing");
-    assert_eq!(
-        (said(&kit).len(), kit.late(), kit.works()[0].ended.clone()),
-        (0, 1, Some(Ending::Dropped))
-    );
+    assert_eq!((said(&kit).len(), kit.late(), kit.works()[0].ended.clone()), (0, 1, Some(Ending::Dropped)));
 }
 
 #[test]
 fn work_that_resumes_enters_the_stage_and_is_told_once_how_it_ends() {
     let mut kit = kit();
     let visit = visit(&mut kit);
-    kit.send(input::order, visit, order("defer"))
-        .expect("deferred");
-    kit.send(input::order, visit, order("drop"))
-        .expect("forgotten");
+    kit.send(input::order, visit, order("defer")).expect("deferred");
+    kit.send(input::order, visit, order("drop")).expect("forgotten");
     let work = held(visit.number());
     work.mark("asked");
-    work.emit(output::said, order("an answer"))
-        .expect("there is space");
+    work.emit(output::said, order("an answer")).expect("there is space");
     work.resume();
     kit.advance(Duration::ZERO).expect("resumed");
     assert_eq!(said(&kit), ["an answer", "resumed"]);
     let works = kit.works();
     assert_eq!(
-        (
-            works[0].marks.clone(),
-            works[0].resumed,
-            works[0].ended.clone()
-        ),
-        (
-            vec!["asked".into(), "back".into()],
-            1,
-            Some(Ending::Finished)
-        )
+        (works[0].marks.clone(), works[0].resumed, works[0].ended.clone()),
+        (vec!["asked".into(), "back".into()], 1, Some(Ending::Finished))
     );
     assert_eq!(works[1].ended, Some(Ending::Dropped));
 }
@@ -289,13 +228,10 @@ fn a_full_output_gives_messages_back_and_tells_of_space_exactly_once() {
     }
     let mut kit = kit();
     let visit = visit(&mut kit);
-    kit.send(input::order, visit, order("defer"))
-        .expect("deferred");
+    kit.send(input::order, visit, order("defer")).expect("deferred");
     let work = held(visit.number());
     kit.fill(output::said);
-    let Err(Refused::Full(again)) = work.emit(output::said, order("patient")) else {
-        panic!("it is full")
-    };
+    let Err(Refused::Full(again)) = work.emit(output::said, order("patient")) else { panic!("it is full") };
     let count = Arc::new(Count(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&count));
     let mut context = Context::from_waker(&waker);
@@ -304,22 +240,10 @@ fn a_full_output_gives_messages_back_and_tells_of_space_exactly_once() {
     assert_eq!(space.as_mut().poll(&mut context), Poll::Pending);
     assert_eq!(cancelled.as_mut().poll(&mut context), Poll::Pending);
     kit.free(output::said);
-    assert_eq!(
-        (
-            count.0.load(Ordering::SeqCst),
-            space.as_mut().poll(&mut context)
-        ),
-        (1, Poll::Ready(()))
-    );
+    assert_eq!((count.0.load(Ordering::SeqCst), space.as_mut().poll(&mut context)), (1, Poll::Ready(())));
     work.emit(output::said, again).expect("there is space");
     kit.cancel(0);
-    assert_eq!(
-        (
-            count.0.load(Ordering::SeqCst),
-            cancelled.as_mut().poll(&mut context)
-        ),
-        (2, Poll::Ready(()))
-    );
+    assert_eq!((count.0.load(Ordering::SeqCst), cancelled.as_mut().poll(&mut context)), (2, Poll::Ready(())));
     drop(work);
     assert_eq!(count.0.load(Ordering::SeqCst), 2);
     assert_eq!(said(&kit), ["patient"]);
@@ -328,115 +252,55 @@ fn a_full_output_gives_messages_back_and_tells_of_space_exactly_once() {
 #[test]
 fn a_panic_poisons_the_stage_and_an_error_does_not() {
     let mut kit = kit();
-    let failed = kit
-        .send(input::order, None, order("fail"))
-        .expect_err("as told");
-    assert_eq!(
-        (failed.kind, failed.message.as_str()),
-        (FailureKind::Failed, "as told")
-    );
-    kit.send(input::order, None, order("say"))
-        .expect("it goes on");
-    let panicked = kit
-        .send(input::order, None, order("panic"))
-        .expect_err("as told");
+    let failed = kit.send(input::order, None, order("fail")).expect_err("as told");
+    assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Failed, "as told"));
+    kit.send(input::order, None, order("say")).expect("it goes on");
+    let panicked = kit.send(input::order, None, order("panic")).expect_err("as told");
     assert_eq!(panicked.kind, FailureKind::Panicked);
-    assert!(
-        panicked.message.starts_with("as told at ") && panicked.message.contains("kit.rs:"),
-        "{panicked}"
-    );
-    assert_eq!(
-        kit.send(input::order, None, order("say"))
-            .expect_err("poisoned")
-            .kind,
-        FailureKind::Poisoned
-    );
+    assert!(panicked.message.starts_with("as told at ") && panicked.message.contains("kit.rs:"), "{panicked}");
+    assert_eq!(kit.send(input::order, None, order("say")).expect_err("poisoned").kind, FailureKind::Poisoned);
 }
 
 #[test]
 fn a_configuration_that_does_not_fit_is_told_with_its_key() {
-    let unknown = Kit::<Obedient>::open(json!({ "refuze": true }))
-        .err()
-        .expect("refused");
-    assert_eq!(
-        (unknown.kind, unknown.path.as_str()),
-        (FailureKind::Config, "refuze")
-    );
-    let refused = Kit::<Obedient>::open(json!({ "refuse": true }))
-        .err()
-        .expect("refused");
-    assert_eq!(
-        (refused.kind, refused.to_string().as_str()),
-        (FailureKind::Failed, "it does not want to")
-    );
+    let unknown = Kit::<Obedient>::open(json!({ "refuze": true })).err().expect("refused");
+    assert_eq!((unknown.kind, unknown.path.as_str()), (FailureKind::Config, "refuze"));
+    let refused = Kit::<Obedient>::open(json!({ "refuse": true })).err().expect("refused");
+    assert_eq!((refused.kind, refused.to_string().as_str()), (FailureKind::Failed, "it does not want to"));
 }
 
 #[test]
 fn the_visits_of_a_stage_are_its_own_and_limited() {
-    let mut kit = Kit::<Obedient>::builder()
-        .max_visits(1)
-        .open(json!({}))
-        .expect("the stage opens");
-    kit.send(input::order, None, order("visit"))
-        .expect("opened");
+    let mut kit = Kit::<Obedient>::builder().max_visits(1).open(json!({})).expect("the stage opens");
+    kit.send(input::order, None, order("visit")).expect("opened");
     kit.send(input::order, None, order("end")).expect("ended");
-    kit.send(input::order, None, order("visit"))
-        .expect("opened");
+    kit.send(input::order, None, order("visit")).expect("opened");
     let visits = kit.opened();
-    assert_eq!(
-        visits
-            .iter()
-            .map(|&visit| kit.closed(visit))
-            .collect::<Vec<_>>(),
-        [Some(Closed::Ended), None]
-    );
-    let refused = kit
-        .send(input::order, None, order("visit"))
-        .expect_err("one is open");
+    assert_eq!(visits.iter().map(|&visit| kit.closed(visit)).collect::<Vec<_>>(), [Some(Closed::Ended), None]);
+    let refused = kit.send(input::order, None, order("visit")).expect_err("one is open");
     assert!(refused.message.contains("max_visits"), "{refused}");
     kit.drain(Duration::from_secs(1)).expect("told");
     kit.advance(Duration::from_secs(2)).expect("all are gone");
     assert_eq!(kit.closed(visits[1]), Some(Closed::Gone));
-    assert!(
-        kit.send(input::order, None, order("visit"))
-            .expect_err("it drains")
-            .message
-            .contains("drains")
-    );
+    assert!(kit.send(input::order, None, order("visit")).expect_err("it drains").message.contains("drains"));
 }
 
 #[test]
 fn edges_logs_threads_and_services_are_those_of_a_host() {
-    let builder = Kit::<Obedient>::builder()
-        .wire(input::order, "desk.order")
-        .manifest(manifest__::TEXT);
+    let builder = Kit::<Obedient>::builder().wire(input::order, "desk.order").manifest(manifest__::TEXT);
     let mut kit = builder.open(json!({})).expect("the stage opens");
     for what in ["say", "log", "thread"] {
         kit.send(input::order, None, order(what)).expect("done");
     }
     assert_eq!(said(&kit), ["desk.order"]);
-    assert_eq!(
-        (kit.logs()[0].level, kit.logs()[0].message.as_str()),
-        (2, "a line number=7")
-    );
-    kit.wait(Duration::from_secs(20), |kit| kit.adopted() == (0, 1))
-        .expect("the thread ends");
+    assert_eq!((kit.logs()[0].level, kit.logs()[0].message.as_str()), (2, "a line number=7"));
+    kit.wait(Duration::from_secs(20), |kit| kit.adopted() == (0, 1)).expect("the thread ends");
     assert_eq!(kit.stamps(output::spare), [Time::from_nanos(5)]);
 
     assert_eq!(kit.control("visits", &Value::Null), Ok(json!(0)));
     assert!(kit.control("native", &json!({ "path": "." })).is_ok());
-    assert_eq!(
-        kit.control("native", &json!({ "path": "no/where" }))
-            .expect_err("absent")
-            .kind,
-        FailureKind::Refused
-    );
-    assert_eq!(
-        kit.control("dance", &Value::Null)
-            .expect_err("unknown")
-            .kind,
-        FailureKind::UnknownVerb
-    );
+    assert_eq!(kit.control("native", &json!({ "path": "no/where" })).expect_err("absent").kind, FailureKind::Refused);
+    assert_eq!(kit.control("dance", &Value::Null).expect_err("unknown").kind, FailureKind::UnknownVerb);
 }
 
 #[test]

@@ -6,9 +6,7 @@
 //! It must never know: who speaks, and the terminal itself, to which only the host writes.
 #![forbid(unsafe_code)]
 
-use majlis_plugin_api::{
-    Flow, Host, Input, Output, Result, Stage, Utterance, export_stage, manifest,
-};
+use majlis_plugin_api::{Flow, Host, Input, Output, Result, Stage, Utterance, export_stage, manifest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -67,13 +65,8 @@ impl Stage for Console {
             Show::Speak => &[&utterance.speak],
             Show::Both => &[&utterance.display, &utterance.speak],
         };
-        let text = texts
-            .iter()
-            .flat_map(|text| text.lines())
-            .map(plain)
-            .filter(|line| !line.is_empty());
-        out.host()
-            .print(packet.visit(), &text.collect::<Vec<_>>().join("\n"));
+        let text = texts.iter().flat_map(|text| text.lines()).map(plain).filter(|line| !line.is_empty());
+        out.host().print(packet.visit(), &text.collect::<Vec<_>>().join("\n"));
         out.milestone("shown");
         Ok(Flow::Continue)
     }
@@ -81,11 +74,7 @@ impl Stage for Console {
 
 /// A line that cannot steer a terminal: a text may come from a model or from a form.
 fn plain(line: &str) -> String {
-    line.chars()
-        .filter(|c| !c.is_control())
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    line.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
 }
 
 export_stage!(Console);

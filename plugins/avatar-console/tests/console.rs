@@ -6,10 +6,7 @@ use majlis_testkit::Kit;
 use serde_json::json;
 
 fn shown(config: serde_json::Value, display: &str, speak: &str) -> String {
-    let mut kit = Kit::<Console>::builder()
-        .manifest(manifest__::TEXT)
-        .open(config)
-        .expect("the stage opens");
+    let mut kit = Kit::<Console>::builder().manifest(manifest__::TEXT).open(config).expect("the stage opens");
     let visit = kit.open_visit().expect("no answer");
     let utterance = Utterance {
         display: display.into(),
@@ -44,8 +41,5 @@ fn the_text_for_the_voice_is_shown_when_asked_for() {
 
 #[test]
 fn a_text_cannot_steer_the_terminal() {
-    assert_eq!(
-        shown(json!({}), "one\u{1b}[2J\u{7}\r\n\u{9b}31mtwo", ""),
-        "one[2J\n31mtwo"
-    );
+    assert_eq!(shown(json!({}), "one\u{1b}[2J\u{7}\r\n\u{9b}31mtwo", ""), "one[2J\n31mtwo");
 }

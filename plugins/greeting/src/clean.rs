@@ -30,16 +30,8 @@ pub(crate) fn isolated(name: &str) -> String {
 pub(crate) fn speakable(text: &str) -> String {
     let kept: String = text
         .chars()
-        .map(|c| {
-            if matches!(c, '_' | '\n' | '\t') {
-                ' '
-            } else {
-                c
-            }
-        })
-        .filter(|&c| {
-            !(c.is_control() || c == TATWEEL || is_bidi_control(c) || is_markdown(c) || is_emoji(c))
-        })
+        .map(|c| if matches!(c, '_' | '\n' | '\t') { ' ' } else { c })
+        .filter(|&c| !(c.is_control() || c == TATWEEL || is_bidi_control(c) || is_markdown(c) || is_emoji(c)))
         .collect();
     kept.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -8,23 +8,10 @@ const MOST_NAMES: usize = 3;
 
 /// The greeting of these people, or of a guest where there are none with a name.
 pub(crate) fn greeting(languages: &[Language], people: &[Person]) -> Option<Utterance> {
-    let people: Vec<Names> = people
-        .iter()
-        .filter_map(Names::of)
-        .take(MOST_NAMES)
-        .collect();
-    let (voice, kind) = (
-        languages.first()?,
-        if people.is_empty() {
-            UtteranceKind::Guest
-        } else {
-            UtteranceKind::Named
-        },
-    );
-    let lines: Vec<String> = languages
-        .iter()
-        .map(|language| display(language, &people))
-        .collect();
+    let people: Vec<Names> = people.iter().filter_map(Names::of).take(MOST_NAMES).collect();
+    let (voice, kind) =
+        (languages.first()?, if people.is_empty() { UtteranceKind::Guest } else { UtteranceKind::Named });
+    let lines: Vec<String> = languages.iter().map(|language| display(language, &people)).collect();
     Some(Utterance {
         display: lines.join("\n"),
         speak: speak(voice, &people),
@@ -38,28 +25,16 @@ fn display(language: &Language, people: &[Names]) -> String {
     if people.is_empty() {
         return language.texts.guest.display.clone();
     }
-    let names = people
-        .iter()
-        .map(|names| clean::isolated(names.shown(language.arabic_script())));
-    fill(
-        &language.texts.named.display,
-        &language.texts.join.display,
-        names,
-    )
+    let names = people.iter().map(|names| clean::isolated(names.shown(language.arabic_script())));
+    fill(&language.texts.named.display, &language.texts.join.display, names)
 }
 
 fn speak(language: &Language, people: &[Names]) -> String {
     if people.is_empty() {
         return clean::speakable(&language.texts.guest.speak);
     }
-    let names = people
-        .iter()
-        .map(|names| names.spoken(language.arabic_script()).to_owned());
-    clean::speakable(&fill(
-        &language.texts.named.speak,
-        &language.texts.join.speak,
-        names,
-    ))
+    let names = people.iter().map(|names| names.spoken(language.arabic_script()).to_owned());
+    clean::speakable(&fill(&language.texts.named.speak, &language.texts.join.speak, names))
 }
 
 fn fill(text: &str, join: &Join, names: impl Iterator<Item = String>) -> String {
@@ -79,7 +54,9 @@ impl Names {
         let usable = |typed: &str| {
             clean::name(typed).unwrap_or_else(|_| {
                 // Whose name it is stands in no log.
-                tracing::warn!("a name is not used because it holds bidi control characters; enrol it again without them");
+                tracing::warn!(
+                    "a name is not used because it holds bidi control characters; enrol it again without them"
+                );
                 None
             })
         };
@@ -88,8 +65,7 @@ impl Names {
             vocalised: usable(&person.name_speak),
             latin: usable(&person.name_latin),
         };
-        (names.arabic.is_some() || names.latin.is_some() || names.vocalised.is_some())
-            .then_some(names)
+        (names.arabic.is_some() || names.latin.is_some() || names.vocalised.is_some()).then_some(names)
     }
 
     fn shown(&self, arabic_script: bool) -> &str {
@@ -112,9 +88,5 @@ impl Names {
 }
 
 fn first(order: [&Option<String>; 3]) -> &str {
-    order
-        .into_iter()
-        .flatten()
-        .next()
-        .map_or("", String::as_str)
+    order.into_iter().flatten().next().map_or("", String::as_str)
 }

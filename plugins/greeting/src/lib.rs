@@ -17,8 +17,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Error, Event, Faces, Flow, Host, Identity, Input, Output, Person, Result, Stage, Time,
-    Utterance, UtteranceKind, VisitId, export_stage, manifest,
+    Error, Event, Faces, Flow, Host, Identity, Input, Output, Person, Result, Stage, Time, Utterance, UtteranceKind,
+    VisitId, export_stage, manifest,
 };
 
 pub use config::Config;
@@ -90,11 +90,7 @@ impl Stage for Greeting {
         if languages.is_empty() {
             return Err(Error::config("languages", "names no language to greet in"));
         }
-        Ok(Self {
-            languages,
-            deadline: config.deadline.get(),
-            visitors: HashMap::new(),
-        })
+        Ok(Self { languages, deadline: config.deadline.get(), visitors: HashMap::new() })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
@@ -106,15 +102,9 @@ impl Stage for Greeting {
                 self.looked(packet.visit(), packet.time(), judge(faces), out)
             }
             Input::Wake { visit, .. } => {
-                let due = self
-                    .visitors
-                    .get(&visit)
-                    .is_some_and(|known| !known.greeted && (known.seen || !known.answered));
-                if due {
-                    self.greet(visit, &[], out)
-                } else {
-                    Ok(Flow::Continue)
-                }
+                let due =
+                    self.visitors.get(&visit).is_some_and(|known| !known.greeted && (known.seen || !known.answered));
+                if due { self.greet(visit, &[], out) } else { Ok(Flow::Continue) }
             }
             _ => Ok(Flow::Continue),
         }
@@ -141,25 +131,11 @@ impl Greeting {
             return Flow::Continue;
         }
         let deadline = since + self.deadline;
-        self.visitors.insert(
-            visit,
-            Visitor {
-                deadline,
-                answered: false,
-                seen: false,
-                greeted: false,
-            },
-        );
+        self.visitors.insert(visit, Visitor { deadline, answered: false, seen: false, greeted: false });
         Flow::WakeAt(deadline)
     }
 
-    fn looked(
-        &mut self,
-        visit: Option<VisitId>,
-        time: Time,
-        verdict: Verdict,
-        out: &mut Output<'_>,
-    ) -> Result<Flow> {
+    fn looked(&mut self, visit: Option<VisitId>, time: Time, verdict: Verdict, out: &mut Output<'_>) -> Result<Flow> {
         if matches!(verdict, Verdict::Named(_)) {
             out.milestone("recognised");
         }
@@ -182,22 +158,9 @@ impl Greeting {
         }
     }
 
-    fn greet(
-        &mut self,
-        visit: Option<VisitId>,
-        people: &[Person],
-        out: &mut Output<'_>,
-    ) -> Result<Flow> {
-        let greeting = compose::greeting(&self.languages, people)
-            .expect("`open` refuses to greet in no language");
-        out.fact(
-            "kind",
-            if greeting.kind == UtteranceKind::Named {
-                "named"
-            } else {
-                "guest"
-            },
-        );
+    fn greet(&mut self, visit: Option<VisitId>, people: &[Person], out: &mut Output<'_>) -> Result<Flow> {
+        let greeting = compose::greeting(&self.languages, people).expect("`open` refuses to greet in no language");
+        out.fact("kind", if greeting.kind == UtteranceKind::Named { "named" } else { "guest" });
         out.emit(output::utterance, greeting)?;
         out.milestone("greeted");
         if let Some(visitor) = self.visitors.get_mut(&visit) {

@@ -85,28 +85,17 @@ pub(crate) fn languages(config: &Config, host: &Host) -> Result<Vec<Language>> {
         let tag = host.language();
         let beside = if primary(tag) == "en" { "ar" } else { "en" };
         let languages = [tag, beside].into_iter();
-        let known: Vec<_> = languages
-            .filter_map(|tag| {
-                Some(Language {
-                    tag: tag.to_owned(),
-                    texts: find(tag)?,
-                })
-            })
-            .collect();
+        let known: Vec<_> =
+            languages.filter_map(|tag| Some(Language { tag: tag.to_owned(), texts: find(tag)? })).collect();
         return Ok(known);
     }
     let found = config.languages.iter().enumerate().map(|(index, tag)| {
         let texts = find(tag).ok_or_else(|| {
             let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
-            let message = format!(
-                "there are no greeting texts in `{tag}`, only in {known}; add them with `texts`"
-            );
+            let message = format!("there are no greeting texts in `{tag}`, only in {known}; add them with `texts`");
             Error::config(format!("languages[{index}]"), message)
         })?;
-        Ok(Language {
-            tag: tag.clone(),
-            texts,
-        })
+        Ok(Language { tag: tag.clone(), texts })
     });
     found.collect()
 }
@@ -114,20 +103,11 @@ pub(crate) fn languages(config: &Config, host: &Host) -> Result<Vec<Language>> {
 fn parse(text: &str) -> Result<BTreeMap<String, Texts>> {
     let all: BTreeMap<String, Texts> = toml::from_str(text)?;
     for (language, texts) in &all {
-        for (kind, forms, wanted) in [
-            ("guest", &texts.guest, false),
-            ("named", &texts.named, true),
-        ] {
+        for (kind, forms, wanted) in [("guest", &texts.guest, false), ("named", &texts.named, true)] {
             for (form, text) in [("display", &forms.display), ("speak", &forms.speak)] {
                 if text.contains(NAMES) != wanted {
-                    let what = if wanted {
-                        "has no"
-                    } else {
-                        "is for nobody in particular and must have no"
-                    };
-                    return Err(Error::new(format!(
-                        "{language}.{kind}.{form} {what} {NAMES}"
-                    )));
+                    let what = if wanted { "has no" } else { "is for nobody in particular and must have no" };
+                    return Err(Error::new(format!("{language}.{kind}.{form} {what} {NAMES}")));
                 }
             }
         }

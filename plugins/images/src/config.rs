@@ -32,16 +32,10 @@ impl Config {
     /// What the schema demands, for a host that does not look at it.
     pub(crate) fn check(&self) -> Result<()> {
         if !(0.001..=1000.0).contains(&self.fps) {
-            return Err(Error::config(
-                "fps",
-                format!("{} pictures a second: it must be 0.001 to 1000", self.fps),
-            ));
+            return Err(Error::config("fps", format!("{} pictures a second: it must be 0.001 to 1000", self.fps)));
         }
         if self.path.is_empty() && self.paths.is_empty() {
-            return Err(Error::config(
-                "path",
-                "names no folder, file or pattern of pictures",
-            ));
+            return Err(Error::config("path", "names no folder, file or pattern of pictures"));
         }
         Ok(())
     }

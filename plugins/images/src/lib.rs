@@ -96,9 +96,7 @@ impl Images {
                     }
                     Err(NoVisit::TooMany) => {
                         self.held = Some(frame);
-                        let patience = self
-                            .period
-                            .clamp(Duration::from_millis(10), Duration::from_secs(1));
+                        let patience = self.period.clamp(Duration::from_millis(10), Duration::from_secs(1));
                         return Ok(Flow::WakeAt(out.now() + patience));
                     }
                     Err(NoVisit::Draining) => {
@@ -123,11 +121,7 @@ impl Images {
             Ok(frame) => Some(frame),
             Err(error) => {
                 self.broken += 1;
-                tracing::error!(
-                    file = file.shown,
-                    broken = self.broken,
-                    "a picture is left out: {error}"
-                );
+                tracing::error!(file = file.shown, broken = self.broken, "a picture is left out: {error}");
                 out.fact("broken", self.broken);
                 None
             }

@@ -16,9 +16,7 @@ pub(crate) enum Broken {
     Read(#[from] std::io::Error),
     #[error("the file is no picture that can be decoded: {0}")]
     Decode(#[from] ImageError),
-    #[error(
-        "a picture of {width}x{height} pixels is larger than {LONGEST_SIDE} pixels a side or 100 million in all"
-    )]
+    #[error("a picture of {width}x{height} pixels is larger than {LONGEST_SIDE} pixels a side or 100 million in all")]
     Large { width: u32, height: u32 },
     #[error("{0}")]
     Frame(majlis_plugin_api::Error),
@@ -42,9 +40,7 @@ pub(crate) fn read(path: &Path, host: &Host) -> Result<Frame, Broken> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     if decoder.color_type() == ColorType::Rgb8 && orientation == Orientation::NoTransforms {
         let bytes = usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX);
-        return frame(width, height, host, |pixels| {
-            Ok(decoder.read_image(&mut pixels[..bytes])?)
-        });
+        return frame(width, height, host, |pixels| Ok(decoder.read_image(&mut pixels[..bytes])?));
     }
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);

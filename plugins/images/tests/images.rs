@@ -11,47 +11,28 @@ use serde_json::json;
 
 /// A picture whose upper left pixel is red and whose others are blue.
 fn marked(width: u32, height: u32) -> RgbImage {
-    RgbImage::from_fn(width, height, |x, y| {
-        if (x, y) == (0, 0) {
-            Rgb([255, 0, 0])
-        } else {
-            Rgb([0, 0, 255])
-        }
-    })
+    RgbImage::from_fn(width, height, |x, y| if (x, y) == (0, 0) { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) })
 }
 
 fn folder(names: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (index, name) in names.iter().enumerate() {
-        marked(8 + u32::try_from(index).expect("few"), 4)
-            .save(folder.path().join(name))
-            .expect("a picture");
+        marked(8 + u32::try_from(index).expect("few"), 4).save(folder.path().join(name)).expect("a picture");
     }
     folder
 }
 
 fn kit(folder: &Path, config: serde_json::Value) -> Kit<Images> {
-    Kit::builder()
-        .manifest(manifest__::TEXT)
-        .base(folder)
-        .open(config)
-        .expect("the stage opens")
+    Kit::builder().manifest(manifest__::TEXT).base(folder).open(config).expect("the stage opens")
 }
 
 fn widths(kit: &Kit<Images>) -> Vec<u32> {
-    kit.emitted(output::frame)
-        .iter()
-        .map(|(_, frame)| frame.width())
-        .collect()
+    kit.emitted(output::frame).iter().map(|(_, frame)| frame.width()).collect()
 }
 
 fn pixel(frame: &Frame, x: usize, y: usize) -> [u8; 3] {
     let at = y * frame.stride() + x * 3;
-    [
-        frame.pixels()[at],
-        frame.pixels()[at + 1],
-        frame.pixels()[at + 2],
-    ]
+    [frame.pixels()[at], frame.pixels()[at + 1], frame.pixels()[at + 2]]
 }
 
 #[test]
@@ -67,27 +48,15 @@ fn pictures_come_in_natural_order_at_their_rate_and_then_the_source_ends() {
     let begun = kit.now();
     kit.start().expect("a picture");
     assert_eq!(widths(&kit), [10], "the first at once");
-    kit.advance(Duration::from_millis(249))
-        .expect("nothing is due");
+    kit.advance(Duration::from_millis(249)).expect("nothing is due");
     assert_eq!(widths(&kit).len(), 1);
     kit.advance(Duration::from_secs(5)).expect("the others");
     assert_eq!(widths(&kit), [10, 9, 8]);
-    let after: Vec<Duration> = kit
-        .stamps(output::frame)
-        .iter()
-        .map(|time| time.since(begun))
-        .collect();
+    let after: Vec<Duration> = kit.stamps(output::frame).iter().map(|time| time.since(begun)).collect();
     assert_eq!(after, [0, 250, 500].map(Duration::from_millis));
     assert!(kit.ended());
-    assert!(
-        kit.emitted(output::frame)
-            .iter()
-            .all(|(visit, _)| visit.is_none())
-    );
-    assert_eq!(
-        (kit.fact("file").as_deref(), kit.fact("files").as_deref()),
-        (Some("3"), Some("3"))
-    );
+    assert!(kit.emitted(output::frame).iter().all(|(visit, _)| visit.is_none()));
+    assert_eq!((kit.fact("file").as_deref(), kit.fact("files").as_deref()), (Some("3"), Some("3")));
 }
 
 #[test]
@@ -108,39 +77,24 @@ fn each_picture_may_be_a_visitor_and_none_is_lost_when_the_house_is_full() {
     assert_eq!(widths(&kit), [8, 9]);
     let visits: Vec<_> = emitted.iter().filter_map(|(visit, _)| *visit).collect();
     assert_eq!(visits, kit.opened());
-    assert!(
-        visits
-            .iter()
-            .all(|&visit| kit.closed(visit) == Some(Closed::Ended))
-    );
+    assert!(visits.iter().all(|&visit| kit.closed(visit) == Some(Closed::Ended)));
     assert!(kit.ended());
 }
 
 #[test]
 fn a_broken_file_is_told_and_the_next_one_goes_on() {
     let folder = folder(&["a.png", "c.png"]);
-    std::fs::write(
-        folder.path().join("b.png"),
-        b"\x89PNG\r\n\x1a\nand then nothing",
-    )
-    .expect("a file");
+    std::fs::write(folder.path().join("b.png"), b"\x89PNG\r\n\x1a\nand then nothing").expect("a file");
     let mut kit = kit(folder.path(), json!({ "path": "." }));
     kit.start().expect("the first");
     kit.advance(Duration::from_secs(1)).expect("the others");
     assert_eq!(widths(&kit), [8, 9]);
     assert_eq!(kit.fact("broken").as_deref(), Some("1"));
-    let errors: Vec<_> = kit
-        .logs()
-        .into_iter()
-        .filter(|log| log.level == 1)
-        .collect();
+    let errors: Vec<_> = kit.logs().into_iter().filter(|log| log.level == 1).collect();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].message.contains("b.png"), "{}", errors[0].message);
     let place = folder.path().display().to_string();
-    assert!(
-        !errors[0].message.contains(&place),
-        "the log shows the path from the configured folder on"
-    );
+    assert!(!errors[0].message.contains(&place), "the log shows the path from the configured folder on");
 }
 
 #[test]
@@ -172,29 +126,15 @@ fn a_drain_ends_it_and_a_picture_that_waits_is_let_go() {
 fn a_picture_is_shown_upright_in_three_colours() {
     let folder = tempfile::tempdir().expect("a folder");
     // Orientation 6: the camera was turned, so the picture has to be turned a quarter clockwise.
-    let exif = [
-        b"II\x2a\x00\x08\x00\x00\x00".as_slice(),
-        &[1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0],
-    ]
-    .concat();
-    let mut turned = JpegEncoder::new_with_quality(
-        std::fs::File::create(folder.path().join("1.jpg")).expect("a file"),
-        100,
-    );
+    let exif =
+        [b"II\x2a\x00\x08\x00\x00\x00".as_slice(), &[1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]]
+            .concat();
+    let mut turned =
+        JpegEncoder::new_with_quality(std::fs::File::create(folder.path().join("1.jpg")).expect("a file"), 100);
     turned.set_exif_metadata(exif).expect("JPEG holds EXIF");
-    let block = RgbImage::from_fn(32, 16, |x, y| {
-        if x < 16 && y < 8 {
-            Rgb([255, 0, 0])
-        } else {
-            Rgb([0, 0, 255])
-        }
-    });
-    turned
-        .encode(&block, 32, 16, ExtendedColorType::Rgb8)
-        .expect("a picture");
-    GrayImage::from_pixel(3, 2, image::Luma([77]))
-        .save(folder.path().join("2.png"))
-        .expect("a picture");
+    let block = RgbImage::from_fn(32, 16, |x, y| if x < 16 && y < 8 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) });
+    turned.encode(&block, 32, 16, ExtendedColorType::Rgb8).expect("a picture");
+    GrayImage::from_pixel(3, 2, image::Luma([77])).save(folder.path().join("2.png")).expect("a picture");
 
     let mut kit = kit(folder.path(), json!({ "paths": ["1.jpg", "2.png"] }));
     kit.start().expect("the first");
@@ -203,10 +143,7 @@ fn a_picture_is_shown_upright_in_three_colours() {
     let turned = &frames[0].1;
     assert_eq!((turned.width(), turned.height()), (16, 32));
     let corner = pixel(turned, 15, 0);
-    assert!(
-        corner[0] > 200 && corner[2] < 60,
-        "the red corner is now upper right: {corner:?}"
-    );
+    assert!(corner[0] > 200 && corner[2] < 60, "the red corner is now upper right: {corner:?}");
     assert_eq!(pixel(&frames[1].1, 2, 1), [77; 3]);
 }
 
@@ -217,12 +154,7 @@ fn every_byte_of_a_frame_is_a_pixel_of_the_picture() {
     kit.start().expect("a picture");
     let frame = &kit.emitted(output::frame)[0].1;
     assert_eq!(pixel(frame, 0, 0), [255, 0, 0]);
-    assert!(
-        (0..4)
-            .flat_map(|y| (0..8).map(move |x| (x, y)))
-            .skip(1)
-            .all(|(x, y)| pixel(frame, x, y) == [0, 0, 255])
-    );
+    assert!((0..4).flat_map(|y| (0..8).map(move |x| (x, y))).skip(1).all(|(x, y)| pixel(frame, x, y) == [0, 0, 255]));
 }
 
 #[test]
@@ -236,16 +168,8 @@ fn a_configuration_that_shows_nothing_is_refused_with_its_key() {
         (json!({ "path": ".", "fps": 0 }), "fps"),
         (json!({ "path": ".", "fsp": 1 }), "fsp"),
     ] {
-        let refused = Kit::<Images>::builder()
-            .base(empty.path())
-            .open(config.clone())
-            .err()
-            .expect("it is refused");
-        assert_eq!(
-            (refused.kind, refused.path.as_str()),
-            (FailureKind::Config, path),
-            "{config}: {refused}"
-        );
+        let refused = Kit::<Images>::builder().base(empty.path()).open(config.clone()).err().expect("it is refused");
+        assert_eq!((refused.kind, refused.path.as_str()), (FailureKind::Config, path), "{config}: {refused}");
     }
 }
 
@@ -258,8 +182,5 @@ fn real_photographs_are_decoded() {
     kit.start().expect("the first");
     kit.advance(Duration::from_secs(1)).expect("the others");
     assert_eq!(kit.fact("broken"), None);
-    assert_eq!(
-        kit.emitted(output::frame).len(),
-        std::fs::read_dir(&images).expect("a folder").count()
-    );
+    assert_eq!(kit.emitted(output::frame).len(), std::fs::read_dir(&images).expect("a folder").count());
 }

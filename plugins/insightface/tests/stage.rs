@@ -267,6 +267,15 @@ fn a_photograph_of_a_group_or_of_nobody_enrols_nobody() {
 }
 
 #[test]
+fn a_group_enrols_nobody_where_a_frame_is_asked_for_one_face_only_either() {
+    let Some(mut room) = Room::open(&Store::default(), json!({ "max_faces": 1 })) else {
+        return;
+    };
+    let failure = room.add("p1", "solvay_1927.png").unwrap_err();
+    assert!(failure.to_string().contains("shows 29 faces"), "{failure}");
+}
+
+#[test]
 fn embeddings_are_sent_along_only_when_they_are_asked_for() {
     let Some(mut room) = Room::open(&Store::default(), json!({ "embeddings": true })) else {
         return;
@@ -288,6 +297,112 @@ fn frames_of_other_pixel_formats_show_the_same_faces() {
     room.kit.forget_emitted();
     room.kit.send(input::frame, None, frame.freeze().unwrap()).unwrap();
     assert_eq!(room.kit.emitted(output::faces)[0].1.faces[0].bbox, expected);
+}
+
+/// The stage with people of its configuration, on a host without any store; None, said loudly, without test data.
+fn with_people(config: Value) -> Option<Result<Room, majlis_testkit::Failure>> {
+    let folder = testdata::folder()?;
+    if !testdata::has_runtime() {
+        return None;
+    }
+    let mut whole = json!({ "models": "testdata", "folder": folder.join("models"), "cache": false });
+    whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+    let images = folder.join("images");
+    let kit = Kit::builder().manifest(manifest__::TEXT).base(&images).open(whole);
+    Some(kit.map(|kit| Room { kit, images }))
+}
+
+fn named(id: &str, photos: &[&str]) -> Value {
+    let consent = "in writing, on the first day, for greeting";
+    json!({ "id": id, "name_ar": "اسم", "name_speak": "اِسْم", "name_latin": format!("Name of {id}"), "photos": photos, "consent": consent })
+}
+
+#[test]
+fn people_of_the_pipeline_file_are_recognised_and_nothing_of_them_is_kept() {
+    let people = [named("p1", &["astronaut.png"]), named("p44", &["obama.jpg", "obama2.jpg"])];
+    let Some(room) = with_people(json!({ "people": people })) else {
+        return;
+    };
+    let mut room = room.unwrap();
+    assert_eq!(known(&room.show("obama3.jpg")), ["p44"]);
+    let stranger = room.show("biden.jpg");
+    assert_eq!(stranger.faces[0].identity, Identity::Unknown);
+    assert!(stranger.faces[0].similarity.unwrap() < 0.25);
+    assert_eq!(room.show("d_astronaut_tiny64.png").faces[0].identity, Identity::TooSmall);
+    let faces = room.show("astronaut.png");
+    let Identity::Known(person) = &faces.faces[0].identity else { panic!() };
+    assert_eq!(
+        [&person.id, &person.name_ar, &person.name_speak, &person.name_latin],
+        ["p1", "اسم", "اِسْم", "Name of p1"]
+    );
+    let extra = serde_json::to_value(&person.extra).unwrap();
+    assert_eq!(extra, json!({ "announce": true, "name_sent_to": [] }));
+
+    let listed = room.kit.control("list", &Value::Null).unwrap();
+    assert_eq!(listed["people"][1]["enrolled_in"], "pipeline");
+    assert_eq!(listed["people"][1]["given"], Value::Null);
+    let refused = room.add("p2", "biden.jpg").unwrap_err();
+    assert_eq!(refused.path, "gallery");
+}
+
+#[test]
+fn a_photograph_that_is_nobodys_portrait_is_told_with_its_place() {
+    for (photo, words) in [
+        ("coffee.png", "no face"),
+        ("solvay_1927.png", "of similar size"),
+        ("d_astronaut_tiny64.png", "at least 80 px"),
+        ("nobody.png", "nobody.png"),
+        ("../README.md", "README.md"),
+    ] {
+        let people = [named("p1", &["astronaut.png"]), named("p44", &["obama.jpg", photo])];
+        // One face a frame is no reason to take a group for a portrait.
+        let Some(room) = with_people(json!({ "people": people, "max_faces": 1 })) else {
+            return;
+        };
+        let failure = room.err().unwrap();
+        assert_eq!(failure.kind, majlis_testkit::FailureKind::Config);
+        assert_eq!(failure.path, "people[1].photos[1]", "{failure}");
+        assert!(failure.message.contains(words), "{photo}: {failure}");
+    }
+}
+
+#[test]
+fn nobody_is_named_without_consent() {
+    let mut person = named("p1", &["astronaut.png"]);
+    person.as_object_mut().unwrap().remove("consent");
+    let Some(room) = with_people(json!({ "people": [person] })) else {
+        return;
+    };
+    let failure = room.err().unwrap();
+    assert!(failure.message.contains("consent"), "{failure}");
+    let mut person = named("p1", &["astronaut.png"]);
+    person["consent"] = json!("");
+    let failure = with_people(json!({ "people": [person] })).unwrap().err();
+    assert_eq!(failure.unwrap().path, "people[0].consent");
+}
+
+#[test]
+fn a_gallery_in_the_store_stands_beside_the_people_of_the_file() {
+    let store = Store::default();
+    let Some(folder) = testdata::folder() else {
+        return;
+    };
+    let photo = folder.join("images/astronaut.png");
+    let people = [named("p1", &[photo.to_str().unwrap()])];
+    let Some(mut room) = Room::open(&store, json!({ "people": people, "gallery": "people" })) else {
+        return;
+    };
+    room.add("p44", "obama.jpg").unwrap();
+    assert_eq!(known(&room.show("obama2.jpg")), ["p44"]);
+    assert_eq!(known(&room.show("astronaut.png")), ["p1"]);
+    assert_eq!(room.add("p1", "biden.jpg").unwrap_err().path, "id");
+    assert_eq!(store.0.lock().unwrap().people.len(), 1);
+
+    let failure = room.kit.control("forget", &json!({ "id": "p1" })).unwrap_err();
+    assert!(failure.message.contains("pipeline file names `p1`"), "{failure}");
+    assert!(known(&room.show("astronaut.png")).is_empty());
+    room.kit.control("forget", &json!({ "id": "p44" })).unwrap();
+    assert!(known(&room.show("obama2.jpg")).is_empty());
 }
 
 fn refusal(config: Value) -> String {

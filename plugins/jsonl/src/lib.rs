@@ -10,8 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 
 use majlis_plugin_api::{
-    Any, Error, Flow, Host, Input, Output, Packet, Result, Stage, Value, VisitId, export_stage,
-    manifest,
+    Any, Error, Flow, Host, Input, Output, Packet, Result, Stage, Value, VisitId, export_stage, manifest,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,24 +60,13 @@ impl Stage for Lines {
     fn open(config: Config, host: &Host) -> Result<Self> {
         let path = host.path(&config.path);
         let mut options = OpenOptions::new();
-        options
-            .create(true)
-            .write(true)
-            .append(config.append)
-            .truncate(!config.append);
+        options.create(true).write(true).append(config.append).truncate(!config.append);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|error| {
-            Error::config(
-                "path",
-                format!("{} cannot be written: {error}", path.display()),
-            )
-        })?;
-        Ok(Self {
-            file,
-            path: path.display().to_string(),
-            embeddings: config.embeddings,
-        })
+        let file = options
+            .open(&path)
+            .map_err(|error| Error::config("path", format!("{} cannot be written: {error}", path.display())))?;
+        Ok(Self { file, path: path.display().to_string(), embeddings: config.embeddings })
     }
 
     fn process(&mut self, input: Input<'_>, _: &mut Output<'_>) -> Result<Flow> {
@@ -91,9 +79,7 @@ impl Stage for Lines {
     }
 
     fn close(self, _: &Host) -> Result<()> {
-        self.file
-            .sync_all()
-            .map_err(|error| Error::from(error).within(&self.path))
+        self.file.sync_all().map_err(|error| Error::from(error).within(&self.path))
     }
 }
 
@@ -114,9 +100,7 @@ impl Lines {
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
         // One write for each line, so that no half of one is left behind; there is nothing to flush.
-        self.file
-            .write_all(&text)
-            .map_err(|error| Error::from(error).within(&self.path))
+        self.file.write_all(&text).map_err(|error| Error::from(error).within(&self.path))
     }
 }
 

@@ -20,9 +20,7 @@ fn kit(folder: &Path, config: Value) -> Kit<Lines> {
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).expect("a file");
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 fn one_face() -> Faces {
@@ -35,12 +33,7 @@ fn one_face() -> Faces {
         embedding: vec![0.25; 4],
         extra: Default::default(),
     };
-    Faces {
-        width: 640,
-        height: 480,
-        faces: vec![face],
-        ..Faces::default()
-    }
+    Faces { width: 640, height: 480, faces: vec![face], ..Faces::default() }
 }
 
 fn grey(kit: &Kit<Lines>) -> Frame {
@@ -61,31 +54,15 @@ fn each_packet_is_a_line_as_soon_as_it_comes() {
     let visit = kit.open_visit().expect("no answer");
     let frame = grey(&kit);
     kit.send_by(0, input::packets, None, frame).expect("a line");
-    kit.send_by(1, input::packets, visit, one_face())
-        .expect("a line");
+    kit.send_by(1, input::packets, visit, one_face()).expect("a line");
     let lines = lines(&folder.path().join("seen.jsonl"));
     assert_eq!(lines.len(), 2);
     assert_eq!(
-        (
-            &lines[0]["from"],
-            &lines[0]["type"],
-            &lines[0]["visit"],
-            &lines[0]["sequence"],
-            &lines[0]["time_ms"]
-        ),
-        (
-            &json!("camera.frame"),
-            &json!("majlis/frame@1"),
-            &Value::Null,
-            &json!(0),
-            &json!(1000.0)
-        )
+        (&lines[0]["from"], &lines[0]["type"], &lines[0]["visit"], &lines[0]["sequence"], &lines[0]["time_ms"]),
+        (&json!("camera.frame"), &json!("majlis/frame@1"), &Value::Null, &json!(0), &json!(1000.0))
     );
     assert_eq!(lines[0]["packet"]["width"], 4);
-    assert!(
-        lines[0]["packet"]["pixels_fnv1a"].is_string(),
-        "a hash, never pixels"
-    );
+    assert!(lines[0]["packet"]["pixels_fnv1a"].is_string(), "a hash, never pixels");
     assert_eq!(lines[1]["visit"], visit.number());
     assert_eq!(lines[1]["packet"]["faces"][0]["identity"], "unknown");
     assert_eq!(lines[1]["packet"]["faces"][0].get("embedding"), None);
@@ -95,31 +72,19 @@ fn each_packet_is_a_line_as_soon_as_it_comes() {
 #[test]
 fn embeddings_are_written_only_when_asked_for_and_secrets_never() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut kit = kit(
-        folder.path(),
-        json!({ "path": "all.jsonl", "embeddings": true }),
-    );
-    kit.send_by(1, input::packets, None, one_face())
-        .expect("a line");
+    let mut kit = kit(folder.path(), json!({ "path": "all.jsonl", "embeddings": true }));
+    kit.send_by(1, input::packets, None, one_face()).expect("a line");
     let invite = Invite {
         url: "wss://rooms.example".into(),
         room: "hall".into(),
         token: Secret::new("s3cr3t"),
         extra: Default::default(),
     };
-    kit.send_by(2, input::packets, None, invite)
-        .expect("a line");
+    kit.send_by(2, input::packets, None, invite).expect("a line");
     let path = folder.path().join("all.jsonl");
-    assert_eq!(
-        lines(&path)[0]["packet"]["faces"][0]["embedding"],
-        json!([0.25, 0.25, 0.25, 0.25])
-    );
+    assert_eq!(lines(&path)[0]["packet"]["faces"][0]["embedding"], json!([0.25, 0.25, 0.25, 0.25]));
     assert_eq!(lines(&path)[1]["packet"]["token"], "***");
-    assert!(
-        !std::fs::read_to_string(&path)
-            .expect("a file")
-            .contains("s3cr3t")
-    );
+    assert!(!std::fs::read_to_string(&path).expect("a file").contains("s3cr3t"));
 }
 
 #[test]
@@ -131,9 +96,7 @@ fn a_file_is_emptied_unless_lines_are_appended() {
         (json!({ "path": "seen.jsonl" }), 1),
         (json!({ "path": "seen.jsonl", "append": true }), 2),
     ] {
-        kit(folder.path(), config)
-            .send_by(1, input::packets, None, one_face())
-            .expect("a line");
+        kit(folder.path(), config).send_by(1, input::packets, None, one_face()).expect("a line");
         assert_eq!(lines(&path).len(), count);
     }
 }
@@ -141,13 +104,8 @@ fn a_file_is_emptied_unless_lines_are_appended() {
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let refused = Kit::<Lines>::builder()
-        .base(folder.path())
-        .open(json!({ "path": "no/where.jsonl" }));
+    let refused = Kit::<Lines>::builder().base(folder.path()).open(json!({ "path": "no/where.jsonl" }));
     let refused = refused.err().expect("it is refused");
-    assert_eq!(
-        (refused.kind, refused.path.as_str()),
-        (FailureKind::Config, "path")
-    );
+    assert_eq!((refused.kind, refused.path.as_str()), (FailureKind::Config, "path"));
     assert!(refused.message.contains("no/where.jsonl"), "{refused}");
 }

@@ -104,17 +104,11 @@ impl Config {
         ];
         for (path, megabytes) in megabytes {
             if !(0.0..=100_000.0).contains(&megabytes) {
-                return Err(Error::config(
-                    path,
-                    format!("{megabytes} megabytes: it must be 0 to 100000"),
-                ));
+                return Err(Error::config(path, format!("{megabytes} megabytes: it must be 0 to 100000")));
             }
         }
         if !(0.001..=100_000.0).contains(&self.speed) {
-            return Err(Error::config(
-                "speed",
-                format!("{} times as fast: it must be 0.001 to 100000", self.speed),
-            ));
+            return Err(Error::config("speed", format!("{} times as fast: it must be 0.001 to 100000", self.speed)));
         }
         if self.visits == 0 {
             return Err(Error::config("visits", "a source of no visitor"));

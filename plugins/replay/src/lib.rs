@@ -14,8 +14,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Any, Data, Event, Flow, Host, Input, NoVisit, Output, Result, Stage, VisitId, export_stage,
-    manifest,
+    Any, Data, Event, Flow, Host, Input, NoVisit, Output, Result, Stage, VisitId, export_stage, manifest,
 };
 
 pub use config::{Call, Config, Milestone, Open};
@@ -54,25 +53,9 @@ impl Stage for Replay {
         config.check()?;
         let begun = host.now();
         let kept = vec![work::memory(config.open.memory_mb)];
-        let wired = host
-            .wires()
-            .iter()
-            .filter(|wire| wire.incoming)
-            .fold(0, |wired, wire| wired | 1 << wire.port);
-        work::pass(
-            config.open.time.get().div_f64(config.speed),
-            begun,
-            || host.now(),
-            || false,
-        );
-        Ok(Self {
-            wired,
-            came: HashMap::new(),
-            visits_left: config.visits,
-            over: false,
-            kept,
-            config,
-        })
+        let wired = host.wires().iter().filter(|wire| wire.incoming).fold(0, |wired, wire| wired | 1 << wire.port);
+        work::pass(config.open.time.get().div_f64(config.speed), begun, || host.now(), || false);
+        Ok(Self { wired, came: HashMap::new(), visits_left: config.visits, over: false, kept, config })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
@@ -129,9 +112,7 @@ impl Replay {
             self.over = true;
             return Ok(Flow::Ended);
         }
-        Ok(Flow::WakeAt(
-            begun + self.config.every.get().div_f64(self.config.speed),
-        ))
+        Ok(Flow::WakeAt(begun + self.config.every.get().div_f64(self.config.speed)))
     }
 
     fn work(&mut self, out: &mut Output<'_>) -> Result<()> {
@@ -139,22 +120,10 @@ impl Replay {
         let call = &self.config.call;
         self.kept.push(work::memory(call.memory_mb));
         let temporary = work::memory(call.temporary_mb);
-        work::pass(
-            call.time.get().div_f64(self.config.speed),
-            begun,
-            || out.now(),
-            || out.cancelled(),
-        );
+        work::pass(call.time.get().div_f64(self.config.speed), begun, || out.now(), || out.cancelled());
         drop(temporary);
         let value = serde_json::json!({ "stage": out.host().stage() });
-        out.emit(
-            output::done,
-            Data {
-                kind: "majlis/replay@1".into(),
-                value,
-                extra: Default::default(),
-            },
-        )?;
+        out.emit(output::done, Data { kind: "majlis/replay@1".into(), value, extra: Default::default() })?;
         if let Some(milestone) = self.config.milestone.name() {
             out.milestone(milestone);
         }

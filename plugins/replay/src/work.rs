@@ -23,12 +23,7 @@ pub(crate) fn memory(megabytes: f64) -> Vec<u8> {
 }
 
 /// Lets the rest of `time` pass since `begun`, unless the work is withdrawn.
-pub(crate) fn pass(
-    time: Duration,
-    begun: Time,
-    now: impl Fn() -> Time,
-    withdrawn: impl Fn() -> bool,
-) {
+pub(crate) fn pass(time: Duration, begun: Time, now: impl Fn() -> Time, withdrawn: impl Fn() -> bool) {
     let target = begun + time;
     let mut left = target.since(now());
     while !left.is_zero() && !withdrawn() {

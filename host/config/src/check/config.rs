@@ -47,9 +47,7 @@ pub(super) fn read(
     };
     let table = stage.table("config", reader.findings);
     let wrote_something_else = table.is_none() && stage.entry("config").is_some();
-    let span = table
-        .as_ref()
-        .map_or_else(|| stage.span.clone(), |(_, span)| span.clone());
+    let span = table.as_ref().map_or_else(|| stage.span.clone(), |(_, span)| span.clone());
     reader.made.spans.insert(String::new(), span);
     reader.made.value = match table {
         Some((table, _)) => reader.table(table, &[&manifest.config_schema], ""),
@@ -86,13 +84,7 @@ impl<'r> Reader<'r, '_> {
         Value::Object(map)
     }
 
-    fn value(
-        &mut self,
-        value: &DeValue<'_>,
-        span: &Range<usize>,
-        schemas: &[&'r Value],
-        pointer: &str,
-    ) -> Value {
+    fn value(&mut self, value: &DeValue<'_>, span: &Range<usize>, schemas: &[&'r Value], pointer: &str) -> Value {
         let takes = self.takes(schemas);
         if takes.secret {
             return match value {
@@ -108,18 +100,12 @@ impl<'r> Reader<'r, '_> {
             };
         }
         match value {
-            DeValue::Table(table)
-                if takes.only_text()
-                    && (table.contains_key("env") || table.contains_key("file")) =>
-            {
+            DeValue::Table(table) if takes.only_text() && (table.contains_key("env") || table.contains_key("file")) => {
                 self.referred(table, span, &takes, pointer)
             }
             DeValue::Table(table) => self.table(table, schemas, pointer),
             DeValue::Array(items) => {
-                let list = items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| self.item(item, index, schemas, pointer));
+                let list = items.iter().enumerate().map(|(index, item)| self.item(item, index, schemas, pointer));
                 Value::Array(list.collect())
             }
             DeValue::String(text) => Value::String(self.based(text, &takes)),
@@ -127,36 +113,19 @@ impl<'r> Reader<'r, '_> {
             DeValue::Datetime(date) => Value::String(date.to_string()),
             DeValue::Integer(number) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix());
-                number
-                    .map(Value::from)
-                    .unwrap_or_else(|_| self.not_a_number(span, pointer))
+                number.map(Value::from).unwrap_or_else(|_| self.not_a_number(span, pointer))
             }
             DeValue::Float(number) => {
-                let number = number
-                    .as_str()
-                    .parse()
-                    .ok()
-                    .and_then(serde_json::Number::from_f64);
-                number
-                    .map(Value::Number)
-                    .unwrap_or_else(|| self.not_a_number(span, pointer))
+                let number = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
+                number.map(Value::Number).unwrap_or_else(|| self.not_a_number(span, pointer))
             }
         }
     }
 
-    fn item(
-        &mut self,
-        item: &Spanned<DeValue<'_>>,
-        index: usize,
-        schemas: &[&'r Value],
-        pointer: &str,
-    ) -> Value {
+    fn item(&mut self, item: &Spanned<DeValue<'_>>, index: usize, schemas: &[&'r Value], pointer: &str) -> Value {
         let below = format!("{pointer}/{index}");
         let mut of_item = Vec::new();
-        for part in schemas
-            .iter()
-            .flat_map(|schema| alternatives(self.schema, schema))
-        {
+        for part in schemas.iter().flat_map(|schema| alternatives(self.schema, schema)) {
             let first = part.get("prefixItems").and_then(|items| items.get(index));
             of_item.extend(first.or_else(|| part.get("items")));
         }
@@ -166,27 +135,16 @@ impl<'r> Reader<'r, '_> {
 
     fn schemas_of_key(&self, schemas: &[&'r Value], key: &str) -> Vec<&'r Value> {
         let mut found = Vec::new();
-        for part in schemas
-            .iter()
-            .flat_map(|schema| alternatives(self.schema, schema))
-        {
-            let own = part
-                .get("properties")
-                .and_then(|properties| properties.get(key));
-            found.extend(own.or_else(|| {
-                part.get("additionalProperties")
-                    .filter(|others| others.is_object())
-            }));
+        for part in schemas.iter().flat_map(|schema| alternatives(self.schema, schema)) {
+            let own = part.get("properties").and_then(|properties| properties.get(key));
+            found.extend(own.or_else(|| part.get("additionalProperties").filter(|others| others.is_object())));
         }
         found
     }
 
     fn takes(&self, schemas: &[&'r Value]) -> Takes {
         let mut takes = Takes::default();
-        for part in schemas
-            .iter()
-            .flat_map(|schema| alternatives(self.schema, schema))
-        {
+        for part in schemas.iter().flat_map(|schema| alternatives(self.schema, schema)) {
             let types = types_of(part);
             takes.secret |= format_of(part) == Some("secret");
             takes.path |= format_of(part) == Some("path");
@@ -207,42 +165,23 @@ impl<'r> Reader<'r, '_> {
     fn plain_secret(&mut self, span: &Range<usize>, pointer: &str) {
         let key = last_key(pointer);
         self.findings
-            .error(
-                E0801,
-                span,
-                format!(
-                    "{} is a secret and cannot stand in the file",
-                    shown(&dotted(pointer))
-                ),
-            )
+            .error(E0801, span, format!("{} is a secret and cannot stand in the file", shown(&dotted(pointer))))
             .hide(span)
-            .hint(format!(
-                "write `{key} = {{ env = \"{}\" }}` or `{key} = {{ file = \"…\" }}`",
-                variable(&key)
-            ));
+            .hint(format!("write `{key} = {{ env = \"{}\" }}` or `{key} = {{ file = \"…\" }}`", variable(&key)));
     }
 
     fn not_a_number(&mut self, span: &Range<usize>, pointer: &str) -> Value {
         self.findings.error(
             E0712,
             span,
-            format!(
-                "{} is a number that a plugin cannot be given",
-                shown(&dotted(pointer))
-            ),
+            format!("{} is a number that a plugin cannot be given", shown(&dotted(pointer))),
         );
         self.reported.insert(pointer.to_owned());
         Value::Null
     }
 
     /// `{ env = … }` and `{ file = … }`. What cannot be resolved is reported and becomes null.
-    fn referred(
-        &mut self,
-        table: &DeTable<'_>,
-        span: &Range<usize>,
-        takes: &Takes,
-        pointer: &str,
-    ) -> Value {
+    fn referred(&mut self, table: &DeTable<'_>, span: &Range<usize>, takes: &Takes, pointer: &str) -> Value {
         let entries = entries(table);
         match self.resolve(&entries, span, takes, pointer) {
             Some(text) => Value::String(self.based(&text, takes)),
@@ -253,19 +192,9 @@ impl<'r> Reader<'r, '_> {
         }
     }
 
-    fn resolve(
-        &mut self,
-        entries: &[Entry<'_>],
-        span: &Range<usize>,
-        takes: &Takes,
-        pointer: &str,
-    ) -> Option<String> {
+    fn resolve(&mut self, entries: &[Entry<'_>], span: &Range<usize>, takes: &Takes, pointer: &str) -> Option<String> {
         let name = shown(&dotted(pointer));
-        let allowed: &[&str] = if takes.secret {
-            &["env", "file"]
-        } else {
-            &["env", "append", "default"]
-        };
+        let allowed: &[&str] = if takes.secret { &["env", "file"] } else { &["env", "append", "default"] };
         let mut good = true;
         for entry in entries {
             if !allowed.contains(&entry.key) {
@@ -281,26 +210,12 @@ impl<'r> Reader<'r, '_> {
                 error.hint(hint);
                 good = false;
             } else if !entry.value.is_str() {
-                self.findings.error(
-                    E0805,
-                    &entry.span(),
-                    format!("{} in a reference is a text", shown(entry.key)),
-                );
+                self.findings.error(E0805, &entry.span(), format!("{} in a reference is a text", shown(entry.key)));
                 good = false;
             }
         }
-        let text = |key: &str| {
-            entries
-                .iter()
-                .find(|entry| entry.key == key)
-                .and_then(|entry| entry.value.as_str())
-        };
-        let place = |key: &str| {
-            entries
-                .iter()
-                .find(|entry| entry.key == key)
-                .map_or(span.clone(), Entry::span)
-        };
+        let text = |key: &str| entries.iter().find(|entry| entry.key == key).and_then(|entry| entry.value.as_str());
+        let place = |key: &str| entries.iter().find(|entry| entry.key == key).map_or(span.clone(), Entry::span);
         if !good {
             return None;
         }
@@ -311,12 +226,10 @@ impl<'r> Reader<'r, '_> {
             (None, Some(file)) => self.read_file(file, &place("file"), &name),
             _ => {
                 let key = last_key(pointer);
-                self.findings
-                    .error(E0805, span, format!("{name} is not a reference"))
-                    .hint(format!(
-                        "write `{key} = {{ env = \"{}\" }}` or `{key} = {{ file = \"…\" }}`",
-                        variable(&key)
-                    ));
+                self.findings.error(E0805, span, format!("{name} is not a reference")).hint(format!(
+                    "write `{key} = {{ env = \"{}\" }}` or `{key} = {{ file = \"…\" }}`",
+                    variable(&key)
+                ));
                 None
             }
         }
@@ -330,30 +243,19 @@ impl<'r> Reader<'r, '_> {
         takes: &Takes,
         name: &str,
     ) -> Option<String> {
-        let is_variable = variable
-            .starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
-            && variable
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        let is_variable = variable.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
+            && variable.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
         if !is_variable {
             // Not shown: it may be the secret itself.
             self.findings
-                .error(
-                    E0805,
-                    span,
-                    format!("{name}: this is not the name of a variable"),
-                )
+                .error(E0805, span, format!("{name}: this is not the name of a variable"))
                 .hide(span)
                 .hint("a name has letters, digits and `_`; the value itself does not stand here");
             return None;
         }
         match self.context.around.env(variable) {
             Some(value) if value.is_empty() && takes.secret => {
-                self.findings.error(
-                    E0804,
-                    span,
-                    format!("the variable {} is empty", shown(variable)),
-                );
+                self.findings.error(E0804, span, format!("the variable {} is empty", shown(variable)));
                 None
             }
             Some(value) => Some(value),
@@ -362,24 +264,15 @@ impl<'r> Reader<'r, '_> {
                     .error(
                         E0802,
                         span,
-                        format!(
-                            "the secret {name} is missing: there is no variable {}",
-                            shown(variable)
-                        ),
+                        format!("the secret {name} is missing: there is no variable {}", shown(variable)),
                     )
-                    .hint(format!(
-                        "`export {variable}=…`, or the service's `EnvironmentFile=`"
-                    ));
+                    .hint(format!("`export {variable}=…`, or the service's `EnvironmentFile=`"));
                 None
             }
             None if default.is_some() => default.map(str::to_owned),
             None => {
                 self.findings
-                    .error(
-                        E0806,
-                        span,
-                        format!("there is no variable {} for {name}", shown(variable)),
-                    )
+                    .error(E0806, span, format!("there is no variable {} for {name}", shown(variable)))
                     .hint("set it, or write `default = \"…\"` beside `env`");
                 None
             }
@@ -393,51 +286,29 @@ impl<'r> Reader<'r, '_> {
                 // Editors end a file with a line break, which is no part of any key.
                 let secret = text.trim_end_matches(['\r', '\n']);
                 if secret.is_empty() {
-                    self.findings.error(
-                        E0804,
-                        span,
-                        format!("the file of the secret {name} is empty"),
-                    );
+                    self.findings.error(E0804, span, format!("the file of the secret {name} is empty"));
                     return None;
                 }
                 Some(secret.to_owned())
             }
             Err(reason) => {
                 self.findings
-                    .error(
-                        E0803,
-                        span,
-                        format!("the file of the secret {name} cannot be read: {reason}"),
-                    )
+                    .error(E0803, span, format!("the file of the secret {name} cannot be read: {reason}"))
                     .hint(format!("looked for {}", path.display()));
                 None
             }
         }
     }
 
-    fn appended(
-        &mut self,
-        value: String,
-        append: Option<&str>,
-        span: &Range<usize>,
-    ) -> Option<String> {
+    fn appended(&mut self, value: String, append: Option<&str>, span: &Range<usize>) -> Option<String> {
         let Some(append) = append else {
             return Some(value);
         };
         if Path::new(append).is_absolute() {
-            self.findings.error(
-                E0805,
-                span,
-                "`append` is joined to the variable's path, so it must be relative",
-            );
+            self.findings.error(E0805, span, "`append` is joined to the variable's path, so it must be relative");
             return None;
         }
-        Some(
-            Path::new(&value)
-                .join(append)
-                .to_string_lossy()
-                .into_owned(),
-        )
+        Some(Path::new(&value).join(append).to_string_lossy().into_owned())
     }
 
     fn validate(&mut self, manifest: &Manifest) {
@@ -452,9 +323,7 @@ impl<'r> Reader<'r, '_> {
     /// A value that was reported stands as null in the configuration, and must not be reported again for that.
     fn follows_from_another(&self, violation: &Violation) -> bool {
         let within = |inner: &str, outer: &str| {
-            inner
-                .strip_prefix(outer)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let is_unknown_key = matches!(violation.fault, Fault::UnknownKey { .. });
         let is_form = matches!(violation.fault, Fault::Form { .. } | Fault::Type { .. });
@@ -467,11 +336,7 @@ impl<'r> Reader<'r, '_> {
     fn report(&mut self, violation: Violation, root: &str) {
         let Violation { pointer, fault } = violation;
         let is_secret = self.made.secrets.contains(&pointer);
-        let fault = if is_secret {
-            fault.without_value()
-        } else {
-            fault
-        };
+        let fault = if is_secret { fault.without_value() } else { fault };
         let (span, named) = match &fault {
             Fault::UnknownKey { .. } => {
                 let table = pointer.rsplit_once('/').map_or("", |(table, _)| table);
@@ -480,15 +345,9 @@ impl<'r> Reader<'r, '_> {
             _ => (self.made.spans.get(&pointer), pointer.as_str()),
         };
         let span = span.cloned().unwrap_or_else(|| self.made.spans[""].clone());
-        let name = if named.is_empty() {
-            root.to_owned()
-        } else {
-            shown(&dotted(named))
-        };
+        let name = if named.is_empty() { root.to_owned() } else { shown(&dotted(named)) };
         let hint = match &fault {
-            Fault::UnknownKey { key, known } => {
-                hint_for_unknown(key, known, named.is_empty(), root)
-            }
+            Fault::UnknownKey { key, known } => hint_for_unknown(key, known, named.is_empty(), root),
             Fault::MissingKey { key, secret: false } => self
                 .schema
                 .pointer(&join(&join("/properties", key), "description"))
@@ -497,9 +356,7 @@ impl<'r> Reader<'r, '_> {
                 .map(|about| format!("{}: {about}", shown(key))),
             _ => fault.hint(),
         };
-        let error = self
-            .findings
-            .error(fault.code(), &span, fault.message(&name));
+        let error = self.findings.error(fault.code(), &span, fault.message(&name));
         error.hint = hint;
     }
 }
@@ -509,9 +366,9 @@ fn hint_for_unknown(key: &str, known: &[String], at_root: bool, root: &str) -> O
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     match nearest(key, known.iter().copied()) {
         Some(near) => Some(format!("a key {} exists", shown(near))),
-        None if at_root && keys::get(Table::Stage, key).is_some() => Some(format!(
-            "`{key}` is a key of the stage itself, outside of `config`"
-        )),
+        None if at_root && keys::get(Table::Stage, key).is_some() => {
+            Some(format!("`{key}` is a key of the stage itself, outside of `config`"))
+        }
         None if known.is_empty() && at_root => Some(format!("{root} has no keys")),
         None if known.is_empty() => None,
         None => Some(format!("the keys are {}", listed(&known))),
@@ -551,22 +408,11 @@ fn dotted(pointer: &str) -> String {
 }
 
 fn last_key(pointer: &str) -> String {
-    let named = pointer
-        .split('/')
-        .rev()
-        .find(|part| !part.bytes().all(|byte| byte.is_ascii_digit()));
+    let named = pointer.split('/').rev().find(|part| !part.bytes().all(|byte| byte.is_ascii_digit()));
     named.unwrap_or("key").replace("~1", "/").replace("~0", "~")
 }
 
 /// The variable that a key's secret would probably stand in.
 fn variable(key: &str) -> String {
-    key.chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        })
-        .collect()
+    key.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }).collect()
 }

@@ -11,12 +11,7 @@ use crate::nearest::{listed, shown};
 use crate::pipeline::{Edge, FRAME_TYPE, Overflow};
 
 /// Checks the graph and gives each wire its queue.
-pub(super) fn check(
-    drafts: &[Draft<'_>],
-    wires: &[Wire],
-    threads: &Threads,
-    findings: &mut Findings<'_>,
-) -> Vec<Edge> {
+pub(super) fn check(drafts: &[Draft<'_>], wires: &[Wire], threads: &Threads, findings: &mut Findings<'_>) -> Vec<Edge> {
     let in_bad_loop = report_loops_without_origin(drafts, wires, findings);
     let edges = make_edges(drafts, wires, findings);
     report_blocked_threads(drafts, wires, &edges, threads, &in_bad_loop, findings);
@@ -25,38 +20,20 @@ pub(super) fn check(
 
 /// Whether the output of a wire waits for no input of its stage.
 fn leaves_origin(drafts: &[Draft<'_>], wire: &Wire) -> bool {
-    drafts[wire.from]
-        .plugin
-        .is_some_and(|plugin| plugin.manifest.outputs[wire.output].origin)
+    drafts[wire.from].plugin.is_some_and(|plugin| plugin.manifest.outputs[wire.output].origin)
 }
 
-fn report_loops_without_origin(
-    drafts: &[Draft<'_>],
-    wires: &[Wire],
-    findings: &mut Findings<'_>,
-) -> BTreeSet<usize> {
-    let waiting: Vec<usize> = (0..wires.len())
-        .filter(|wire| !leaves_origin(drafts, &wires[*wire]))
-        .collect();
-    let arrows: Vec<(usize, usize)> = waiting
-        .iter()
-        .map(|wire| (wires[*wire].from, wires[*wire].to))
-        .collect();
+fn report_loops_without_origin(drafts: &[Draft<'_>], wires: &[Wire], findings: &mut Findings<'_>) -> BTreeSet<usize> {
+    let waiting: Vec<usize> = (0..wires.len()).filter(|wire| !leaves_origin(drafts, &wires[*wire])).collect();
+    let arrows: Vec<(usize, usize)> = waiting.iter().map(|wire| (wires[*wire].from, wires[*wire].to)).collect();
     let mut reported = BTreeSet::new();
     for circle in circles(drafts.len(), &arrows) {
         let circle: Vec<usize> = circle.into_iter().map(|arrow| waiting[arrow]).collect();
-        let way: Vec<&str> = circle
-            .iter()
-            .map(|wire| drafts[wires[*wire].from].name)
-            .collect();
+        let way: Vec<&str> = circle.iter().map(|wire| drafts[wires[*wire].from].name).collect();
         let error = findings.error(
             E0601,
             &wires[circle[0]].span,
-            format!(
-                "these stages wait for each other: {} → {}",
-                way.join(" → "),
-                way[0]
-            ),
+            format!("these stages wait for each other: {} → {}", way.join(" → "), way[0]),
         );
         error
             .label("the loop passes here")
@@ -74,17 +51,16 @@ fn make_edges(drafts: &[Draft<'_>], wires: &[Wire], findings: &mut Findings<'_>)
     let reach = reachable(drafts.len(), &arrows);
     let mut edges = Vec::new();
     for (index, wire) in wires.iter().enumerate() {
-        let looping =
-            leaves_origin(drafts, wire) && (wire.from == wire.to || reach[wire.to][wire.from]);
+        let looping = leaves_origin(drafts, wire) && (wire.from == wire.to || reach[wire.to][wire.from]);
         let (depth, bytes, written) = drafts[wire.to].queues.of(wire.input);
         if let (Some((Overflow::Block, span)), true) = (&written, looping) {
-            let input = drafts[wire.to].plugin.map_or("", |plugin| {
-                plugin.manifest.inputs[wire.input].name.as_str()
-            });
+            let input = drafts[wire.to].plugin.map_or("", |plugin| plugin.manifest.inputs[wire.input].name.as_str());
             findings
                 .error(E0603, span, format!("input {} closes a loop, so its queue cannot block", shown(input)))
                 .related(&wire.span, "leaves an origin inside a loop")
-                .hint(format!("leave `overflow` out, or write `queue.{input} = {{ overflow = \"latest\" }}` for this input alone"));
+                .hint(format!(
+                    "leave `overflow` out, or write `queue.{input} = {{ overflow = \"latest\" }}` for this input alone"
+                ));
         }
         let is_frame = wire.ty == FRAME_TYPE;
         let overflow = match written {
@@ -117,14 +93,9 @@ fn ends(drafts: &[Draft<'_>], wires: &[Wire], wire: usize) -> bool {
     let mut open = vec![wire];
     while let Some(index) = open.pop() {
         let wire = &wires[index];
-        let upstream: Vec<usize> = (0..wires.len())
-            .filter(|other| wires[*other].to == wire.from)
-            .collect();
+        let upstream: Vec<usize> = (0..wires.len()).filter(|other| wires[*other].to == wire.from).collect();
         if upstream.is_empty() || leaves_origin(drafts, wire) {
-            if !drafts[wire.from]
-                .plugin
-                .is_some_and(|plugin| plugin.manifest.finite)
-            {
+            if !drafts[wire.from].plugin.is_some_and(|plugin| plugin.manifest.finite) {
                 return false;
             }
             continue;
@@ -146,30 +117,18 @@ fn report_blocked_threads(
 ) {
     let thread = |stage: usize| threads.of_stage[stage];
     let blocking: Vec<usize> = (0..edges.len())
-        .filter(|edge| {
-            edges[*edge].overflow == Overflow::Block
-                && !edges[*edge].looping
-                && !in_bad_loop.contains(edge)
-        })
+        .filter(|edge| edges[*edge].overflow == Overflow::Block && !edges[*edge].looping && !in_bad_loop.contains(edge))
         .filter(|edge| thread(edges[*edge].from) != thread(edges[*edge].to))
         .collect();
-    let arrows: Vec<(usize, usize)> = blocking
-        .iter()
-        .map(|edge| (thread(edges[*edge].from), thread(edges[*edge].to)))
-        .collect();
+    let arrows: Vec<(usize, usize)> =
+        blocking.iter().map(|edge| (thread(edges[*edge].from), thread(edges[*edge].to))).collect();
     for circle in circles(threads.names.len(), &arrows) {
         let circle: Vec<usize> = circle.into_iter().map(|arrow| blocking[arrow]).collect();
-        let names: Vec<&str> = circle
-            .iter()
-            .map(|edge| threads.names[thread(edges[*edge].from)].as_str())
-            .collect();
+        let names: Vec<&str> = circle.iter().map(|edge| threads.names[thread(edges[*edge].from)].as_str()).collect();
         let error = findings.error(
             E0602,
             &wires[circle[0]].span,
-            format!(
-                "threads {} can wait for each other for ever",
-                listed(&names)
-            ),
+            format!("threads {} can wait for each other for ever", listed(&names)),
         );
         for (place, edge) in circle.iter().enumerate() {
             let (from, to) = (edges[*edge].from, edges[*edge].to);
@@ -185,7 +144,9 @@ fn report_blocked_threads(
                 _ => error.related(&wires[*edge].span, label),
             };
         }
-        error.hint("give one of these stages a thread of its own, or one of these edges `queue = { overflow = \"latest\" }`");
+        error.hint(
+            "give one of these stages a thread of its own, or one of these edges `queue = { overflow = \"latest\" }`",
+        );
     }
 }
 
@@ -200,9 +161,7 @@ fn circles(nodes: usize, arrows: &[(usize, usize)]) -> Vec<Vec<usize>> {
             continue;
         }
         let in_knot = |other: usize| other == node || (reach[node][other] && reach[other][node]);
-        (0..nodes)
-            .filter(|other| in_knot(*other))
-            .for_each(|other| done[other] = true);
+        (0..nodes).filter(|other| in_knot(*other)).for_each(|other| done[other] = true);
         let shortest = (0..arrows.len())
             .filter(|arrow| in_knot(arrows[*arrow].0) && in_knot(arrows[*arrow].1))
             .filter_map(|arrow| {
@@ -248,11 +207,7 @@ fn way(nodes: usize, arrows: &[(usize, usize)], from: usize, to: usize) -> Optio
             steps.reverse();
             return Some(steps);
         }
-        for (index, (_, next)) in arrows
-            .iter()
-            .enumerate()
-            .filter(|(_, arrow)| arrow.0 == node)
-        {
+        for (index, (_, next)) in arrows.iter().enumerate().filter(|(_, arrow)| arrow.0 == node) {
             if *next != from && came_by[*next].is_none() {
                 came_by[*next] = Some(index);
                 open.push_back(*next);

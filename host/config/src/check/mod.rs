@@ -57,18 +57,11 @@ struct Context<'c> {
 /// Checks a pipeline file. Opens nothing; every problem is reported, not the first one alone.
 pub fn check(source: &Source<'_>, catalogue: &Catalogue, around: &dyn Surroundings) -> Checked {
     let mut findings = Findings::new(source.text);
-    let context = Context {
-        catalogue,
-        around,
-        base: source.base(),
-    };
+    let context = Context { catalogue, around, base: source.base() };
     let pipeline = document::parse(source.text, &mut findings)
         .and_then(|table| assemble(source, table.get_ref(), &context, &mut findings))
         .filter(|_| !findings.has_errors());
-    Checked {
-        pipeline,
-        diagnostics: findings.finish(),
-    }
+    Checked { pipeline, diagnostics: findings.finish() }
 }
 
 /// The folders of `[pipeline] plugins`, joined to the file's folder: the loader needs them before there is a catalogue to check
@@ -76,14 +69,8 @@ pub fn check(source: &Source<'_>, catalogue: &Catalogue, around: &dyn Surroundin
 pub fn plugin_folders(source: &Source<'_>) -> Vec<PathBuf> {
     let (table, _) = DeTable::parse_recoverable(source.text);
     let base = source.base();
-    let folders = table
-        .get_ref()
-        .get("pipeline")
-        .and_then(|pipeline| pipeline.get_ref().as_table()?.get("plugins"));
-    let folders = folders
-        .and_then(|folders| folders.get_ref().as_array())
-        .into_iter()
-        .flatten();
+    let folders = table.get_ref().get("pipeline").and_then(|pipeline| pipeline.get_ref().as_table()?.get("plugins"));
+    let folders = folders.and_then(|folders| folders.get_ref().as_array()).into_iter().flatten();
     folders
         .filter_map(|folder| folder.get_ref().as_str())
         .filter(|folder| !folder.is_empty())
@@ -106,11 +93,8 @@ fn assemble(
     threads::warn_of_lazy_company(&drafts, &threads, findings);
     let until = read_until(&file, &drafts, findings);
     let lines = Lines::new(source.text);
-    let stages: Option<Vec<_>> = drafts
-        .into_iter()
-        .zip(&threads.of_stage)
-        .map(|(draft, thread)| draft.finish(*thread, &lines))
-        .collect();
+    let stages: Option<Vec<_>> =
+        drafts.into_iter().zip(&threads.of_stage).map(|(draft, thread)| draft.finish(*thread, &lines)).collect();
     Some(Pipeline {
         name: head.name,
         language: head.language,
@@ -137,23 +121,12 @@ struct Head {
 }
 
 impl Head {
-    fn read(
-        source: &Source<'_>,
-        file: &Section<'_>,
-        context: &Context<'_>,
-        findings: &mut Findings<'_>,
-    ) -> Head {
+    fn read(source: &Source<'_>, file: &Section<'_>, context: &Context<'_>, findings: &mut Findings<'_>) -> Head {
         let section = match file.table("pipeline", findings) {
-            Some((table, span)) => {
-                Section::new(Table::Pipeline, table, span, findings, |_| Elsewhere::No)
-            }
+            Some((table, span)) => Section::new(Table::Pipeline, table, span, findings, |_| Elsewhere::No),
             None => Section::absent(Table::Pipeline),
         };
-        let stem = source
-            .file
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or("pipeline");
+        let stem = source.file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("pipeline");
         Head {
             name: section.text("name", findings).unwrap_or(stem).to_owned(),
             language: read_language(&section, findings),
@@ -162,9 +135,7 @@ impl Head {
                 .integer("max_visits", findings)
                 .and_then(|visits| u32::try_from(visits).ok())
                 .unwrap_or(1),
-            drain_within: section
-                .duration("drain_within", findings)
-                .unwrap_or_default(),
+            drain_within: section.duration("drain_within", findings).unwrap_or_default(),
             plugins: read_folders(&section, context, findings),
         }
     }
@@ -176,9 +147,7 @@ fn read_language(section: &Section<'_>, findings: &mut Findings<'_>) -> String {
         return default.to_owned();
     };
     // A first part of four to eight letters is reserved for languages that were never registered: "arabic" is a tag by grammar.
-    let tag = LanguageTag::parse_and_normalize(text)
-        .ok()
-        .filter(|tag| (2..=3).contains(&tag.primary_language().len()));
+    let tag = LanguageTag::parse_and_normalize(text).ok().filter(|tag| (2..=3).contains(&tag.primary_language().len()));
     if let Some(tag) = tag {
         return tag.into_inner();
     }
@@ -187,21 +156,11 @@ fn read_language(section: &Section<'_>, findings: &mut Findings<'_>) -> String {
         Ok(tag) if dashed != text => format!("write {}", shown(tag.as_str())),
         _ => "a language is a BCP 47 tag, such as `ar-SA` or `en`".to_owned(),
     };
-    findings
-        .error(
-            E0706,
-            &section.span_of("language"),
-            format!("{} is not a language", shown(text)),
-        )
-        .hint(hint);
+    findings.error(E0706, &section.span_of("language"), format!("{} is not a language", shown(text))).hint(hint);
     default.to_owned()
 }
 
-fn read_time_zone(
-    section: &Section<'_>,
-    context: &Context<'_>,
-    findings: &mut Findings<'_>,
-) -> String {
+fn read_time_zone(section: &Section<'_>, context: &Context<'_>, findings: &mut Findings<'_>) -> String {
     let default = section.default_of("time_zone");
     let Some(text) = section.text("time_zone", findings) else {
         return default.to_owned();
@@ -217,21 +176,11 @@ fn read_time_zone(
         Some(zone) => format!("a time zone {} exists", shown(zone)),
         None => "a time zone has an IANA name, such as `Asia/Riyadh`".to_owned(),
     };
-    findings
-        .error(
-            E0707,
-            &section.span_of("time_zone"),
-            format!("{} is not a time zone", shown(text)),
-        )
-        .hint(hint);
+    findings.error(E0707, &section.span_of("time_zone"), format!("{} is not a time zone", shown(text))).hint(hint);
     default.to_owned()
 }
 
-fn read_folders(
-    section: &Section<'_>,
-    context: &Context<'_>,
-    findings: &mut Findings<'_>,
-) -> Vec<PathBuf> {
+fn read_folders(section: &Section<'_>, context: &Context<'_>, findings: &mut Findings<'_>) -> Vec<PathBuf> {
     let Some(entry) = section.entry("plugins") else {
         return Vec::new();
     };
@@ -250,22 +199,14 @@ fn read_folders(
             Some(folder) => folders.push(context.base.join(folder)),
             None => {
                 let found = document::type_words(item.get_ref());
-                findings.error(
-                    E0701,
-                    &item.span(),
-                    format!("a folder in `plugins` must be a text, found {found}"),
-                );
+                findings.error(E0701, &item.span(), format!("a folder in `plugins` must be a text, found {found}"));
             }
         }
     }
     folders
 }
 
-fn read_stages<'d>(
-    file: &Section<'d>,
-    context: &Context<'d>,
-    findings: &mut Findings<'_>,
-) -> Vec<Draft<'d>> {
+fn read_stages<'d>(file: &Section<'d>, context: &Context<'d>, findings: &mut Findings<'_>) -> Vec<Draft<'d>> {
     let table = file.table("stage", findings);
     let mut drafts = Vec::new();
     for entry in table.iter().flat_map(|(table, _)| entries(table)) {
@@ -282,21 +223,13 @@ fn read_stages<'d>(
     drafts
 }
 
-fn read_until(
-    file: &Section<'_>,
-    drafts: &[Draft<'_>],
-    findings: &mut Findings<'_>,
-) -> Option<String> {
+fn read_until(file: &Section<'_>, drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Option<String> {
     let (table, span) = file.table("report", findings)?;
     let section = Section::new(Table::Report, table, span, findings, |_| Elsewhere::No);
     let entry = section.entry("until")?;
     let until = string(entry, findings)?;
-    let milestones = |draft: &Draft<'_>| {
-        draft
-            .plugin
-            .map(|plugin| plugin.manifest.milestones.clone())
-            .unwrap_or_default()
-    };
+    let milestones =
+        |draft: &Draft<'_>| draft.plugin.map(|plugin| plugin.manifest.milestones.clone()).unwrap_or_default();
     let mut known: Vec<String> = drafts.iter().flat_map(milestones).collect();
     known.sort();
     known.dedup();
@@ -307,13 +240,7 @@ fn read_until(
         if nearest(until, known.iter().copied()).is_some() && known.len() > 1 {
             hint.push_str(&format!("; all of them: {}", listed(&known)));
         }
-        findings
-            .error(
-                E0604,
-                &entry.span(),
-                format!("no stage sets the milestone {}", shown(until)),
-            )
-            .hint(hint);
+        findings.error(E0604, &entry.span(), format!("no stage sets the milestone {}", shown(until))).hint(hint);
     }
     Some(until.to_owned())
 }

@@ -30,35 +30,22 @@ pub(super) struct Queue {
 }
 
 impl Queues {
-    pub(super) fn read(
-        stage: &Section<'_>,
-        manifest: Option<&Manifest>,
-        findings: &mut Findings<'_>,
-    ) -> Queues {
+    pub(super) fn read(stage: &Section<'_>, manifest: Option<&Manifest>, findings: &mut Findings<'_>) -> Queues {
         let Some((table, span)) = stage.table("queue", findings) else {
             return Queues::default();
         };
         if manifest.is_some_and(|manifest| manifest.source) {
             findings
-                .error(
-                    E0206,
-                    &span,
-                    "`queue` has no effect: this stage has no inputs",
-                )
+                .error(E0206, &span, "`queue` has no effect: this stage has no inputs")
                 .hint("a queue belongs to the stage that takes the packets");
             return Queues::default();
         }
         // A table inside is a queue of the input of that name; it is read below.
-        let section = Section::new(Table::Queue, table, span, findings, |entry| {
-            match entry.value {
-                DeValue::Table(_) => Elsewhere::Known,
-                _ => Elsewhere::No,
-            }
+        let section = Section::new(Table::Queue, table, span, findings, |entry| match entry.value {
+            DeValue::Table(_) => Elsewhere::Known,
+            _ => Elsewhere::No,
         });
-        let mut queues = Queues {
-            all: Queue::read(&section, findings),
-            by_input: BTreeMap::new(),
-        };
+        let mut queues = Queues { all: Queue::read(&section, findings), by_input: BTreeMap::new() };
         let Some(manifest) = manifest else {
             return queues;
         };
@@ -70,34 +57,18 @@ impl Queues {
                 continue;
             }
             let Some(input) = manifest.input(entry.key) else {
-                let names: Vec<&str> = manifest
-                    .inputs
-                    .iter()
-                    .map(|port| port.name.as_str())
-                    .collect();
+                let names: Vec<&str> = manifest.inputs.iter().map(|port| port.name.as_str()).collect();
                 findings
                     .error(
                         E0502,
                         &entry.key_span,
-                        format!(
-                            "plugin {} has no input {}",
-                            shown(&manifest.name),
-                            shown(entry.key)
-                        ),
+                        format!("plugin {} has no input {}", shown(&manifest.name), shown(entry.key)),
                     )
                     .hint(hint_for(entry.key, "an input", "inputs", &names));
                 continue;
             };
-            let section = Section::new(
-                Table::Queue,
-                content,
-                entry.key_span.clone(),
-                findings,
-                |_| Elsewhere::No,
-            );
-            queues
-                .by_input
-                .insert(input, Queue::read(&section, findings));
+            let section = Section::new(Table::Queue, content, entry.key_span.clone(), findings, |_| Elsewhere::No);
+            queues.by_input.insert(input, Queue::read(&section, findings));
         }
         queues
     }
@@ -107,26 +78,16 @@ impl Queues {
     pub(super) fn of(&self, input: usize) -> (usize, u64, Option<(Overflow, Range<usize>)>) {
         let own = self.by_input.get(&input).cloned().unwrap_or_default();
         let defaults = Section::absent(Table::Queue);
-        let depth = own
-            .depth
-            .or(self.all.depth)
-            .unwrap_or_else(|| parse(defaults.default_of("depth")));
+        let depth = own.depth.or(self.all.depth).unwrap_or_else(|| parse(defaults.default_of("depth")));
         let bytes = own.bytes.or(self.all.bytes).unwrap_or_else(|| {
-            crate::parse_size(defaults.default_of("bytes"))
-                .expect("the default in the table of keys is a size")
+            crate::parse_size(defaults.default_of("bytes")).expect("the default in the table of keys is a size")
         });
-        (
-            depth,
-            bytes,
-            own.overflow.or_else(|| self.all.overflow.clone()),
-        )
+        (depth, bytes, own.overflow.or_else(|| self.all.overflow.clone()))
     }
 }
 
 fn parse(number: &str) -> usize {
-    number
-        .parse()
-        .expect("the default in the table of keys is a number")
+    number.parse().expect("the default in the table of keys is a number")
 }
 
 impl Queue {

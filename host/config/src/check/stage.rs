@@ -51,21 +51,12 @@ impl<'d> Draft<'d> {
     ) -> Draft<'d> {
         let (name, span) = (entry.key, entry.key_span.clone());
         if !is_name(name) {
-            findings
-                .error(
-                    E0403,
-                    &span,
-                    format!("{} is not a name for a stage", shown(name)),
-                )
-                .hint(NAME_HINT);
+            findings.error(E0403, &span, format!("{} is not a name for a stage", shown(name))).hint(NAME_HINT);
         }
-        let named = content
-            .get("plugin")
-            .and_then(|plugin| plugin.get_ref().as_str());
+        let named = content.get("plugin").and_then(|plugin| plugin.get_ref().as_str());
         let plugin = named.and_then(|name| context.catalogue.plugins.get(name));
-        let section = Section::new(Table::Stage, content, span.clone(), findings, |entry| {
-            of_the_plugin(name, entry, plugin)
-        });
+        let section =
+            Section::new(Table::Stage, content, span.clone(), findings, |entry| of_the_plugin(name, entry, plugin));
         check_plugin_is_known(&section, plugin.is_some(), context, findings);
         section.not_yet("release_after", findings);
         section.choice("isolation", findings);
@@ -74,27 +65,18 @@ impl<'d> Draft<'d> {
             title: section.text("title", findings).unwrap_or(name).to_owned(),
             opening_title: section.text("opening_title", findings).map(str::to_owned),
             sha256: read_pin(&section, plugin, findings),
-            inputs_unreadable: section
-                .entry("inputs")
-                .is_some_and(|entry| !entry.value.is_table()),
+            inputs_unreadable: section.entry("inputs").is_some_and(|entry| !entry.value.is_table()),
             inputs: section.table("inputs", findings),
             queues: Queues::read(&section, plugin.map(|plugin| &plugin.manifest), findings),
             load: read_load(&section, plugin, findings),
-            thread: section
-                .name("thread", findings)
-                .map(|thread| (thread, section.span_of("thread"))),
+            thread: section.name("thread", findings).map(|thread| (thread, section.span_of("thread"))),
             deadline: section.duration("deadline", findings),
             on_failure: match section.choice("on_failure", findings) {
                 Some("stop") => OnFailure::Stop,
                 _ => OnFailure::Skip,
             },
             restart: read_restart(&section, findings),
-            configured: config::read(
-                &section,
-                plugin.map(|plugin| &plugin.manifest),
-                context,
-                findings,
-            ),
+            configured: config::read(&section, plugin.map(|plugin| &plugin.manifest), context, findings),
             plugin,
             span,
         }
@@ -121,20 +103,14 @@ impl<'d> Draft<'d> {
             on_failure: self.on_failure,
             restart: self.restart,
             place: place(&self.span),
-            config_places: self
-                .configured
-                .spans
-                .iter()
-                .map(|(pointer, span)| (pointer.clone(), place(span)))
-                .collect(),
+            config_places: self.configured.spans.iter().map(|(pointer, span)| (pointer.clone(), place(span))).collect(),
         })
     }
 }
 
 /// A key that the host does not know may be one that the plugin does.
 fn of_the_plugin(stage: &str, entry: &Entry<'_>, plugin: Option<&catalogue::Entry>) -> Elsewhere {
-    let properties =
-        plugin.and_then(|plugin| plugin.manifest.config_schema.get("properties")?.as_object());
+    let properties = plugin.and_then(|plugin| plugin.manifest.config_schema.get("properties")?.as_object());
     match properties.is_some_and(|properties| properties.contains_key(entry.key)) {
         true => Elsewhere::Hint(format!(
             "{} is a key of the plugin: write it under `[stage.{stage}.config]`",
@@ -144,12 +120,7 @@ fn of_the_plugin(stage: &str, entry: &Entry<'_>, plugin: Option<&catalogue::Entr
     }
 }
 
-fn check_plugin_is_known(
-    section: &Section<'_>,
-    known: bool,
-    context: &Context<'_>,
-    findings: &mut Findings<'_>,
-) {
+fn check_plugin_is_known(section: &Section<'_>, known: bool, context: &Context<'_>, findings: &mut Findings<'_>) {
     if section.entry("plugin").is_none() {
         findings
             .error(E0202, &section.span, "a stage needs its `plugin`")
@@ -162,65 +133,35 @@ fn check_plugin_is_known(
     let span = section.span_of("plugin");
     if let Some(refusal) = context.catalogue.refusal_of(name) {
         findings
-            .error(
-                E0302,
-                &span,
-                format!("plugin {} was refused: {}", shown(name), refusal.reason),
-            )
+            .error(E0302, &span, format!("plugin {} was refused: {}", shown(name), refusal.reason))
             .label(format!("{} ({})", refusal.path.display(), refusal.code))
             .hint(&refusal.remedy);
         return;
     }
-    let names: Vec<&str> = context
-        .catalogue
-        .plugins
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let names: Vec<&str> = context.catalogue.plugins.keys().map(String::as_str).collect();
     let hint = if names.is_empty() {
-        "no plugin was found at all; `--plugins FOLDER` or `MAJLIS_PLUGIN_PATH` say where to look"
-            .to_owned()
+        "no plugin was found at all; `--plugins FOLDER` or `MAJLIS_PLUGIN_PATH` say where to look".to_owned()
     } else if nearest(name, names.iter().copied()).is_some() {
         hint_for(name, "a plugin", "plugins", &names)
     } else {
         hint_for(name, "a plugin", "plugins found", &names)
     };
-    findings
-        .error(E0301, &span, format!("no plugin is called {}", shown(name)))
-        .hint(hint);
+    findings.error(E0301, &span, format!("no plugin is called {}", shown(name))).hint(hint);
 }
 
-fn read_pin(
-    section: &Section<'_>,
-    plugin: Option<&catalogue::Entry>,
-    findings: &mut Findings<'_>,
-) -> Option<[u8; 32]> {
+fn read_pin(section: &Section<'_>, plugin: Option<&catalogue::Entry>, findings: &mut Findings<'_>) -> Option<[u8; 32]> {
     let text = section.text("sha256", findings)?;
     let span = section.span_of("sha256");
     let Some(pinned) = parse_sha256(text) else {
         findings
             .error(E0304, &span, format!("{} is not a SHA-256", shown(text)))
-            .hint(format!(
-                "it has 64 hexadecimal digits, this has {} characters",
-                text.chars().count()
-            ));
+            .hint(format!("it has 64 hexadecimal digits, this has {} characters", text.chars().count()));
         return None;
     };
     if let Some(plugin) = plugin.filter(|plugin| plugin.sha256 != pinned) {
         findings
-            .error(
-                E0303,
-                &span,
-                format!(
-                    "plugin {} is not the one that was pinned",
-                    shown(&plugin.manifest.name)
-                ),
-            )
-            .hint(format!(
-                "{} has {}",
-                plugin.path.display(),
-                show_sha256(&plugin.sha256)
-            ));
+            .error(E0303, &span, format!("plugin {} is not the one that was pinned", shown(&plugin.manifest.name)))
+            .hint(format!("{} has {}", plugin.path.display(), show_sha256(&plugin.sha256)));
     }
     Some(pinned)
 }
@@ -240,11 +181,7 @@ fn show_sha256(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read_load(
-    section: &Section<'_>,
-    plugin: Option<&catalogue::Entry>,
-    findings: &mut Findings<'_>,
-) -> Load {
+fn read_load(section: &Section<'_>, plugin: Option<&catalogue::Entry>, findings: &mut Findings<'_>) -> Load {
     let starts_by_itself = plugin.is_some_and(|plugin| plugin.manifest.starts_by_itself());
     match section.choice("load", findings) {
         Some("eager") => Load::Eager,
@@ -266,16 +203,11 @@ fn read_load(
 
 fn read_restart(section: &Section<'_>, findings: &mut Findings<'_>) -> Restart {
     let restart = match section.table("restart", findings) {
-        Some((table, span)) => {
-            Section::new(Table::Restart, table, span, findings, |_| Elsewhere::No)
-        }
+        Some((table, span)) => Section::new(Table::Restart, table, span, findings, |_| Elsewhere::No),
         None => Section::absent(Table::Restart),
     };
     Restart {
-        max: restart
-            .integer("max", findings)
-            .and_then(|max| u32::try_from(max).ok())
-            .unwrap_or_default(),
+        max: restart.integer("max", findings).and_then(|max| u32::try_from(max).ok()).unwrap_or_default(),
         within: restart.duration("within", findings).unwrap_or_default(),
         delay: restart.duration("delay", findings).unwrap_or_default(),
     }

@@ -26,12 +26,7 @@ pub(super) struct Wire {
 
 /// All wires, in the order of the consumers.
 pub(super) fn read(drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Vec<Wire> {
-    let mut reader = Reader {
-        drafts,
-        findings,
-        wires: Vec::new(),
-        doubtful: BTreeSet::new(),
-    };
+    let mut reader = Reader { drafts, findings, wires: Vec::new(), doubtful: BTreeSet::new() };
     for to in 0..drafts.len() {
         reader.read_stage(to);
     }
@@ -51,24 +46,12 @@ impl<'d> Reader<'_, 'd, '_> {
     fn read_stage(&mut self, to: usize) {
         let draft = &self.drafts[to];
         let manifest = draft.plugin.map(|plugin| &plugin.manifest);
-        let listed_inputs = draft
-            .inputs
-            .as_ref()
-            .map(|(table, _)| entries(table))
-            .unwrap_or_default();
-        if let (Some(manifest), Some((_, span))) =
-            (manifest.filter(|manifest| manifest.source), &draft.inputs)
+        let listed_inputs = draft.inputs.as_ref().map(|(table, _)| entries(table)).unwrap_or_default();
+        if let (Some(manifest), Some((_, span))) = (manifest.filter(|manifest| manifest.source), &draft.inputs)
             && !listed_inputs.is_empty()
         {
             self.findings
-                .error(
-                    E0508,
-                    span,
-                    format!(
-                        "plugin {} is a source: it has no inputs",
-                        shown(&manifest.name)
-                    ),
-                )
+                .error(E0508, span, format!("plugin {} is a source: it has no inputs", shown(&manifest.name)))
                 .hint("remove `inputs`, or wire the stage that takes these packets");
             return;
         }
@@ -87,20 +70,12 @@ impl<'d> Reader<'_, 'd, '_> {
         let input = manifest.and_then(|manifest| {
             let found = manifest.input(entry.key);
             if found.is_none() {
-                let names: Vec<&str> = manifest
-                    .inputs
-                    .iter()
-                    .map(|port| port.name.as_str())
-                    .collect();
+                let names: Vec<&str> = manifest.inputs.iter().map(|port| port.name.as_str()).collect();
                 self.findings
                     .error(
                         E0502,
                         &entry.key_span,
-                        format!(
-                            "plugin {} has no input {}",
-                            shown(&manifest.name),
-                            shown(entry.key)
-                        ),
+                        format!("plugin {} has no input {}", shown(&manifest.name), shown(entry.key)),
                     )
                     .hint(hint_for(entry.key, "an input", "inputs", &names));
             }
@@ -127,25 +102,15 @@ impl<'d> Reader<'_, 'd, '_> {
                 references
             }
             _ => {
-                wrong_type(
-                    entry,
-                    "`\"STAGE.OUTPUT\"`, or a list of them",
-                    self.findings,
-                );
+                wrong_type(entry, "`\"STAGE.OUTPUT\"`, or a list of them", self.findings);
                 self.doubtful.extend(input.map(|input| (to, input)));
                 return;
             }
         };
-        let many = manifest
-            .zip(input)
-            .is_none_or(|(manifest, input)| manifest.inputs[input].many);
+        let many = manifest.zip(input).is_none_or(|(manifest, input)| manifest.inputs[input].many);
         if let ([(_, first), (_, second), ..], false) = (&references[..], many) {
             self.findings
-                .error(
-                    E0505,
-                    second,
-                    format!("input {} takes packets of one producer", shown(entry.key)),
-                )
+                .error(E0505, second, format!("input {} takes packets of one producer", shown(entry.key)))
                 .related(first, "the first producer")
                 .hint("name one; to join several, put a stage between that accepts several");
         }
@@ -153,30 +118,17 @@ impl<'d> Reader<'_, 'd, '_> {
         for reference in &references {
             if let Some((_, first)) = seen.iter().find(|(text, _)| *text == reference.0) {
                 self.findings
-                    .error(
-                        E0507,
-                        &reference.1,
-                        format!("{} feeds {} twice", shown(reference.0), shown(entry.key)),
-                    )
+                    .error(E0507, &reference.1, format!("{} feeds {} twice", shown(reference.0), shown(entry.key)))
                     .related(first, "the first time");
                 continue;
             }
             seen.push(reference);
-            let wanted = manifest
-                .zip(input)
-                .map(|(manifest, input)| manifest.inputs[input].ty.as_str());
+            let wanted = manifest.zip(input).map(|(manifest, input)| manifest.inputs[input].ty.as_str());
             let found = self.read_reference(reference.0, &reference.1, wanted);
             match (found, input) {
                 (Some((from, Some(output))), Some(input)) => {
                     let span = reference.1.clone();
-                    self.wires.push(Wire {
-                        from,
-                        output,
-                        to,
-                        input,
-                        span,
-                        ty: String::new(),
-                    });
+                    self.wires.push(Wire { from, output, to, input, span, ty: String::new() });
                 }
                 (_, Some(input)) => {
                     self.doubtful.insert((to, input));
@@ -199,20 +151,12 @@ impl<'d> Reader<'_, 'd, '_> {
                 Some(stage) => format!("write {}", self.outputs_in_full(stage, wanted)),
                 None => "write `STAGE.OUTPUT`".to_owned(),
             };
-            self.findings
-                .error(
-                    E0501,
-                    span,
-                    format!("{} does not name an output", shown(text)),
-                )
-                .hint(hint);
+            self.findings.error(E0501, span, format!("{} does not name an output", shown(text))).hint(hint);
             return None;
         };
         let Some(from) = names.iter().position(|name| *name == stage) else {
             let hint = hint_for(stage, "a stage", "stages", &names);
-            self.findings
-                .error(E0401, span, format!("no stage is called {}", shown(stage)))
-                .hint(hint);
+            self.findings.error(E0401, span, format!("no stage is called {}", shown(stage))).hint(hint);
             return None;
         };
         let Some(plugin) = self.drafts[from].plugin else {
@@ -221,12 +165,7 @@ impl<'d> Reader<'_, 'd, '_> {
         if let Some(output) = plugin.manifest.output(port) {
             return Some((from, Some(output)));
         }
-        let outputs: Vec<&str> = plugin
-            .manifest
-            .outputs
-            .iter()
-            .map(|port| port.name.as_str())
-            .collect();
+        let outputs: Vec<&str> = plugin.manifest.outputs.iter().map(|port| port.name.as_str()).collect();
         let hint = match nearest(port, outputs.iter().copied()) {
             _ if outputs.is_empty() => {
                 format!("plugin {} has no outputs", shown(&plugin.manifest.name))
@@ -272,25 +211,14 @@ impl<'d> Reader<'_, 'd, '_> {
 
     fn check_missing(&mut self, to: usize, manifest: &Manifest, written: &[Entry<'_>]) {
         let draft = &self.drafts[to];
-        let is_wired = |input: usize| {
-            self.wires
-                .iter()
-                .any(|wire| wire.to == to && wire.input == input)
-        };
-        let is_written = |name: &str| {
-            written
-                .iter()
-                .any(|entry| entry.key == name && !is_empty_list(entry))
-        };
+        let is_wired = |input: usize| self.wires.iter().any(|wire| wire.to == to && wire.input == input);
+        let is_written = |name: &str| written.iter().any(|entry| entry.key == name && !is_empty_list(entry));
         // A misspelt key was meant for one of the inputs that are missing, and is reported already.
         let misspelt = |name: &str| {
-            written.iter().any(|entry| {
-                manifest.input(entry.key).is_none() && nearest(entry.key, [name]).is_some()
-            })
+            written.iter().any(|entry| manifest.input(entry.key).is_none() && nearest(entry.key, [name]).is_some())
         };
-        let missing: Vec<usize> = (0..manifest.inputs.len())
-            .filter(|input| manifest.inputs[*input].required && !is_wired(*input))
-            .collect();
+        let missing: Vec<usize> =
+            (0..manifest.inputs.len()).filter(|input| manifest.inputs[*input].required && !is_wired(*input)).collect();
         for input in missing {
             let port = &manifest.inputs[input];
             self.doubtful.insert((to, input));
@@ -303,12 +231,7 @@ impl<'d> Reader<'_, 'd, '_> {
                 .error(
                     E0504,
                     span,
-                    format!(
-                        "stage {} needs its input {}, of type {}",
-                        shown(draft.name),
-                        shown(&port.name),
-                        port.ty
-                    ),
+                    format!("stage {} needs its input {}, of type {}", shown(draft.name), shown(&port.name), port.ty),
                 )
                 .hint(hint);
         }
@@ -323,20 +246,11 @@ impl<'d> Reader<'_, 'd, '_> {
                 .warning(
                     W0603,
                     &draft.span,
-                    format!(
-                        "stage {} is never called: none of its inputs is wired",
-                        shown(draft.name)
-                    ),
+                    format!("stage {} is never called: none of its inputs is wired", shown(draft.name)),
                 )
                 .hint(format!(
                     "its inputs are {}",
-                    listed(
-                        &manifest
-                            .inputs
-                            .iter()
-                            .map(|port| port.name.as_str())
-                            .collect::<Vec<_>>()
-                    )
+                    listed(&manifest.inputs.iter().map(|port| port.name.as_str()).collect::<Vec<_>>())
                 ));
         }
     }
@@ -344,16 +258,8 @@ impl<'d> Reader<'_, 'd, '_> {
     /// A hint with what could be wired to an input.
     fn producers_of(&self, ty: &str, except: usize, input: &str) -> String {
         let mut found = Vec::new();
-        for (index, draft) in self
-            .drafts
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| *index != except)
-        {
-            let outputs = draft
-                .plugin
-                .map(|plugin| plugin.manifest.outputs.as_slice())
-                .unwrap_or_default();
+        for (index, draft) in self.drafts.iter().enumerate().filter(|(index, _)| *index != except) {
+            let outputs = draft.plugin.map(|plugin| plugin.manifest.outputs.as_slice()).unwrap_or_default();
             for port in outputs.iter().filter(|port| ty == "any" || port.ty == ty) {
                 found.push(format!("{}.{}", self.drafts[index].name, port.name));
             }
@@ -361,29 +267,20 @@ impl<'d> Reader<'_, 'd, '_> {
         match &found[..] {
             [] => format!("no stage gives {ty}"),
             [one] => format!("write `inputs = {{ {input} = \"{one}\" }}`"),
-            several => format!(
-                "it is given by {}",
-                listed(&several.iter().map(String::as_str).collect::<Vec<_>>())
-            ),
+            several => format!("it is given by {}", listed(&several.iter().map(String::as_str).collect::<Vec<_>>())),
         }
     }
 
     fn fit_types(&mut self) {
-        let types: Vec<Result<Option<String>, Unknown>> = self
-            .wires
-            .iter()
-            .map(|wire| self.type_of(wire.from, wire.output, &mut Vec::new()))
-            .collect();
+        let types: Vec<Result<Option<String>, Unknown>> =
+            self.wires.iter().map(|wire| self.type_of(wire.from, wire.output, &mut Vec::new())).collect();
         for (index, ty) in types.into_iter().enumerate() {
             let wire = &self.wires[index];
             let producer = &self.drafts[wire.from];
             let (Some(from), Some(to)) = (producer.plugin, self.drafts[wire.to].plugin) else {
                 continue;
             };
-            let (output, input) = (
-                &from.manifest.outputs[wire.output],
-                &to.manifest.inputs[wire.input],
-            );
+            let (output, input) = (&from.manifest.outputs[wire.output], &to.manifest.inputs[wire.input]);
             let reference = format!("{}.{}", producer.name, output.name);
             match ty {
                 Ok(None) => {}
@@ -391,8 +288,7 @@ impl<'d> Reader<'_, 'd, '_> {
                 Ok(Some(ty)) => {
                     let hint = match (ty.rsplit_once('@'), input.ty.rsplit_once('@')) {
                         (Some((a, _)), Some((b, _))) if a == b => {
-                            let (producer, consumer) =
-                                (shown(&from.manifest.name), shown(&to.manifest.name));
+                            let (producer, consumer) = (shown(&from.manifest.name), shown(&to.manifest.name));
                             format!(
                                 "the versions differ: plugins {producer} and {consumer} were built for different ones"
                             )
@@ -419,11 +315,7 @@ impl<'d> Reader<'_, 'd, '_> {
                 Err(Unknown::Because(reason)) => {
                     let span = self.wires[index].span.clone();
                     self.findings
-                        .error(
-                            E0509,
-                            &span,
-                            format!("the type of {} is not known", shown(&reference)),
-                        )
+                        .error(E0509, &span, format!("the type of {} is not known", shown(&reference)))
                         .hint(reason);
                 }
             }
@@ -464,15 +356,10 @@ impl<'d> Reader<'_, 'd, '_> {
             _ if self.doubtful.contains(&(stage, input)) => Err(Unknown::Reported),
             [one] => Ok(Some(one.clone())),
             [] if self.wires.iter().any(|wire| into(&wire)) => Ok(None),
-            [] => Err(Unknown::Because(format!(
-                "it is that of input {}, which is not wired",
-                shown(&whole)
-            ))),
-            several => Err(Unknown::Because(format!(
-                "input {} takes {} at once",
-                shown(&whole),
-                several.join(" and ")
-            ))),
+            [] => Err(Unknown::Because(format!("it is that of input {}, which is not wired", shown(&whole)))),
+            several => {
+                Err(Unknown::Because(format!("input {} takes {} at once", shown(&whole), several.join(" and "))))
+            }
         }
     }
 }

@@ -15,10 +15,7 @@ pub(crate) fn audit(schema: &Value) -> Result<(), String> {
     }
     let root_types = types_of(schema);
     if !root_types.is_empty() && !root_types.contains(&"object") {
-        return Err(format!(
-            "its root is of type {}, and a configuration is a table",
-            root_types.join(", ")
-        ));
+        return Err(format!("its root is of type {}, and a configuration is a table", root_types.join(", ")));
     }
     audit_part(schema, schema, "#")
 }
@@ -76,9 +73,7 @@ fn audit_part(root: &Value, schema: &Value, at: &str) -> Result<(), String> {
         let here = format!("{at}/{word}");
         match word.as_str() {
             "properties" | "patternProperties" | "$defs" | "definitions" => {
-                let parts = value
-                    .as_object()
-                    .ok_or(format!("{here} is not an object"))?;
+                let parts = value.as_object().ok_or(format!("{here} is not an object"))?;
                 for (key, part) in parts {
                     if word == "patternProperties" {
                         audit_pattern(key, &here)?;
@@ -92,27 +87,17 @@ fn audit_part(root: &Value, schema: &Value, at: &str) -> Result<(), String> {
                     audit_part(root, part, &format!("{here}/{index}"))?;
                 }
             }
-            "additionalProperties" | "unevaluatedProperties" | "items" => {
-                audit_part(root, value, &here)?
-            }
+            "additionalProperties" | "unevaluatedProperties" | "items" => audit_part(root, value, &here)?,
             "pattern" => audit_pattern(value.as_str().unwrap_or_default(), &here)?,
             "$ref" => {
-                let target = value
-                    .as_str()
-                    .and_then(|target| root.pointer(target.strip_prefix('#')?));
+                let target = value.as_str().and_then(|target| root.pointer(target.strip_prefix('#')?));
                 if target.is_none() {
                     return Err(format!("{here} leads nowhere inside the schema"));
                 }
             }
-            known
-                if CHECKED.contains(&known)
-                    || DESCRIBING.contains(&known)
-                    || known.starts_with("x-") => {}
+            known if CHECKED.contains(&known) || DESCRIBING.contains(&known) || known.starts_with("x-") => {}
             unknown => {
-                return Err(format!(
-                    "the keyword {} at {at} would not be checked",
-                    shown(unknown)
-                ));
+                return Err(format!("the keyword {} at {at} would not be checked", shown(unknown)));
             }
         }
     }

@@ -97,42 +97,26 @@ impl Fault {
             Fault::MissingKey { key, .. } => format!("{name} needs the key {}", shown(key)),
             Fault::Text { rule, found } => format!("{name} must {rule}, found {found}"),
             Fault::Count { rule } => format!("{name} must {rule}"),
-            Fault::Form {
-                ambiguous: false, ..
-            } => format!("{name} has none of the forms that it may have"),
-            Fault::Form {
-                ambiguous: true, ..
-            } => format!("{name} fits more than one of the forms that it may have"),
+            Fault::Form { ambiguous: false, .. } => format!("{name} has none of the forms that it may have"),
+            Fault::Form { ambiguous: true, .. } => format!("{name} fits more than one of the forms that it may have"),
         }
     }
 
     /// What was probably meant.
     pub fn hint(&self) -> Option<String> {
-        let words = |words: &[String]| -> String {
-            either(&words.iter().map(String::as_str).collect::<Vec<_>>())
-        };
+        let words = |words: &[String]| -> String { either(&words.iter().map(String::as_str).collect::<Vec<_>>()) };
         match self {
-            Fault::Type { expected, found }
-                if found.starts_with("the text") && expected.contains("number") =>
-            {
+            Fault::Type { expected, found } if found.starts_with("the text") && expected.contains("number") => {
                 Some("write the number without quotes".to_owned())
             }
-            Fault::Type { expected, found }
-                if found.starts_with("the text") && expected.contains("true") =>
-            {
+            Fault::Type { expected, found } if found.starts_with("the text") && expected.contains("true") => {
                 Some("write `true` or `false` without quotes".to_owned())
             }
-            Fault::Type { expected, .. } if expected == "a text" => {
-                Some("put it in quotes".to_owned())
-            }
+            Fault::Type { expected, .. } if expected == "a text" => Some("put it in quotes".to_owned()),
             Fault::Choice { allowed, found } => {
                 let bare = found.trim_matches('`');
                 match nearest(bare, allowed.iter().map(String::as_str)) {
-                    Some(near) => Some(format!(
-                        "did you mean {}? It may be {}",
-                        shown(near),
-                        words(allowed)
-                    )),
+                    Some(near) => Some(format!("did you mean {}? It may be {}", shown(near), words(allowed))),
                     None => Some(format!("it may be {}", words(allowed))),
                 }
             }
@@ -140,13 +124,10 @@ impl Fault {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 Some(hint_for(key, "a key", "keys", &known))
             }
-            Fault::MissingKey { key, secret: true } => Some(format!(
-                "write `{key} = {{ env = \"{}\" }}`",
-                key.to_uppercase().replace('-', "_")
-            )),
-            Fault::Form { forms, .. } if !forms.is_empty() => {
-                Some(format!("the forms are {}", words(forms)))
+            Fault::MissingKey { key, secret: true } => {
+                Some(format!("write `{key} = {{ env = \"{}\" }}`", key.to_uppercase().replace('-', "_")))
             }
+            Fault::Form { forms, .. } if !forms.is_empty() => Some(format!("the forms are {}", words(forms))),
             _ => None,
         }
     }

@@ -55,11 +55,7 @@ fn gather<'s>(root: &'s Value, schema: &'s Value, depth: usize, all: &mut Vec<&'
     if let Some(target) = reference(schema).and_then(|pointer| root.pointer(pointer)) {
         gather(root, target, depth + 1, all);
     }
-    for branch in BRANCHES
-        .iter()
-        .filter_map(|word| schema.get(word)?.as_array())
-        .flatten()
-    {
+    for branch in BRANCHES.iter().filter_map(|word| schema.get(word)?.as_array()).flatten() {
         gather(root, branch, depth + 1, all);
     }
 }
@@ -79,27 +75,13 @@ struct Validator<'s> {
 impl Validator<'_> {
     /// `closed`: a table that lists properties takes no others. Not so inside `allOf` and beside `properties`, where several
     /// schemas describe one table together.
-    fn walk(
-        &self,
-        schema: &Value,
-        value: &Value,
-        pointer: &str,
-        closed: bool,
-        depth: usize,
-        out: &mut Vec<Violation>,
-    ) {
-        let fault = |fault: Fault| Violation {
-            pointer: pointer.to_owned(),
-            fault,
-        };
+    fn walk(&self, schema: &Value, value: &Value, pointer: &str, closed: bool, depth: usize, out: &mut Vec<Violation>) {
+        let fault = |fault: Fault| Violation { pointer: pointer.to_owned(), fault };
         if depth > DEEPEST {
             return;
         }
         if schema == &Value::Bool(false) {
-            out.push(fault(Fault::Form {
-                forms: Vec::new(),
-                ambiguous: false,
-            }));
+            out.push(fault(Fault::Form { forms: Vec::new(), ambiguous: false }));
             return;
         }
         let Some(schema) = schema.as_object() else {
@@ -121,10 +103,8 @@ impl Validator<'_> {
             Value::Null | Value::Bool(_) => {}
         }
         let closed = closed && !is_mixed(schema);
-        if let Some(target) = schema
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|at| self.root.pointer(at.strip_prefix('#')?))
+        if let Some(target) =
+            schema.get("$ref").and_then(Value::as_str).and_then(|at| self.root.pointer(at.strip_prefix('#')?))
         {
             self.walk(target, value, pointer, closed, depth + 1, out);
         }
@@ -133,15 +113,7 @@ impl Validator<'_> {
         }
         for (word, exactly_one) in [("anyOf", false), ("oneOf", true)] {
             if schema.contains_key(word) {
-                self.forms(
-                    array(schema, word),
-                    value,
-                    pointer,
-                    closed,
-                    exactly_one,
-                    depth,
-                    out,
-                );
+                self.forms(array(schema, word), value, pointer, closed, exactly_one, depth, out);
             }
         }
     }
@@ -172,59 +144,29 @@ impl Validator<'_> {
                         self.walk(others, value, &below, true, depth + 1, out);
                         false
                     }
-                    None if schema.get("unevaluatedProperties") == Some(&Value::Bool(true)) => {
-                        false
+                    None if schema.get("unevaluatedProperties") == Some(&Value::Bool(true)) => false,
+                    None if closed && is_mixed(schema) => {
+                        !self.known_keys(schema).is_none_or(|keys| keys.contains(key))
                     }
-                    None if closed && is_mixed(schema) => !self
-                        .known_keys(schema)
-                        .is_none_or(|keys| keys.contains(key)),
                     None => closed && properties.is_some(),
                 };
                 if unknown {
-                    let known = self
-                        .known_keys(schema)
-                        .unwrap_or_default()
-                        .into_iter()
-                        .collect();
-                    out.push(Violation {
-                        pointer: below,
-                        fault: Fault::UnknownKey {
-                            key: key.clone(),
-                            known,
-                        },
-                    });
+                    let known = self.known_keys(schema).unwrap_or_default().into_iter().collect();
+                    out.push(Violation { pointer: below, fault: Fault::UnknownKey { key: key.clone(), known } });
                 }
             }
         }
-        for key in array(schema, "required")
-            .filter_map(Value::as_str)
-            .filter(|key| !table.contains_key(*key))
-        {
-            let secret = properties
-                .and_then(|properties| properties.get(key))
-                .is_some_and(|property| {
-                    alternatives(self.root, property)
-                        .iter()
-                        .any(|schema| format_of(schema) == Some("secret"))
-                });
+        for key in array(schema, "required").filter_map(Value::as_str).filter(|key| !table.contains_key(*key)) {
+            let secret = properties.and_then(|properties| properties.get(key)).is_some_and(|property| {
+                alternatives(self.root, property).iter().any(|schema| format_of(schema) == Some("secret"))
+            });
             out.push(Violation {
                 pointer: pointer.to_owned(),
-                fault: Fault::MissingKey {
-                    key: key.to_owned(),
-                    secret,
-                },
+                fault: Fault::MissingKey { key: key.to_owned(), secret },
             });
         }
-        let rule = count_rule(
-            schema,
-            table.len(),
-            ["minProperties", "maxProperties"],
-            "key",
-        );
-        out.extend(rule.map(|rule| Violation {
-            pointer: pointer.to_owned(),
-            fault: Fault::Count { rule },
-        }));
+        let rule = count_rule(schema, table.len(), ["minProperties", "maxProperties"], "key");
+        out.extend(rule.map(|rule| Violation { pointer: pointer.to_owned(), fault: Fault::Count { rule } }));
     }
 
     fn items(
@@ -238,31 +180,18 @@ impl Validator<'_> {
         let first: Vec<&Value> = array(schema, "prefixItems").collect();
         for (index, item) in items.iter().enumerate() {
             if let Some(schema) = first.get(index).copied().or_else(|| schema.get("items")) {
-                self.walk(
-                    schema,
-                    item,
-                    &format!("{pointer}/{index}"),
-                    true,
-                    depth + 1,
-                    out,
-                );
+                self.walk(schema, item, &format!("{pointer}/{index}"), true, depth + 1, out);
             }
         }
         let mut rules: Vec<String> =
-            count_rule(schema, items.len(), ["minItems", "maxItems"], "item")
-                .into_iter()
-                .collect();
-        let repeated = items
-            .iter()
-            .enumerate()
-            .any(|(index, item)| items[..index].contains(item));
+            count_rule(schema, items.len(), ["minItems", "maxItems"], "item").into_iter().collect();
+        let repeated = items.iter().enumerate().any(|(index, item)| items[..index].contains(item));
         if repeated && schema.get("uniqueItems") == Some(&Value::Bool(true)) {
             rules.push("name each item once".to_owned());
         }
-        out.extend(rules.into_iter().map(|rule| Violation {
-            pointer: pointer.to_owned(),
-            fault: Fault::Count { rule },
-        }));
+        out.extend(
+            rules.into_iter().map(|rule| Violation { pointer: pointer.to_owned(), fault: Fault::Count { rule } }),
+        );
     }
 
     /// The keys that a table may have by all the schemas that describe it together; `None` where one of them takes any.
@@ -303,23 +232,12 @@ fn resolve_near<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
 }
 
 fn array<'s>(schema: &'s Map<String, Value>, word: &str) -> impl Iterator<Item = &'s Value> {
-    schema
-        .get(word)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    schema.get(word).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn pattern_properties<'s>(
-    schema: &'s Map<String, Value>,
-    key: &str,
-) -> impl Iterator<Item = &'s Value> {
+fn pattern_properties<'s>(schema: &'s Map<String, Value>, key: &str) -> impl Iterator<Item = &'s Value> {
     let patterns = schema.get("patternProperties").and_then(Value::as_object);
-    patterns
-        .into_iter()
-        .flatten()
-        .filter(move |(pattern, _)| matches(pattern, key))
-        .map(|(_, schema)| schema)
+    patterns.into_iter().flatten().filter(move |(pattern, _)| matches(pattern, key)).map(|(_, schema)| schema)
 }
 
 pub(crate) fn format_of(schema: &Value) -> Option<&str> {
@@ -348,10 +266,7 @@ mod tests {
     use crate::codes;
 
     fn codes_of(schema: &Value, value: &Value) -> Vec<(String, &'static str)> {
-        violations(schema, value)
-            .into_iter()
-            .map(|violation| (violation.pointer, violation.fault.code()))
-            .collect()
+        violations(schema, value).into_iter().map(|violation| (violation.pointer, violation.fault.code())).collect()
     }
 
     #[test]
@@ -364,13 +279,11 @@ mod tests {
 
     #[test]
     fn a_table_that_lists_its_properties_takes_no_others() {
-        let schema = json!({ "type": "object", "properties": { "a": { "type": "object", "properties": { "b": {} } } } });
+        let schema =
+            json!({ "type": "object", "properties": { "a": { "type": "object", "properties": { "b": {} } } } });
         assert_eq!(
             codes_of(&schema, &json!({ "a": { "c": 1 }, "d": 1 })),
-            [
-                ("/a/c".to_owned(), codes::E0204),
-                ("/d".to_owned(), codes::E0204),
-            ]
+            [("/a/c".to_owned(), codes::E0204), ("/d".to_owned(), codes::E0204),]
         );
     }
 
@@ -385,10 +298,7 @@ mod tests {
         assert_eq!(codes_of(&schema, &json!({ "name": "x", "width": 2 })), []);
         assert_eq!(
             codes_of(&schema, &json!({ "name": "x", "widht": 2 })),
-            [
-                ("/widht".to_owned(), codes::E0204),
-                (String::new(), codes::E0205),
-            ]
+            [("/widht".to_owned(), codes::E0204), (String::new(), codes::E0205),]
         );
     }
 
@@ -399,20 +309,14 @@ mod tests {
             { "type": "object", "properties": { "kind": { "const": "http" }, "port": { "type": "integer", "maximum": 65535 } }, "required": ["kind"] }
         ] } } });
         assert_eq!(
-            codes_of(
-                &schema,
-                &json!({ "sink": { "kind": "http", "port": 70000 } })
-            ),
+            codes_of(&schema, &json!({ "sink": { "kind": "http", "port": 70000 } })),
             [("/sink/port".to_owned(), codes::E0702)]
         );
         assert_eq!(
             codes_of(&schema, &json!({ "sink": { "kind": "htpt" } })),
             [("/sink/kind".to_owned(), codes::E0703)]
         );
-        assert_eq!(
-            codes_of(&schema, &json!({ "sink": {} })),
-            [("/sink".to_owned(), codes::E0205)]
-        );
+        assert_eq!(codes_of(&schema, &json!({ "sink": {} })), [("/sink".to_owned(), codes::E0205)]);
     }
 
     #[test]
@@ -420,14 +324,8 @@ mod tests {
         let schema = json!({ "type": "object", "properties": { "mode": { "anyOf": [{ "$ref": "#/$defs/Mode" }, { "type": "null" }] } },
             "$defs": { "Mode": { "type": "string", "enum": ["fast", "good"] } } });
         assert_eq!(codes_of(&schema, &json!({ "mode": "fast" })), []);
-        assert_eq!(
-            codes_of(&schema, &json!({ "mode": "fats" })),
-            [("/mode".to_owned(), codes::E0703)]
-        );
-        assert_eq!(
-            codes_of(&schema, &json!({ "mode": 3 })),
-            [("/mode".to_owned(), codes::E0701)]
-        );
+        assert_eq!(codes_of(&schema, &json!({ "mode": "fats" })), [("/mode".to_owned(), codes::E0703)]);
+        assert_eq!(codes_of(&schema, &json!({ "mode": 3 })), [("/mode".to_owned(), codes::E0701)]);
     }
 
     #[test]
@@ -436,25 +334,16 @@ mod tests {
             "share": { "type": "number", "minimum": 0, "exclusiveMaximum": 1 },
             "count": { "type": "integer", "format": "uint8", "minimum": 0 },
             "step": { "type": "number", "multipleOf": 0.1 } } });
+        assert_eq!(codes_of(&schema, &json!({ "share": 0, "count": 255, "step": 0.3 })), []);
         assert_eq!(
-            codes_of(&schema, &json!({ "share": 0, "count": 255, "step": 0.3 })),
-            []
-        );
-        assert_eq!(
-            codes_of(
-                &schema,
-                &json!({ "share": 1.0, "count": 256, "step": 0.35 })
-            ),
+            codes_of(&schema, &json!({ "share": 1.0, "count": 256, "step": 0.35 })),
             [
                 ("/count".to_owned(), codes::E0702),
                 ("/share".to_owned(), codes::E0702),
                 ("/step".to_owned(), codes::E0702),
             ]
         );
-        assert_eq!(
-            codes_of(&schema, &json!({ "count": 10.0 })),
-            [("/count".to_owned(), codes::E0701)]
-        );
+        assert_eq!(codes_of(&schema, &json!({ "count": 10.0 })), [("/count".to_owned(), codes::E0701)]);
     }
 
     #[test]
@@ -465,12 +354,7 @@ mod tests {
 
     #[test]
     fn a_keyword_that_would_not_be_checked_is_refused() {
-        assert_eq!(
-            audit(
-                &json!({ "type": "object", "properties": { "a": { "x-unit": "s", "minimum": 0 } } })
-            ),
-            Ok(())
-        );
+        assert_eq!(audit(&json!({ "type": "object", "properties": { "a": { "x-unit": "s", "minimum": 0 } } })), Ok(()));
         for wrong in [
             json!({ "not": { "required": ["a"] } }),
             json!({ "properties": { "a": { "if": {} } } }),

@@ -24,15 +24,8 @@ pub(super) fn type_fault(schema: &Map<String, Value>, value: &Value) -> Option<F
     if types.iter().any(fits) {
         return None;
     }
-    let expected: Vec<&str> = types
-        .iter()
-        .filter(|ty| **ty != "null")
-        .map(|ty| type_name(ty))
-        .collect();
-    Some(Fault::Type {
-        expected: expected.join(" or "),
-        found: describe(value),
-    })
+    let expected: Vec<&str> = types.iter().filter(|ty| **ty != "null").map(|ty| type_name(ty)).collect();
+    Some(Fault::Type { expected: expected.join(" or "), found: describe(value) })
 }
 
 pub(super) fn type_name(ty: &str) -> &'static str {
@@ -80,36 +73,21 @@ pub(super) fn words_of(schema: &Map<String, Value>) -> Option<Vec<String>> {
         return Some(vec![describe_plain(word)]);
     }
     let words = schema.get("enum")?.as_array()?;
-    Some(
-        words
-            .iter()
-            .filter(|word| !word.is_null())
-            .map(describe_plain)
-            .collect(),
-    )
+    Some(words.iter().filter(|word| !word.is_null()).map(describe_plain).collect())
 }
 
 pub(super) fn choice_fault(schema: &Map<String, Value>, value: &Value) -> Option<Fault> {
-    let allowed = match (
-        schema.get("const"),
-        schema.get("enum").and_then(Value::as_array),
-    ) {
+    let allowed = match (schema.get("const"), schema.get("enum").and_then(Value::as_array)) {
         (Some(word), _) if word != value => words_of(schema)?,
         (None, Some(words)) if !words.contains(value) => words_of(schema)?,
         _ => return None,
     };
-    Some(Fault::Choice {
-        allowed,
-        found: describe_bare(value),
-    })
+    Some(Fault::Choice { allowed, found: describe_bare(value) })
 }
 
 pub(super) fn number_fault(schema: &Map<String, Value>, value: &Value) -> Option<Fault> {
     let number = value.as_f64()?;
-    let (least, most) = schema
-        .get("format")
-        .and_then(Value::as_str)
-        .map_or((None, None), format_range);
+    let (least, most) = schema.get("format").and_then(Value::as_str).map_or((None, None), format_range);
     let bound = |word: &str| schema.get(word).and_then(Value::as_f64);
     let shown_bound = |word: &str| schema.get(word).map(Value::to_string).unwrap_or_default();
     let rule = if bound("minimum").is_some_and(|least| number < least) {
@@ -129,10 +107,7 @@ pub(super) fn number_fault(schema: &Map<String, Value>, value: &Value) -> Option
     } else {
         return None;
     };
-    Some(Fault::Range {
-        bound: rule,
-        found: value.to_string(),
-    })
+    Some(Fault::Range { bound: rule, found: value.to_string() })
 }
 
 fn is_multiple(number: f64, step: f64) -> bool {
@@ -158,11 +133,7 @@ pub(super) fn text_fault(schema: &Map<String, Value>, text: &str) -> Option<Faul
     let length = text.chars().count() as u64;
     let number = |word: &str| schema.get(word).and_then(Value::as_u64);
     let rule = if let Some(least) = number("minLength").filter(|least| length < *least) {
-        if least == 1 {
-            "not be empty".to_owned()
-        } else {
-            format!("be at least {least} characters long")
-        }
+        if least == 1 { "not be empty".to_owned() } else { format!("be at least {least} characters long") }
     } else if let Some(most) = number("maxLength").filter(|most| length > *most) {
         format!("be at most {most} characters long")
     } else {
@@ -172,10 +143,7 @@ pub(super) fn text_fault(schema: &Map<String, Value>, text: &str) -> Option<Faul
         }
         format!("have the form {}", shown(pattern))
     };
-    Some(Fault::Text {
-        rule,
-        found: describe(&Value::String(text.to_owned())),
-    })
+    Some(Fault::Text { rule, found: describe(&Value::String(text.to_owned())) })
 }
 
 pub(super) fn count_rule(
@@ -186,19 +154,13 @@ pub(super) fn count_rule(
 ) -> Option<String> {
     let number = |word: &str| schema.get(word).and_then(Value::as_u64);
     let things = |number: u64| {
-        if number == 1 {
-            format!("1 {one}")
-        } else {
-            format!("{number} {one}s")
-        }
+        if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
     };
     let count = count as u64;
     if let Some(least) = number(least).filter(|least| count < *least) {
         return Some(format!("have at least {}", things(least)));
     }
-    number(most)
-        .filter(|most| count > *most)
-        .map(|most| format!("have at most {}", things(most)))
+    number(most).filter(|most| count > *most).map(|most| format!("have at most {}", things(most)))
 }
 
 pub(super) fn matches(pattern: &str, text: &str) -> bool {

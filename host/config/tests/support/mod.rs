@@ -12,16 +12,11 @@ pub(crate) fn tests() -> PathBuf {
 
 /// The files of a folder with their names, in order.
 pub(crate) fn files(folder: &str) -> Vec<(String, String)> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(tests().join(folder))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(tests().join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let name = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
-    paths
-        .iter()
-        .map(|path| (name(path), std::fs::read_to_string(path).unwrap()))
-        .collect()
+    paths.iter().map(|path| (name(path), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 /// The plugins of `catalogue/`, and two that were refused.
@@ -30,14 +25,7 @@ pub(crate) fn catalogue() -> Catalogue {
     for (name, text) in files("catalogue") {
         let manifest = Manifest::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let path = PathBuf::from(format!("/plugins/lib{}.so", name.replace('-', "_")));
-        catalogue.plugins.insert(
-            name,
-            Entry {
-                manifest,
-                path,
-                sha256: [0x11; 32],
-            },
-        );
+        catalogue.plugins.insert(name, Entry { manifest, path, sha256: [0x11; 32] });
     }
     catalogue.refused.push(Refusal {
         name: Some("avatar-hologram".to_owned()),
@@ -58,12 +46,8 @@ pub(crate) fn catalogue() -> Catalogue {
 
 /// Some variables and secret files.
 pub(crate) fn surroundings() -> Fixed {
-    let pairs = |pairs: &[(&str, &str)]| {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
-    };
+    let pairs =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Fixed {
         env: pairs(&[
             ("SCENE_KEY", "sk-from-the-environment"),
@@ -71,12 +55,9 @@ pub(crate) fn surroundings() -> Fixed {
             ("SHORT", "sk-1"),
             ("PHOTOS", "/data/expo"),
         ]),
-        files: [
-            ("expo/secrets/empty", "\n"),
-            ("expo/secrets/key", "sk-from-a-file\n"),
-        ]
-        .map(|(path, text)| (PathBuf::from(path), text.to_owned()))
-        .into(),
+        files: [("expo/secrets/empty", "\n"), ("expo/secrets/key", "sk-from-a-file\n")]
+            .map(|(path, text)| (PathBuf::from(path), text.to_owned()))
+            .into(),
     }
 }
 
@@ -87,10 +68,7 @@ pub(crate) fn checked(text: &str) -> Checked {
 
 /// A text that is said to stand in `expo/pipeline.toml`.
 pub(crate) fn source(text: &str) -> Source<'_> {
-    Source {
-        file: Path::new("expo/pipeline.toml"),
-        text,
-    }
+    Source { file: Path::new("expo/pipeline.toml"), text }
 }
 
 /// A text of `good/`.

@@ -7,10 +7,7 @@ use crate::fixture::{good, section, with, with_at};
 
 fn verdict(bytes: &[u8]) -> (&'static str, String) {
     let verdict = probe(bytes).expect_err("accepted");
-    assert!(
-        !verdict.remedy.is_empty() && !verdict.reason.contains('\n'),
-        "{verdict:?}"
-    );
+    assert!(!verdict.remedy.is_empty() && !verdict.reason.contains('\n'), "{verdict:?}");
     (verdict.code, verdict.reason)
 }
 
@@ -19,11 +16,7 @@ fn a_good_plugin_says_who_it_is_and_what_it_needs() {
     let probed = probe(&good()).unwrap();
     assert!(probed.manifest_text.contains("name = \"fixture\""));
     assert_eq!(probed.preamble, OURS);
-    assert!(
-        probed.needed.iter().any(|needed| needed == "libc.so.6"),
-        "{:?}",
-        probed.needed
-    );
+    assert!(probed.needed.iter().any(|needed| needed == "libc.so.6"), "{:?}", probed.needed);
     assert!(probed.compiler.unwrap().starts_with("rustc version"));
     assert!(probed.exports.iter().any(|export| export == "majlis_root"));
 }
@@ -49,10 +42,7 @@ fn another_machine_is_named() {
     assert!(changed(5, 2).1.contains("big-endian"));
     let (code, reason) = changed(18, 243);
     assert_eq!(code, codes::L0104);
-    assert!(
-        reason.contains("riscv64") && reason.contains(std::env::consts::ARCH),
-        "{reason}"
-    );
+    assert!(reason.contains("riscv64") && reason.contains(std::env::consts::ARCH), "{reason}");
     assert_eq!(changed(16, 1).0, codes::L0105);
 }
 
@@ -62,16 +52,10 @@ fn truncated_in_the_segments_or_in_the_section_table() {
     let middle = section(&bytes, ".text").start;
     let (code, reason) = verdict(&bytes[..middle]);
     assert_eq!(code, codes::L0106, "{reason}");
-    assert!(
-        reason.contains(&format!("the file at byte {middle}")),
-        "{reason}"
-    );
+    assert!(reason.contains(&format!("the file at byte {middle}")), "{reason}");
     let (code, reason) = verdict(&bytes[..bytes.len() - 100]);
     assert_eq!(code, codes::L0107, "{reason}");
-    assert!(
-        reason.contains(&format!("ends at byte {}", bytes.len())),
-        "{reason}"
-    );
+    assert!(reason.contains(&format!("ends at byte {}", bytes.len())), "{reason}");
     for tenth in 0..100 {
         assert!(probe(&bytes[..bytes.len() * tenth / 100]).is_err());
     }
@@ -80,10 +64,7 @@ fn truncated_in_the_segments_or_in_the_section_table() {
 #[test]
 fn a_foreign_library_is_no_plugin() {
     let libc = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let path = libc
-        .lines()
-        .filter_map(|line| line.split_whitespace().nth(5))
-        .find(|path| path.contains("libc.so"));
+    let path = libc.lines().filter_map(|line| line.split_whitespace().nth(5)).find(|path| path.contains("libc.so"));
     let bytes = std::fs::read(path.expect("the test is linked with libc")).unwrap();
     assert_eq!(verdict(&bytes).0, codes::L0108);
 }
@@ -92,63 +73,36 @@ fn a_foreign_library_is_no_plugin() {
 fn a_wrong_boundary_is_one_line_with_both_sides() {
     let (code, reason) = verdict(&with_at(".stage.abi", 8, &7u32.to_le_bytes()));
     assert_eq!(code, codes::L0112);
-    assert!(
-        reason.contains("major 7") && reason.contains("host speaks 1"),
-        "{reason}"
-    );
-    assert_eq!(
-        verdict(&with_at(".stage.abi", 16, &0u32.to_le_bytes())).0,
-        codes::L0113
-    );
+    assert!(reason.contains("major 7") && reason.contains("host speaks 1"), "{reason}");
+    assert_eq!(verdict(&with_at(".stage.abi", 16, &0u32.to_le_bytes())).0, codes::L0113);
     let (code, reason) = verdict(&with_at(".stage.abi", 24, &1u64.to_le_bytes()));
     assert_eq!(code, codes::L0114);
-    assert!(
-        reason.contains("`Error`") && reason.contains("0000000000000001"),
-        "{reason}"
-    );
+    assert!(reason.contains("`Error`") && reason.contains("0000000000000001"), "{reason}");
     assert_eq!(verdict(&with_at(".stage.abi", 0, b"X")).0, codes::L0111);
 }
 
 #[test]
 fn a_refused_plugin_keeps_its_manifest() {
     let refused = probe(&with_at(".stage.abi", 8, &7u32.to_le_bytes())).unwrap_err();
-    assert!(
-        refused
-            .manifest_text
-            .unwrap()
-            .contains("name = \"fixture\"")
-    );
+    assert!(refused.manifest_text.unwrap().contains("name = \"fixture\""));
 }
 
 #[test]
 fn a_missing_part_is_named() {
     let (code, reason) = verdict(&with(".dynstr", "majlis_root", "majlis_rooT"));
     assert_eq!((code, reason.contains("majlis_root")), (codes::L0109, true));
-    assert!(
-        verdict(&with(".dynstr", "majlis_preamble", "majlis_preamblE"))
-            .1
-            .contains("majlis_preamble")
-    );
+    assert!(verdict(&with(".dynstr", "majlis_preamble", "majlis_preamblE")).1.contains("majlis_preamble"));
     let (code, reason) = verdict(&with(".shstrtab", ".stage.abi", ".stage.abX"));
     assert_eq!((code, reason.contains(".stage.abi")), (codes::L0109, true));
-    assert_eq!(
-        verdict(&with_at(".stage.manifest", 0, &[0xff])).0,
-        codes::L0110
-    );
+    assert_eq!(verdict(&with_at(".stage.manifest", 0, &[0xff])).0, codes::L0110);
 }
 
 #[test]
 fn a_preamble_elsewhere_than_its_symbol_is_refused() {
     let mut bytes = good();
     let (names, table) = (section(&bytes, ".dynstr"), section(&bytes, ".dynsym"));
-    let name = bytes[names]
-        .windows(16)
-        .position(|name| name == b"majlis_preamble\0")
-        .unwrap() as u32;
-    let symbol = table
-        .step_by(24)
-        .find(|at| bytes[*at..*at + 4] == name.to_le_bytes())
-        .unwrap();
+    let name = bytes[names].windows(16).position(|name| name == b"majlis_preamble\0").unwrap() as u32;
+    let symbol = table.step_by(24).find(|at| bytes[*at..*at + 4] == name.to_le_bytes()).unwrap();
     // Moved by eight bytes into its section.
     let value = u64::from_le_bytes(bytes[symbol + 8..symbol + 16].try_into().unwrap());
     bytes[symbol + 8..symbol + 16].copy_from_slice(&(value + 8).to_le_bytes());
@@ -175,10 +129,7 @@ fn no_bytes_make_the_probe_panic() {
     let program_headers = 64..64 + 56 * 12;
     let section_table = original.len() - 64 * 40..original.len();
     let mut targets = vec![0..64, program_headers, section_table];
-    targets.extend(
-        [".dynsym", ".dynstr", ".dynamic", ".stage.abi", ".shstrtab"]
-            .map(|name| section(&original, name)),
-    );
+    targets.extend([".dynsym", ".dynstr", ".dynamic", ".stage.abi", ".shstrtab"].map(|name| section(&original, name)));
     let mut random = Random(0x5eed_0001);
     let (mut refused, mut accepted) = (0, 0);
     for case in 0..4000 {
@@ -189,11 +140,7 @@ fn no_bytes_make_the_probe_panic() {
             bytes[at] = [0, 0xff, 0x7f, 0x80, random.below(256) as u8][random.below(5)];
             changed.push(at);
         }
-        let end = if case % 4 == 0 {
-            random.below(bytes.len())
-        } else {
-            bytes.len()
-        };
+        let end = if case % 4 == 0 { random.below(bytes.len()) } else { bytes.len() };
         match probe(&bytes[..end]) {
             Ok(_) => accepted += 1,
             Err(_) => refused += 1,
@@ -201,8 +148,5 @@ fn no_bytes_make_the_probe_panic() {
         changed.into_iter().for_each(|at| bytes[at] = original[at]);
     }
     // Both must have happened, or the cases prove nothing.
-    assert!(
-        refused > 1000 && accepted > 100,
-        "{refused} refused, {accepted} accepted"
-    );
+    assert!(refused > 1000 && accepted > 100, "{refused} refused, {accepted} accepted");
 }

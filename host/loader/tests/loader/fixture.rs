@@ -21,24 +21,12 @@ fn build() -> Vec<u8> {
     let exe = std::env::current_exe().unwrap();
     let profile = exe.ancestors().nth(2).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "build",
-        "--offline",
-        "--quiet",
-        "-p",
-        "majlis-fixture-plugin",
-        "--target-dir",
-    ]);
-    cargo
-        .arg(profile.parent().unwrap())
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--offline", "--quiet", "-p", "majlis-fixture-plugin", "--target-dir"]);
+    cargo.arg(profile.parent().unwrap()).current_dir(env!("CARGO_MANIFEST_DIR"));
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    assert!(
-        cargo.status().unwrap().success(),
-        "the fixture does not build"
-    );
+    assert!(cargo.status().unwrap().success(), "the fixture does not build");
     fs::read(profile.join("libmajlis_fixture_plugin.so")).unwrap()
 }
 
@@ -116,10 +104,7 @@ pub(crate) fn c_library(folder: &Path, file: &str, source: &str, arguments: &[&s
     let (path, text) = (folder.join(file), folder.join(format!("{file}.c")));
     fs::write(&text, source).unwrap();
     let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-o"])
-        .arg(&path)
-        .arg(&text)
-        .args(arguments);
+    cc.args(["-shared", "-fPIC", "-o"]).arg(&path).arg(&text).args(arguments);
     assert!(cc.status().unwrap().success(), "cc failed");
     path
 }

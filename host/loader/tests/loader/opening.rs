@@ -11,10 +11,7 @@ use majlis_loader::{Loader, codes};
 use crate::fixture::{Place, good, replace, with, with_at};
 
 fn answers(stage: &mut majlis_abi::raw::StageBox) -> bool {
-    Stage_TO::control(stage, "ping".into(), "".into())
-        .into_result()
-        .unwrap()
-        == "\"ping\""
+    Stage_TO::control(stage, "ping".into(), "".into()).into_result().unwrap() == "\"ping\""
 }
 
 #[test]
@@ -28,25 +25,13 @@ fn ten_stages_open_at_once_one_dlopen_ten_instances_and_the_one_that_fails_may_t
             .map(|_| {
                 scope.spawn(|| {
                     let opened = loader.open(&entry, None).unwrap();
-                    opened
-                        .create()
-                        .map(|mut stage| answers(&mut stage))
-                        .map_err(|refused| (refused, opened))
+                    opened.create().map(|mut stage| answers(&mut stage)).map_err(|refused| (refused, opened))
                 })
             })
             .collect();
-        stages
-            .into_iter()
-            .map(|stage| stage.join().unwrap())
-            .collect()
+        stages.into_iter().map(|stage| stage.join().unwrap()).collect()
     });
-    assert_eq!(
-        results
-            .iter()
-            .filter(|result| matches!(result, Ok(true)))
-            .count(),
-        9
-    );
+    assert_eq!(results.iter().filter(|result| matches!(result, Ok(true))).count(), 9);
     let (refused, opened) = results.into_iter().find_map(Result::err).unwrap();
     assert_eq!(refused.code, codes::L0501);
     assert!(refused.reason.contains("described 1 times"), "{refused}");
@@ -86,10 +71,7 @@ fn a_library_replaced_after_its_check_is_not_opened() {
     assert_eq!(refused.to_string().lines().count(), 1);
     assert_eq!(place.loader.why("fixture")[0].code, codes::L0303);
     // The old one is put back: what failed may be tried again, and then is no longer a reason.
-    place.put(
-        "libfixture.so",
-        &with(".stage.manifest", "Does nothing", "Does nothinG"),
-    );
+    place.put("libfixture.so", &with(".stage.manifest", "Does nothing", "Does nothinG"));
     assert!(place.loader.open(&entry, None).is_ok());
     assert!(place.loader.why("fixture").is_empty());
 }
@@ -103,10 +85,7 @@ fn a_library_replaced_while_it_is_loaded_runs_on_and_the_new_one_opens_beside_it
     // Written over in place, which ends a process that has the file itself mapped.
     place.put("libfixture.so", b"");
     assert!(answers(&mut stage) && answers(&mut old.create().unwrap()));
-    assert_eq!(
-        place.loader.scan(&[place.plugins()]).refused[0].code,
-        codes::L0102
-    );
+    assert_eq!(place.loader.scan(&[place.plugins()]).refused[0].code, codes::L0102);
 
     let mut next = with(".stage.manifest", "1.2.3-fixture", "1.2.4-fixture");
     let whole = 0..next.len();
@@ -134,22 +113,14 @@ fn a_missing_library_is_named_and_found_once_it_stands_beside_the_plugin() {
     let entry = place.entry(&with(".dynstr", "libgcc_s.so.1", "libgcc_y.so.1"));
     let refused = place.loader.open(&entry, None).unwrap_err();
     assert_eq!(refused.code, codes::L0401);
-    assert!(
-        refused.reason.contains("libgcc_y.so.1") && refused.remedy.contains("install"),
-        "{refused}"
-    );
+    assert!(refused.reason.contains("libgcc_y.so.1") && refused.remedy.contains("install"), "{refused}");
 
-    let output = Command::new("cc")
-        .arg("-print-file-name=libgcc_s.so.1")
-        .output()
-        .unwrap();
+    let output = Command::new("cc").arg("-print-file-name=libgcc_s.so.1").output().unwrap();
     let mut system = fs::read(String::from_utf8(output.stdout).unwrap().trim()).unwrap();
     let whole = 0..system.len();
     replace(&mut system, whole, "libgcc_s.so.1", "libgcc_y.so.1");
     place.put("libgcc_y.so.1", &system);
-    assert!(answers(
-        &mut place.loader.open(&entry, None).unwrap().create().unwrap()
-    ));
+    assert!(answers(&mut place.loader.open(&entry, None).unwrap().create().unwrap()));
 }
 
 #[test]
@@ -159,10 +130,7 @@ fn a_missing_symbol_is_named() {
     let refused = place.loader.open(&entry, None).unwrap_err();
     assert_eq!(refused.code, codes::L0402);
     assert!(refused.reason.contains("memcpQ"), "{refused}");
-    assert!(
-        !refused.to_string().contains("store"),
-        "the operator's file is named: {refused}"
-    );
+    assert!(!refused.to_string().contains("store"), "the operator's file is named: {refused}");
 }
 
 #[test]
@@ -181,10 +149,7 @@ fn a_plugin_that_says_another_version_than_its_manifest_is_refused() {
     let entry = place.entry(&with(".stage.manifest", "1.2.3", "9.9.9"));
     let refused = place.loader.open(&entry, None).unwrap_err();
     assert_eq!(refused.code, codes::L0407);
-    assert!(
-        refused.reason.contains("1.2.3-fixture") && refused.reason.contains("9.9.9-fixture"),
-        "{refused}"
-    );
+    assert!(refused.reason.contains("1.2.3-fixture") && refused.reason.contains("9.9.9-fixture"), "{refused}");
 }
 
 #[test]
@@ -201,14 +166,6 @@ fn an_entry_that_this_loader_did_not_scan_is_probed_from_its_copy() {
     let place = Place::new();
     let entry = place.entry(&good());
     let other = Loader::new(place.folder.path().join("other"));
-    assert!(answers(
-        &mut other.open(&entry, None).unwrap().create().unwrap()
-    ));
-    assert!(
-        other
-            .open(&entry, None)
-            .unwrap()
-            .extension("nothing/1")
-            .is_none()
-    );
+    assert!(answers(&mut other.open(&entry, None).unwrap().create().unwrap()));
+    assert!(other.open(&entry, None).unwrap().extension("nothing/1").is_none());
 }

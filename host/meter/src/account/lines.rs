@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Zero;
 use super::names::Names;
 use super::walk::{Segment, SegmentKind};
-use crate::record::{
-    BegunFor, CallKind, CutKind, Nanos, Opening, OpeningOutcome, RunRecord, Span, VisitRecord, Why,
-};
+use crate::record::{BegunFor, CallKind, CutKind, Nanos, Opening, OpeningOutcome, RunRecord, Span, VisitRecord, Why};
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,18 +109,10 @@ pub struct Line {
 impl Line {
     /// What it needs of memory: its peak, or what it kept if that is more, in bytes.
     pub fn demand(&self) -> u64 {
-        self.peak
-            .unwrap_or(0)
-            .max(self.live.map_or(0, |live| live.max(0) as u64))
+        self.peak.unwrap_or(0).max(self.live.map_or(0, |live| live.max(0) as u64))
     }
 
-    pub(super) fn new(
-        kind: LineKind,
-        stage: Option<u16>,
-        title: String,
-        start: Nanos,
-        end: Nanos,
-    ) -> Self {
+    pub(super) fn new(kind: LineKind, stage: Option<u16>, title: String, start: Nanos, end: Nanos) -> Self {
         Self {
             kind,
             stage,
@@ -155,11 +145,7 @@ impl Line {
         };
         let same = self.kind == next.kind && self.after == next.after;
         let stages = self.stage == next.stage && self.title == next.title;
-        let facts = self
-            .facts
-            .iter()
-            .map(|f| &f.0)
-            .eq(next.facts.iter().map(|f| &f.0));
+        let facts = self.facts.iter().map(|f| &f.0).eq(next.facts.iter().map(|f| &f.0));
         same && stages && facts && plain(self) && plain(next)
     }
 
@@ -199,26 +185,13 @@ pub(super) fn of(
     for segment in segments {
         match (segment.span, segment.kind, segment.without) {
             (Some(span), ..) => {
-                on_way
-                    .entry(span)
-                    .or_default()
-                    .push((segment.start, segment.end));
+                on_way.entry(span).or_default().push((segment.start, segment.end));
             }
-            (
-                None,
-                SegmentKind::Opening(_),
-                Some(Zero::Opening { end, .. } | Zero::Block { end, .. }),
-            ) => {
+            (None, SegmentKind::Opening(_), Some(Zero::Opening { end, .. } | Zero::Block { end, .. })) => {
                 let stage = segment.stage.unwrap_or(u16::MAX);
-                opened
-                    .entry((stage, end))
-                    .or_default()
-                    .push((segment.start, segment.end));
+                opened.entry((stage, end)).or_default().push((segment.start, segment.end));
             }
-            _ => waits
-                .entry((segment.kind, names.apart(segment)))
-                .or_default()
-                .push(segment),
+            _ => waits.entry((segment.kind, names.apart(segment))).or_default().push(segment),
         }
     }
 
@@ -233,17 +206,11 @@ pub(super) fn of(
         line.after = span.start() >= to;
         line.without.push(Zero::span(index));
         line.lay(on_way.get(&index).map_or(&[], Vec::as_slice));
-        let event = line.kind == LineKind::Call(CallKind::Event)
-            && line.on_way == 0
-            && line.mishap.is_none();
+        let event = line.kind == LineKind::Call(CallKind::Event) && line.on_way == 0 && line.mishap.is_none();
         if event {
             (line.stage, line.thread, line.title) = (None, None, "Visit events".to_owned());
         }
-        let key = (
-            line.stage.unwrap_or(u16::MAX),
-            line.after,
-            line.title.clone(),
-        );
+        let key = (line.stage.unwrap_or(u16::MAX), line.after, line.title.clone());
         match open.get(&key).copied() {
             Some(at) if lines[at].takes(&line) => lines[at].join(line),
             _ => {
@@ -253,12 +220,7 @@ pub(super) fn of(
         }
     }
     lines.extend(openings(record, &names, to, &opened));
-    lines.extend(
-        record
-            .folds
-            .iter()
-            .map(|fold| names.fold(fold, record.arrival)),
-    );
+    lines.extend(record.folds.iter().map(|fold| names.fold(fold, record.arrival)));
     for ((kind, stage), segments) in waits {
         let (first, last) = (segments[0], segments[segments.len() - 1]);
         let title = names.wait(kind, stage);
@@ -274,11 +236,7 @@ pub(super) fn of(
     let nothing = sooner(&[]);
     for line in &mut lines {
         let delays = line.on_way > 0 || (waited && !line.after);
-        line.sooner = if delays {
-            sooner(&line.without)
-        } else {
-            nothing
-        };
+        line.sooner = if delays { sooner(&line.without) } else { nothing };
     }
     lines.sort_by_key(|line| (line.start, line.end));
     lines
@@ -298,9 +256,7 @@ fn openings(
             let CutKind::OwnOpening { stage, begun_for } = cut.kind else {
                 continue;
             };
-            let entry = seen
-                .entry((stage, cut.end))
-                .or_insert((begun_for, cut.start, call.thread));
+            let entry = seen.entry((stage, cut.end)).or_insert((begun_for, cut.start, call.thread));
             entry.1 = entry.1.min(cut.start);
         }
     }
@@ -312,13 +268,7 @@ fn openings(
     }
     let mut lines = Vec::new();
     for ((stage, end), (begun_for, start, thread)) in seen {
-        let mut line = Line::new(
-            LineKind::Opening(begun_for),
-            Some(stage),
-            names.opening(stage),
-            start,
-            end,
-        );
+        let mut line = Line::new(LineKind::Opening(begun_for), Some(stage), names.opening(stage), start, end);
         line.thread = Some(thread);
         line.after = start >= to;
         line.without = vec![match begun_for {
@@ -336,11 +286,7 @@ fn openings(
                 line.live = Some(opening.cost.live);
                 line.peak = Some(opening.cost.peak);
             }
-            line.mapped = opening
-                .mapped
-                .iter()
-                .map(|m| (m.file.clone(), m.bytes))
-                .collect();
+            line.mapped = opening.mapped.iter().map(|m| (m.file.clone(), m.bytes)).collect();
             if let OpeningOutcome::Failed(why) = &opening.outcome {
                 line.mishap = Some(Mishap::Failed(why.clone()));
             }

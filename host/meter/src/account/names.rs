@@ -43,9 +43,7 @@ impl Names<'_> {
             SegmentKind::RestartDelay => format!("{}: pause before its restart", name()),
             SegmentKind::Busy => "Waiting: the thread was busy".to_owned(),
             SegmentKind::Source => format!("Waiting for {}", name()),
-            SegmentKind::Folded | SegmentKind::OwnFolded => {
-                "Earlier calls that are no longer kept".to_owned()
-            }
+            SegmentKind::Folded | SegmentKind::OwnFolded => "Earlier calls that are no longer kept".to_owned(),
             SegmentKind::Quiet => "Nothing more until the close".to_owned(),
             SegmentKind::Untracked => "Not tracked".to_owned(),
             SegmentKind::Call | SegmentKind::Work | SegmentKind::Opening(_) => name(),
@@ -62,11 +60,7 @@ impl Names<'_> {
             CallKind::Close => " (close)",
         };
         let title = format!("{}{suffix}", self.stage(call.stage));
-        let end = if call.is_running() {
-            to.max(call.start)
-        } else {
-            call.end
-        };
+        let end = if call.is_running() { to.max(call.start) } else { call.end };
         let kind = LineKind::Call(call.kind);
         let mut line = Line::new(kind, Some(call.stage), title, call.start, end);
         line.thread = Some(call.thread);

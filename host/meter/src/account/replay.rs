@@ -49,11 +49,7 @@ pub enum Zero {
 impl Zero {
     /// The whole of a span.
     pub fn span(span: u32) -> Self {
-        Self::Span {
-            span,
-            from: 0,
-            to: Nanos::MAX,
-        }
+        Self::Span { span, from: 0, to: Nanos::MAX }
     }
 }
 
@@ -102,11 +98,7 @@ impl<'a> Replay<'a> {
                 openers.entry(opening).or_insert(step);
             }
             let before = latest.insert(call.thread, step);
-            steps.push(Step {
-                index,
-                call,
-                before,
-            });
+            steps.push(Step { index, call, before });
         }
         let source = steps
             .iter()
@@ -116,10 +108,7 @@ impl<'a> Replay<'a> {
             .unwrap_or(0);
         Self {
             record,
-            own: steps
-                .iter()
-                .map(|step| (step.call.thread, step.call.end))
-                .collect(),
+            own: steps.iter().map(|step| (step.call.thread, step.call.end)).collect(),
             starts: steps.iter().map(|step| step.call.start).collect(),
             ends: steps.iter().map(|step| step.call.end).collect(),
             steps,
@@ -147,11 +136,7 @@ impl<'a> Replay<'a> {
         }
         pass.parts.sort_unstable();
         pass.rest.sort_unstable();
-        let first = zero
-            .iter()
-            .map(|zero| self.first_moved(zero))
-            .min()
-            .unwrap_or(usize::MAX);
+        let first = zero.iter().map(|zero| self.first_moved(zero)).min().unwrap_or(usize::MAX);
         // What began after the moment cannot have brought it about.
         let end = self.starts.partition_point(|start| *start <= time);
         for step in first..end {
@@ -175,19 +160,14 @@ impl<'a> Replay<'a> {
     }
 
     fn step(&self, index: u32) -> Option<usize> {
-        self.record
-            .position(index)
-            .and_then(|at| self.step_of.get(at).copied().flatten())
+        self.record.position(index).and_then(|at| self.step_of.get(at).copied().flatten())
     }
 }
 
 /// The opening that a cut is about, if it was begun for this visit.
 fn own_opening(cut: &Cut) -> Option<(u16, Nanos)> {
     match cut.kind {
-        CutKind::OwnOpening {
-            stage,
-            begun_for: BegunFor::ThisVisit,
-        } => Some((stage, cut.end)),
+        CutKind::OwnOpening { stage, begun_for: BegunFor::ThisVisit } => Some((stage, cut.end)),
         _ => None,
     }
 }
@@ -201,10 +181,7 @@ struct Both {
 
 impl Both {
     fn at_least(self, other: Self) -> Self {
-        Self {
-            was: self.was.max(other.was),
-            is: self.is.max(other.is),
-        }
+        Self { was: self.was.max(other.was), is: self.is.max(other.is) }
     }
 
     /// What came `was - self.was` later in the record comes as much later in the replay.
@@ -231,11 +208,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn step(&mut self, at: usize) {
-        let Step {
-            index,
-            call,
-            before,
-        } = self.replay.steps[at];
+        let Step { index, call, before } = self.replay.steps[at];
         let asked = self.moment(call.trigger.producer, call.trigger.time);
         if !self.moves(at, asked) {
             return;
@@ -244,36 +217,22 @@ impl Pass<'_> {
             true => 0,
             false => call.trigger.ready() - call.trigger.time,
         };
-        let mut free = Both {
-            was: call.trigger.ready(),
-            is: asked + timer,
-        };
+        let mut free = Both { was: call.trigger.ready(), is: asked + timer };
         if let Some(before) = before {
-            free = free.at_least(Both {
-                was: self.replay.ends[before],
-                is: self.ends[before],
-            });
+            free = free.at_least(Both { was: self.replay.ends[before], is: self.ends[before] });
         }
         let no_hand_over = self.left_out(Zero::HandOver(index));
         for cut in &call.waits {
             free = match (own_opening(cut), cut.kind) {
-                (
-                    None,
-                    CutKind::OtherCall {
-                        same_visit: true, ..
-                    },
-                ) if self.replay.own.contains(&(call.thread, cut.end)) => free,
+                (None, CutKind::OtherCall { same_visit: true, .. })
+                    if self.replay.own.contains(&(call.thread, cut.end)) =>
+                {
+                    free
+                }
                 (Some(opening), _) => {
                     let is = if self.replay.openers.get(&opening) == Some(&at) {
-                        let start = if no_hand_over {
-                            free.is
-                        } else {
-                            free.then(cut.start)
-                        };
-                        let zero = Zero::Opening {
-                            stage: opening.0,
-                            end: opening.1,
-                        };
+                        let start = if no_hand_over { free.is } else { free.then(cut.start) };
+                        let zero = Zero::Opening { stage: opening.0, end: opening.1 };
                         let length = cut.end - cut.start.min(cut.end);
                         let is = start + if self.left_out(zero) { 0 } else { length };
                         self.openings.insert(opening, is);
@@ -283,51 +242,26 @@ impl Pass<'_> {
                     };
                     free.at_least(Both { was: cut.end, is })
                 }
-                _ if self.left_out(Zero::Block {
-                    thread: call.thread,
-                    end: cut.end,
-                }) =>
-                {
-                    Both {
-                        was: free.was.max(cut.end),
-                        is: free.is,
-                    }
+                _ if self.left_out(Zero::Block { thread: call.thread, end: cut.end }) => {
+                    Both { was: free.was.max(cut.end), is: free.is }
                 }
-                _ => free.at_least(Both {
-                    was: cut.end,
-                    is: cut.end,
-                }),
+                _ => free.at_least(Both { was: cut.end, is: cut.end }),
             };
         }
-        let start = if no_hand_over {
-            free.is
-        } else {
-            free.then(call.start)
-        };
+        let start = if no_hand_over { free.is } else { free.then(call.start) };
         self.starts[at] = start;
         self.ends[at] = start.saturating_add(self.elapsed(index, call.start, call.end));
     }
 
     /// Whether anything that a step depends on, or the step itself, is not as it was recorded.
     fn moves(&self, at: usize, asked: Nanos) -> bool {
-        let Step {
-            index,
-            call,
-            before,
-        } = self.replay.steps[at];
+        let Step { index, call, before } = self.replay.steps[at];
         asked != call.trigger.time
             || before.is_some_and(|before| self.ends[before] != self.replay.ends[before])
-            || self
-                .parts
-                .binary_search_by_key(&index, |(span, ..)| *span)
-                .is_ok()
+            || self.parts.binary_search_by_key(&index, |(span, ..)| *span).is_ok()
             || (!self.rest.is_empty() && self.touches(index, call))
             || (!self.openings.is_empty()
-                && call
-                    .waits
-                    .iter()
-                    .filter_map(own_opening)
-                    .any(|o| self.openings.contains_key(&o)))
+                && call.waits.iter().filter_map(own_opening).any(|o| self.openings.contains_key(&o)))
     }
 
     fn touches(&self, index: u32, call: &Call) -> bool {
@@ -335,10 +269,7 @@ impl Pass<'_> {
             || self.left_out(Zero::HandOver(index))
             || call.waits.iter().any(|cut| match own_opening(cut) {
                 Some((stage, end)) => self.left_out(Zero::Opening { stage, end }),
-                None => self.left_out(Zero::Block {
-                    thread: call.thread,
-                    end: cut.end,
-                }),
+                None => self.left_out(Zero::Block { thread: call.thread, end: cut.end }),
             })
     }
 
@@ -351,9 +282,7 @@ impl Pass<'_> {
         let earliest = time.min(record.arrival);
         let moment = match producer {
             Producer::Folded => time,
-            Producer::Origin(_) if self.left_out(Zero::Source) => {
-                time.saturating_sub(self.replay.source)
-            }
+            Producer::Origin(_) if self.left_out(Zero::Source) => time.saturating_sub(self.replay.source),
             Producer::Origin(_) => time,
             Producer::Span(index) => match record.get(index) {
                 None => time,
@@ -364,11 +293,7 @@ impl Pass<'_> {
                         _ => work.begun,
                     };
                     let elapsed = self.elapsed(index, work.begun, time);
-                    Both {
-                        was: work.begun,
-                        is: begun,
-                    }
-                    .then(work.begun + elapsed)
+                    Both { was: work.begun, is: begun }.then(work.begun + elapsed)
                 }
             },
         };
@@ -386,12 +311,8 @@ impl Pass<'_> {
     fn elapsed(&self, index: u32, start: Nanos, time: Nanos) -> Nanos {
         let whole = time.saturating_sub(start);
         let first = self.parts.partition_point(|(span, ..)| *span < index);
-        let own = self.parts[first..]
-            .iter()
-            .take_while(|(span, ..)| *span == index);
-        let out: Nanos = own
-            .map(|(_, from, to)| (*to).min(time).saturating_sub((*from).max(start)))
-            .sum();
+        let own = self.parts[first..].iter().take_while(|(span, ..)| *span == index);
+        let out: Nanos = own.map(|(_, from, to)| (*to).min(time).saturating_sub((*from).max(start))).sum();
         whole.saturating_sub(out)
     }
 }

@@ -83,11 +83,7 @@ pub enum SegmentKind {
 /// The way from the arrival to `to`, where `producer` brought `to` about. Between `quiet_from` and
 /// `to` nothing ran.
 pub fn way(record: &VisitRecord, to: Nanos, producer: Producer, quiet_from: Nanos) -> Vec<Segment> {
-    let mut way = Way {
-        from: record.arrival,
-        now: to,
-        segments: Vec::new(),
-    };
+    let mut way = Way { from: record.arrival, now: to, segments: Vec::new() };
     way.back_to(quiet_from, SegmentKind::Quiet, |_| {});
     let calls_by_end = calls_by_end(record);
     let mut producer = producer;
@@ -186,11 +182,7 @@ impl Way {
                 step => format!("{}: {step}", work.label),
             };
             s.span = Some(index);
-            s.without = Some(Zero::Span {
-                span: index,
-                from: start,
-                to: end,
-            });
+            s.without = Some(Zero::Span { span: index, from: start, to: end });
         });
     }
 
@@ -204,31 +196,19 @@ impl Way {
         cuts.sort_by_key(|cut| (cut.start, cut.end));
         for cut in cuts.into_iter().rev() {
             self.back_to(cut.end.max(ready), SegmentKind::HandOver, hand_over);
-            let block = Zero::Block {
-                thread: call.thread,
-                end: cut.end,
-            };
+            let block = Zero::Block { thread: call.thread, end: cut.end };
             let mut own = None;
             let (kind, stage, without) = match cut.kind {
                 CutKind::OwnOpening { stage, begun_for } => {
                     let zero = match begun_for {
-                        BegunFor::ThisVisit => Zero::Opening {
-                            stage,
-                            end: cut.end,
-                        },
+                        BegunFor::ThisVisit => Zero::Opening { stage, end: cut.end },
                         BegunFor::OtherVisit | BegunFor::Prewarm => block,
                     };
                     (SegmentKind::Opening(begun_for), Some(stage), zero)
                 }
                 CutKind::OtherOpening { stage } => (SegmentKind::OtherOpening, Some(stage), block),
-                CutKind::OtherCall {
-                    stage,
-                    same_visit: false,
-                } => (SegmentKind::OtherVisit, Some(stage), block),
-                CutKind::OtherCall {
-                    stage,
-                    same_visit: true,
-                } => {
+                CutKind::OtherCall { stage, same_visit: false } => (SegmentKind::OtherVisit, Some(stage), block),
+                CutKind::OtherCall { stage, same_visit: true } => {
                     own = calls_by_end.get(&(call.thread, cut.end)).copied();
                     match own {
                         Some(span) => (SegmentKind::Call, Some(stage), Zero::span(span)),

@@ -83,18 +83,12 @@ pub struct StageInfo {
 impl StageInfo {
     /// What reports call it.
     pub fn shown(&self) -> &str {
-        if self.title.is_empty() {
-            &self.name
-        } else {
-            &self.title
-        }
+        if self.title.is_empty() { &self.name } else { &self.title }
     }
 
     /// What reports call its opening.
     pub fn opening_shown(&self) -> String {
-        self.opening_title
-            .clone()
-            .unwrap_or_else(|| format!("{} (opening)", self.shown()))
+        self.opening_title.clone().unwrap_or_else(|| format!("{} (opening)", self.shown()))
     }
 }
 
@@ -173,19 +167,8 @@ pub struct Quantiles {
 
 impl From<Summary> for Quantiles {
     fn from(summary: Summary) -> Self {
-        let Summary {
-            count,
-            p50,
-            p95,
-            max,
-            ..
-        } = summary;
-        Self {
-            count,
-            p50,
-            p95,
-            max,
-        }
+        let Summary { count, p50, p95, max, .. } = summary;
+        Self { count, p50, p95, max }
     }
 }
 

@@ -51,10 +51,9 @@ impl Span {
     pub fn troubled(&self) -> bool {
         match self {
             Self::Call(call) => call.outcome != Outcome::Ok,
-            Self::Work(work) => !matches!(
-                work.outcome,
-                WorkOutcome::Running | WorkOutcome::Finished | WorkOutcome::Resumed
-            ),
+            Self::Work(work) => {
+                !matches!(work.outcome, WorkOutcome::Running | WorkOutcome::Finished | WorkOutcome::Resumed)
+            }
         }
     }
 }
@@ -97,11 +96,7 @@ impl Trigger {
 
 impl Default for Trigger {
     fn default() -> Self {
-        Self {
-            producer: Producer::Origin(0),
-            time: 0,
-            due: None,
-        }
+        Self { producer: Producer::Origin(0), time: 0, due: None }
     }
 }
 
@@ -175,21 +170,8 @@ pub struct Cost {
 
 impl From<crate::thread::Cost> for Cost {
     fn from(cost: crate::thread::Cost) -> Self {
-        let crate::thread::Cost {
-            allocated,
-            freed,
-            live,
-            peak,
-            cpu,
-            ..
-        } = cost;
-        Self {
-            allocated,
-            freed,
-            live,
-            peak,
-            cpu,
-        }
+        let crate::thread::Cost { allocated, freed, live, peak, cpu, .. } = cost;
+        Self { allocated, freed, live, peak, cpu }
     }
 }
 
@@ -248,11 +230,7 @@ impl Call {
 
     /// How long it took; 0 while it has not returned.
     pub fn length(&self) -> Nanos {
-        if self.is_running() {
-            0
-        } else {
-            self.end.saturating_sub(self.start)
-        }
+        if self.is_running() { 0 } else { self.end.saturating_sub(self.start) }
     }
 }
 

@@ -333,10 +333,7 @@ pub fn report(run: &RunRecord, accounts: &[Account]) -> Report {
     Report {
         schema: SCHEMA,
         run: Run::of(run),
-        visits: accounts
-            .iter()
-            .map(|account| Visit::of(account, run))
-            .collect(),
+        visits: accounts.iter().map(|account| Visit::of(account, run)).collect(),
     }
 }
 
@@ -376,14 +373,8 @@ fn list(root: &Value, object: &Value, prefix: &str, fields: &mut Vec<Field>) {
     for (name, property) in properties {
         let array = property["items"].is_object();
         let path = format!("{prefix}{name}{}", if array { "[]" } else { "" });
-        let meaning = property["description"]
-            .as_str()
-            .unwrap_or_default()
-            .replace('\n', " ");
-        fields.push(Field {
-            path: path.clone(),
-            meaning,
-        });
+        let meaning = property["description"].as_str().unwrap_or_default().replace('\n', " ");
+        fields.push(Field { path: path.clone(), meaning });
         let inner = if array { &property["items"] } else { property };
         if let Some(place) = inner["$ref"].as_str()
             && let Some(inner) = root.pointer(place.trim_start_matches('#'))

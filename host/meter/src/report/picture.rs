@@ -36,18 +36,12 @@ pub(super) fn text(account: &Account, look: Look) -> String {
         text.push('\n');
     }
     let end = units::time(length);
-    let scale = format!(
-        "0{}{end}",
-        " ".repeat(columns.saturating_sub(1 + end.chars().count()))
-    );
+    let scale = format!("0{}{end}", " ".repeat(columns.saturating_sub(1 + end.chars().count())));
     let scale = format!("  {}  {scale}", " ".repeat(TITLES));
     text.push_str(&look.paint(&scale, Paint::Faint));
     text.push('\n');
     if left_out > 0 {
-        let more = format!(
-            "  and {} that took less",
-            units::count(left_out as u64, "step")
-        );
+        let more = format!("  and {} that took less", units::count(left_out as u64, "step"));
         text.push_str(&look.paint(&more, Paint::Faint));
         text.push('\n');
     }

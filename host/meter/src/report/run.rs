@@ -15,18 +15,8 @@ pub(super) fn text(run: &RunRecord, look: Look) -> String {
         stages(run, look),
         openings(run, look),
         recent(run, look),
-        ledger(
-            "HEAP: bytes allocated now, by who allocated them",
-            "allocator",
-            &run.heap,
-            look,
-        ),
-        ledger(
-            "RESIDENT: memory in use now, by what it holds",
-            "system",
-            &run.resident,
-            look,
-        ),
+        ledger("HEAP: bytes allocated now, by who allocated them", "allocator", &run.heap, look),
+        ledger("RESIDENT: memory in use now, by what it holds", "system", &run.resident, look),
         in_flight(run, look),
         drops(run, look),
         remarks(run, look),
@@ -42,10 +32,7 @@ fn title(run: &RunRecord) -> String {
     let name = clean(&run.pipeline);
     match run.ended {
         Some(ended) => {
-            format!(
-                "RUN {name}: {}",
-                units::time(ended.saturating_sub(run.started))
-            )
+            format!("RUN {name}: {}", units::time(ended.saturating_sub(run.started)))
         }
         None => format!("RUN {name}: still running"),
     }
@@ -60,20 +47,12 @@ fn visits(run: &RunRecord, look: Look) -> String {
         visits.gone
     )];
     if visits.refused > 0 {
-        words.push(format!(
-            "{} refused because too many were open.",
-            units::count(visits.refused, "visit")
-        ));
+        words.push(format!("{} refused because too many were open.", units::count(visits.refused, "visit")));
     }
     let mut text = wrap(&words.join(" "), "", look);
     if let Some(until) = &run.until {
         let until = clean(until);
-        let Quantiles {
-            count,
-            p50,
-            p95,
-            max,
-        } = visits.to_milestone;
+        let Quantiles { count, p50, p95, max } = visits.to_milestone;
         let line = match count {
             0 => format!("“{until}” was never reached."),
             1 => format!("“{until}” was reached once, after {}.", units::time(max)),
@@ -110,9 +89,7 @@ fn stages(run: &RunRecord, look: Look) -> String {
     for (stage, totals) in run.totals.iter().enumerate() {
         if totals.calls + totals.skipped == 0 {
             let blanks = std::iter::repeat_n(String::new(), 5);
-            let cells = std::iter::once("0".to_owned())
-                .chain(blanks)
-                .chain([name(run, stage)]);
+            let cells = std::iter::once("0".to_owned()).chain(blanks).chain([name(run, stage)]);
             table.row(cells.collect(), Paint::Faint);
             continue;
         }
@@ -137,20 +114,11 @@ fn stages(run: &RunRecord, look: Look) -> String {
                 (totals.late, "late"),
                 (totals.restarts, "restarted"),
             ];
-            let words: Vec<String> = parts
-                .iter()
-                .filter(|p| p.0 > 0)
-                .map(|(n, what)| format!("{n} {what}"))
-                .collect();
+            let words: Vec<String> = parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
             table.note(format!("✗ {}", words.join(", ")), Paint::Bad);
         }
         if totals.work.count > 0 {
-            let Quantiles {
-                count,
-                p50,
-                p95,
-                max,
-            } = totals.work;
+            let Quantiles { count, p50, p95, max } = totals.work;
             let words = format!(
                 "in the background ×{count}: p50 {}, p95 {}, longest {}",
                 units::time(p50),
@@ -174,18 +142,14 @@ fn openings(run: &RunRecord, look: Look) -> String {
             Some(stage) => stage.opening_shown(),
             None => format!("stage {} (opening)", opening.stage),
         };
-        let took = opening
-            .end
-            .map(|end| units::time(end.saturating_sub(opening.start)));
+        let took = opening.end.map(|end| units::time(end.saturating_sub(opening.start)));
         let failed = matches!(opening.outcome, OpeningOutcome::Failed(_));
         let cells = vec![
             units::time(opening.start.saturating_sub(run.started)),
             took.unwrap_or_else(|| "running".to_owned()),
             memory(units::change(opening.cost.live)),
             memory(units::peak(opening.cost.peak)),
-            opening
-                .begun_for
-                .map_or_else(|| "ahead".to_owned(), |visit| format!("visit {visit}")),
+            opening.begun_for.map_or_else(|| "ahead".to_owned(), |visit| format!("visit {visit}")),
             title,
         ];
         table.row(cells, if failed { Paint::Bad } else { Paint::Plain });
@@ -193,11 +157,7 @@ fn openings(run: &RunRecord, look: Look) -> String {
             table.note(format!("✗ failed: {why}"), Paint::Bad);
         }
         for mapped in &opening.mapped {
-            let words = format!(
-                "mapped {}, {}",
-                mapped.file,
-                units::bytes(mapped.bytes as i64)
-            );
+            let words = format!("mapped {}, {}", mapped.file, units::bytes(mapped.bytes as i64));
             table.note(words, Paint::Faint);
         }
     }
@@ -210,14 +170,7 @@ fn recent(run: &RunRecord, look: Look) -> String {
         return String::new();
     }
     let until = run.until.as_deref().map(|u| format!("TO “{}”", clean(u)));
-    let mut table = Table::new(&[
-        "ARRIVED",
-        "OPEN FOR",
-        until.as_deref().unwrap_or(""),
-        "HEAP",
-        "PEAK",
-        "VISIT",
-    ]);
+    let mut table = Table::new(&["ARRIVED", "OPEN FOR", until.as_deref().unwrap_or(""), "HEAP", "PEAK", "VISIT"]);
     let skipped = recent.len().saturating_sub(LISTED);
     for visit in &recent[skipped..] {
         let memory = |figure: String| if run.unmetered { String::new() } else { figure };
@@ -252,30 +205,14 @@ fn ledger(title: &str, who: &str, ledger: &LedgerView, look: Look) -> String {
     let scale = units::Scale::bytes(most);
     let mut table = Table::new(&["BYTES", "OF"]);
     for (row, steps) in ledger.rows.iter().zip(scale.apportion(&values)) {
-        let mark = row
-            .mark
-            .as_ref()
-            .map(|mark| format!("  ({mark})"))
-            .unwrap_or_default();
-        table.row(
-            vec![scale.show(steps), format!("{}{mark}", row.name)],
-            Paint::Plain,
-        );
+        let mark = row.mark.as_ref().map(|mark| format!("  ({mark})")).unwrap_or_default();
+        table.row(vec![scale.show(steps), format!("{}{mark}", row.name)], Paint::Plain);
     }
     table.rule();
-    table.row(
-        vec![scale.show(scale.steps(ledger.sum())), "together".to_owned()],
-        Paint::Strong,
-    );
+    table.row(vec![scale.show(scale.steps(ledger.sum())), "together".to_owned()], Paint::Strong);
     if let (Some(total), Some(unexplained)) = (ledger.total, ledger.unexplained()) {
-        let words = format!(
-            "by the {who}'s own count (difference {})",
-            units::change(unexplained)
-        );
-        table.row(
-            vec![scale.show(scale.steps(total as i64)), words],
-            Paint::Faint,
-        );
+        let words = format!("by the {who}'s own count (difference {})", units::change(unexplained));
+        table.row(vec![scale.show(scale.steps(total as i64)), words], Paint::Faint);
     }
     look.heading(title) + &table.render(look)
 }
@@ -290,17 +227,11 @@ fn in_flight(run: &RunRecord, look: Look) -> String {
         let bytes = units::bytes(row.bytes as i64);
         table.row(vec![row.count.to_string(), bytes, who], Paint::Plain);
     }
-    look.heading("PACKETS IN FLIGHT (a row of the resident memory, not of the heap)")
-        + &table.render(look)
+    look.heading("PACKETS IN FLIGHT (a row of the resident memory, not of the heap)") + &table.render(look)
 }
 
 fn drops(run: &RunRecord, look: Look) -> String {
-    let drops: Vec<_> = run
-        .totals
-        .iter()
-        .flat_map(|t| &t.drops)
-        .filter(|d| d.packets > 0)
-        .collect();
+    let drops: Vec<_> = run.totals.iter().flat_map(|t| &t.drops).filter(|d| d.packets > 0).collect();
     if drops.is_empty() {
         return String::new();
     }
@@ -334,7 +265,5 @@ fn remarks(run: &RunRecord, look: Look) -> String {
 }
 
 fn name(run: &RunRecord, stage: usize) -> String {
-    run.stages
-        .get(stage)
-        .map_or_else(|| format!("stage {stage}"), |s| s.shown().to_owned())
+    run.stages.get(stage).map_or_else(|| format!("stage {stage}"), |s| s.shown().to_owned())
 }

@@ -53,14 +53,8 @@ const LINES: usize = 4;
 
 impl Table {
     pub(super) fn new(heads: &[&str]) -> Self {
-        let mut table = Self {
-            columns: heads.len(),
-            rows: Vec::new(),
-        };
-        table.row(
-            heads.iter().map(|h| (*h).to_owned()).collect(),
-            Paint::Faint,
-        );
+        let mut table = Self { columns: heads.len(), rows: Vec::new() };
+        table.row(heads.iter().map(|h| (*h).to_owned()).collect(), Paint::Faint);
         table
     }
 
@@ -88,12 +82,7 @@ impl Table {
             }
         }
         // A column in which nothing stands takes no room.
-        let indent: usize = MARGIN.len()
-            + widths
-                .iter()
-                .filter(|w| **w > 0)
-                .map(|w| w + 2)
-                .sum::<usize>();
+        let indent: usize = MARGIN.len() + widths.iter().filter(|w| **w > 0).map(|w| w + 2).sum::<usize>();
         let room = look.width.saturating_sub(indent).max(12);
         let mut text = String::new();
         let mut put = |line: &str, paint: Paint| {
@@ -168,10 +157,7 @@ pub(super) fn fill(text: &str, room: usize) -> String {
 /// A sentence in lines of at most the look's width, each ended.
 pub(super) fn wrap(text: &str, indent: &str, look: Look) -> String {
     let lines = fold(text, look.width.saturating_sub(indent.width()));
-    lines
-        .iter()
-        .map(|line| format!("{indent}{line}\n"))
-        .collect()
+    lines.iter().map(|line| format!("{indent}{line}\n")).collect()
 }
 
 /// A text in lines of at most `room` columns, broken between words; at least one line, and at most
@@ -205,22 +191,12 @@ mod tests {
         let mut table = Table::new(&["A", "STEP"]);
         let long = "التعرف على الوجوه ".repeat(20);
         table.row(vec!["1".into(), long], Paint::Plain);
-        table.row(
-            vec!["22".into(), "\u{1b}[31mred\u{202e}\n".into()],
-            Paint::Plain,
-        );
+        table.row(vec!["22".into(), "\u{1b}[31mred\u{202e}\n".into()], Paint::Plain);
         table.note("界".repeat(90), Paint::Bad);
-        let text = table.render(Look {
-            color: false,
-            width: 80,
-        });
+        let text = table.render(Look { color: false, width: 80 });
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
-        assert_eq!(
-            text.matches('…').count(),
-            2,
-            "what does not fit is cut, and seen to be: {text}"
-        );
+        assert_eq!(text.matches('…').count(), 2, "what does not fit is cut, and seen to be: {text}");
     }
 
     #[test]
@@ -228,13 +204,6 @@ mod tests {
         let mut table = Table::new(&["A", "STEP"]);
         table.row(vec!["1".into(), "x".into()], Paint::Bad);
         assert!(!table.render(Look::default()).contains('\u{1b}'));
-        assert!(
-            table
-                .render(Look {
-                    color: true,
-                    width: 100
-                })
-                .contains("\u{1b}[31m")
-        );
+        assert!(table.render(Look { color: true, width: 100 }).contains("\u{1b}[31m"));
     }
 }

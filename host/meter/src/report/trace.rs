@@ -9,19 +9,14 @@
 
 use serde_json::{Value, json};
 
-use crate::record::{
-    Call, CallKind, Nanos, Outcome, Producer, RunRecord, Span, VisitRecord, Work, WorkOutcome,
-};
+use crate::record::{Call, CallKind, Nanos, Outcome, Producer, RunRecord, Span, VisitRecord, Work, WorkOutcome};
 
 /// The one process of a trace.
 const PID: u32 = 1;
 
 /// The trace of some visits: a JSON object with `traceEvents`, in order of time.
 pub fn of(run: &RunRecord, visits: &[&VisitRecord]) -> Value {
-    let mut trace = Trace {
-        run,
-        events: Vec::new(),
-    };
+    let mut trace = Trace { run, events: Vec::new() };
     for opening in &run.openings {
         let end = opening.end.or(run.ended).unwrap_or(opening.start);
         let title = match run.stages.get(usize::from(opening.stage)) {
@@ -30,23 +25,14 @@ pub fn of(run: &RunRecord, visits: &[&VisitRecord]) -> Value {
         };
         let args = json!({ "visit": opening.begun_for, "live_bytes": opening.cost.live,
             "peak_bytes": opening.cost.peak });
-        trace.slice(
-            &title,
-            "opening",
-            opening.thread,
-            (opening.start, end),
-            args,
-        );
+        trace.slice(&title, "opening", opening.thread, (opening.start, end), args);
     }
     for visit in visits {
         trace.visit(visit);
     }
     trace.events.sort_by_key(|(time, _)| *time);
     let names = trace.names();
-    let events: Vec<Value> = names
-        .into_iter()
-        .chain(trace.events.into_iter().map(|(_, event)| event))
-        .collect();
+    let events: Vec<Value> = names.into_iter().chain(trace.events.into_iter().map(|(_, event)| event)).collect();
     json!({ "displayTimeUnit": "ms", "traceEvents": events })
 }
 
@@ -58,9 +44,7 @@ struct Trace<'a> {
 impl Trace<'_> {
     fn names(&self) -> Vec<Value> {
         let name = format!("majlis {}", self.run.pipeline);
-        let mut names = vec![
-            json!({ "ph": "M", "name": "process_name", "pid": PID, "args": { "name": name } }),
-        ];
+        let mut names = vec![json!({ "ph": "M", "name": "process_name", "pid": PID, "args": { "name": name } })];
         for (thread, name) in self.run.threads.iter().enumerate() {
             names.push(json!({ "ph": "M", "name": "thread_name", "pid": PID,
                 "tid": tid(thread as u16), "args": { "name": name } }));
@@ -70,23 +54,13 @@ impl Trace<'_> {
 
     fn put(&mut self, time: Nanos, mut event: Value) {
         if let Value::Object(event) = &mut event {
-            event.insert(
-                "ts".to_owned(),
-                micros(time.saturating_sub(self.run.started)),
-            );
+            event.insert("ts".to_owned(), micros(time.saturating_sub(self.run.started)));
             event.insert("pid".to_owned(), PID.into());
         }
         self.events.push((time, event));
     }
 
-    fn slice(
-        &mut self,
-        name: &str,
-        category: &str,
-        thread: u16,
-        (start, end): (Nanos, Nanos),
-        args: Value,
-    ) {
+    fn slice(&mut self, name: &str, category: &str, thread: u16, (start, end): (Nanos, Nanos), args: Value) {
         let length = micros(end.saturating_sub(start));
         self.put(
             start,
@@ -138,11 +112,7 @@ impl Trace<'_> {
             args.insert("live_bytes".to_owned(), call.cost.live.into());
             args.insert("peak_bytes".to_owned(), call.cost.peak.into());
         }
-        let end = if call.is_running() {
-            last.max(call.start)
-        } else {
-            call.end
-        };
+        let end = if call.is_running() { last.max(call.start) } else { call.end };
         let title = self.stage(call.stage);
         self.slice(&title, kind, call.thread, (call.start, end), args);
         for (step, time) in &call.steps {
@@ -206,16 +176,9 @@ fn origin(visit: &VisitRecord, call: &Call) -> Option<(u16, Nanos)> {
 }
 
 fn last_moment(visit: &VisitRecord) -> Nanos {
-    let spans = visit
-        .spans
-        .iter()
-        .map(|span| span.end().unwrap_or(span.start()));
+    let spans = visit.spans.iter().map(|span| span.end().unwrap_or(span.start()));
     let closed = visit.closed.map(|(time, _)| time);
-    spans
-        .chain(closed)
-        .max()
-        .unwrap_or(visit.arrival)
-        .max(visit.arrival)
+    spans.chain(closed).max().unwrap_or(visit.arrival).max(visit.arrival)
 }
 
 /// Thread 0 is where asynchronous slices stand.

@@ -20,52 +20,23 @@ impl Scale {
     /// For times up to `longest`.
     pub(super) fn time(longest: Nanos) -> Self {
         match longest {
-            0..1_000_000_000 => Self {
-                step: 10_000,
-                steps: 100,
-                decimals: 2,
-                unit: "ms",
-            },
-            1_000_000_000..10_000_000_000 => Self {
-                step: 1_000_000,
-                steps: 1_000,
-                decimals: 3,
-                unit: "s",
-            },
-            _ => Self {
-                step: 10_000_000,
-                steps: 100,
-                decimals: 2,
-                unit: "s",
-            },
+            0..1_000_000_000 => Self { step: 10_000, steps: 100, decimals: 2, unit: "ms" },
+            1_000_000_000..10_000_000_000 => Self { step: 1_000_000, steps: 1_000, decimals: 3, unit: "s" },
+            _ => Self { step: 10_000_000, steps: 100, decimals: 2, unit: "s" },
         }
     }
 
     /// For bytes up to `most`.
     pub(super) fn bytes(most: u64) -> Self {
         match most {
-            0..1_000_000 => Self {
-                step: 100,
-                steps: 10,
-                decimals: 1,
-                unit: "kB",
-            },
-            _ => Self {
-                step: 100_000,
-                steps: 10,
-                decimals: 1,
-                unit: "MB",
-            },
+            0..1_000_000 => Self { step: 100, steps: 10, decimals: 1, unit: "kB" },
+            _ => Self { step: 100_000, steps: 10, decimals: 1, unit: "MB" },
         }
     }
 
     /// The nearest number of steps.
     pub(super) fn steps(self, value: i64) -> i64 {
-        let half = if value < 0 {
-            -self.step / 2
-        } else {
-            self.step / 2
-        };
+        let half = if value < 0 { -self.step / 2 } else { self.step / 2 };
         (value + half) / self.step
     }
 
@@ -114,17 +85,9 @@ pub(super) fn time(nanos: Nanos) -> String {
         100_000..100_000_000 => format!("{:.1} ms", float / 1e6),
         100_000_000..120_000_000_000 => format!("{:.2} s", float / 1e9),
         120_000_000_000..7_200_000_000_000 => {
-            format!(
-                "{} min {:02} s",
-                nanos / 60_000_000_000,
-                nanos / 1_000_000_000 % 60
-            )
+            format!("{} min {:02} s", nanos / 60_000_000_000, nanos / 1_000_000_000 % 60)
         }
-        _ => format!(
-            "{} h {:02} min",
-            nanos / 3_600_000_000_000,
-            nanos / 60_000_000_000 % 60
-        ),
+        _ => format!("{} h {:02} min", nanos / 3_600_000_000_000, nanos / 60_000_000_000 % 60),
     }
 }
 
@@ -142,29 +105,17 @@ pub(super) fn bytes(bytes: i64) -> String {
 
 /// Bytes as a change.
 pub(super) fn change(value: i64) -> String {
-    if value > 0 {
-        format!("+{}", bytes(value))
-    } else {
-        bytes(value)
-    }
+    if value > 0 { format!("+{}", bytes(value)) } else { bytes(value) }
 }
 
 /// The peak of a call, which is resolved to 64 KiB.
 pub(super) fn peak(value: u64) -> String {
-    if value < RESOLVED_PEAK {
-        "< 64 KiB".to_owned()
-    } else {
-        bytes(value as i64)
-    }
+    if value < RESOLVED_PEAK { "< 64 KiB".to_owned() } else { bytes(value as i64) }
 }
 
 /// "1 visit", "3 visits".
 pub(super) fn count(n: u64, one: &str) -> String {
-    if n == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{n} {one}s")
-    }
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
 #[cfg(test)]

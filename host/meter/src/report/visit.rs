@@ -16,11 +16,7 @@ pub(super) fn text(account: &Account, run: &RunRecord, look: Look) -> String {
     text.push('\n');
     text.push_str(&steps(account, run, scale, look));
     text.push_str(&legend(account, run, look));
-    for part in [
-        picture::text(account, look),
-        lists(account, look),
-        losses(account, run, look),
-    ] {
+    for part in [picture::text(account, look), lists(account, look), losses(account, run, look)] {
         if !part.is_empty() {
             text.push('\n');
             text.push_str(&part);
@@ -42,16 +38,9 @@ fn title(account: &Account) -> String {
     let length = units::time(account.length());
     match (&account.until, account.reached, account.closed) {
         (Some(until), true, _) => {
-            format!(
-                "VISIT {}: {length} from arrival to “{}”",
-                account.visit,
-                clean(until)
-            )
+            format!("VISIT {}: {length} from arrival to “{}”", account.visit, clean(until))
         }
-        (_, _, Some(_)) => format!(
-            "VISIT {}: {length} from arrival to its close",
-            account.visit
-        ),
+        (_, _, Some(_)) => format!("VISIT {}: {length} from arrival to its close", account.visit),
         _ => format!("VISIT {}: {length} so far", account.visit),
     }
 }
@@ -66,30 +55,19 @@ fn outcome(account: &Account, look: Look) -> String {
         Some((_, Closed::Gone)) => "The visitor left.".to_owned(),
         None => "The visit is still open.".to_owned(),
     });
-    let mishaps: u64 = account
-        .lines
-        .iter()
-        .filter(|l| l.mishap.is_some())
-        .map(|line| line.count)
-        .sum();
+    let mishaps: u64 = account.lines.iter().filter(|l| l.mishap.is_some()).map(|line| line.count).sum();
     if mishaps > 0 {
-        words.push(format!(
-            "{} did not go well: see ✗ below.",
-            units::count(mishaps, "step")
-        ));
+        words.push(format!("{} did not go well: see ✗ below.", units::count(mishaps, "step")));
     }
     wrap(&words.join(" "), "", look)
 }
 
 /// All steps in time order, and their sums.
 fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String {
-    let (mut before, mut after): (Vec<&Line>, Vec<&Line>) =
-        account.lines.iter().partition(|line| !line.after);
+    let (mut before, mut after): (Vec<&Line>, Vec<&Line>) = account.lines.iter().partition(|line| !line.after);
     // What stands for many moments comes last.
     before.sort_by_key(|line| line.kind == LineKind::Wait(SegmentKind::HandOver));
-    let mut table = Table::new(&[
-        "", "START", "TOOK", "ON WAY", "SOONER", "HEAP", "PEAK", "STEP",
-    ]);
+    let mut table = Table::new(&["", "START", "TOOK", "ON WAY", "SOONER", "HEAP", "PEAK", "STEP"]);
     let on_way: Vec<i64> = before.iter().map(|line| line.on_way as i64).collect();
     let on_way = scale.apportion(&on_way);
     let heap = Heap::of(account);
@@ -100,53 +78,21 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
     table.rule();
     let blank = String::new;
     let mut sum = |way: String, heap: String, words: String| {
-        let cells = vec![
-            blank(),
-            blank(),
-            blank(),
-            way,
-            blank(),
-            heap,
-            blank(),
-            words,
-        ];
+        let cells = vec![blank(), blank(), blank(), way, blank(), heap, blank(), words];
         table.row(cells, Paint::Strong);
     };
     let total: i64 = on_way.iter().sum();
-    sum(
-        scale.show(total),
-        blank(),
-        format!("from arrival to {}", end(account)),
-    );
+    sum(scale.show(total), blank(), format!("from arrival to {}", end(account)));
     if !run.unmetered {
-        sum(
-            blank(),
-            heap.change(account.memory.calls),
-            "kept by this visit's calls".to_owned(),
-        );
-        if before
-            .iter()
-            .any(|line| matches!(line.kind, LineKind::Opening(_)))
-        {
+        sum(blank(), heap.change(account.memory.calls), "kept by this visit's calls".to_owned());
+        if before.iter().any(|line| matches!(line.kind, LineKind::Opening(_))) {
             let words = "kept by openings, not added: it is the stages'";
-            sum(
-                blank(),
-                heap.change(account.memory.openings),
-                words.to_owned(),
-            );
+            sum(blank(), heap.change(account.memory.openings), words.to_owned());
         }
         if let Some(others) = account.memory.others {
             let known = others.calls > 0;
-            let figure = if known {
-                heap.change(others.live)
-            } else {
-                String::new()
-            };
-            let calls = if known {
-                units::count(others.calls, "call")
-            } else {
-                String::new()
-            };
+            let figure = if known { heap.change(others.live) } else { String::new() };
+            let calls = if known { units::count(others.calls, "call") } else { String::new() };
             let words = match (others.visits, known) {
                 (0, false) => "other visits at the same time, not counted here".to_owned(),
                 (0, true) => format!("other visits at the same time ({calls}), not added"),
@@ -162,10 +108,7 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
         after.sort_by_key(|line| line.start);
         let words = format!("after {}:", end(account));
         let blanks = std::iter::repeat_n(String::new(), 7);
-        table.row(
-            blanks.clone().chain([String::new()]).collect(),
-            Paint::Plain,
-        );
+        table.row(blanks.clone().chain([String::new()]).collect(), Paint::Plain);
         table.row(blanks.chain([words]).collect(), Paint::Faint);
         let heaps = heap.column(&after);
         for (line, heap) in after.iter().zip(heaps) {
@@ -180,12 +123,7 @@ struct Heap(Scale);
 
 impl Heap {
     fn of(account: &Account) -> Self {
-        let most = account
-            .lines
-            .iter()
-            .filter_map(|l| l.live)
-            .map(i64::unsigned_abs)
-            .max();
+        let most = account.lines.iter().filter_map(|l| l.live).map(i64::unsigned_abs).max();
         Self(Scale::bytes(most.unwrap_or(0)))
     }
 
@@ -210,14 +148,7 @@ impl Heap {
     }
 }
 
-fn put(
-    table: &mut Table,
-    line: &Line,
-    account: &Account,
-    scale: Scale,
-    on_way: Option<i64>,
-    heap: String,
-) {
+fn put(table: &mut Table, line: &Line, account: &Account, scale: Scale, on_way: Option<i64>, heap: String) {
     let wait = matches!(line.kind, LineKind::Wait(_));
     let mark = match line.kind {
         _ if line.mishap.is_some() => "✗",
@@ -238,14 +169,8 @@ fn put(
     let cells = vec![
         mark.to_owned(),
         start,
-        if wait {
-            String::new()
-        } else {
-            units::time(line.took)
-        },
-        on_way
-            .filter(|_| line.on_way > 0)
-            .map_or_else(String::new, |way| scale.show(way)),
+        if wait { String::new() } else { units::time(line.took) },
+        on_way.filter(|_| line.on_way > 0).map_or_else(String::new, |way| scale.show(way)),
         sooner,
         heap,
         line.peak.map_or_else(String::new, units::peak),
@@ -280,10 +205,7 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
     }
     match line.kind {
         LineKind::Opening(BegunFor::OtherVisit) => {
-            notes.push((
-                "begun for another visitor; only the wait is here".into(),
-                Paint::Faint,
-            ));
+            notes.push(("begun for another visitor; only the wait is here".into(), Paint::Faint));
         }
         LineKind::Opening(BegunFor::Prewarm) => {
             notes.push(("begun ahead; only the wait is here".into(), Paint::Faint));
@@ -291,10 +213,7 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
         _ => {}
     }
     for (file, bytes) in &line.mapped {
-        notes.push((
-            format!("mapped {file}, {}", units::bytes(*bytes as i64)),
-            Paint::Faint,
-        ));
+        notes.push((format!("mapped {file}, {}", units::bytes(*bytes as i64)), Paint::Faint));
     }
     if !line.facts.is_empty() {
         let facts: Vec<String> = line.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -304,12 +223,7 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
         let steps: Vec<String> = line
             .steps
             .iter()
-            .map(|(name, at)| {
-                format!(
-                    "{name} after {}",
-                    units::time(at.saturating_sub(line.start))
-                )
-            })
+            .map(|(name, at)| format!("{name} after {}", units::time(at.saturating_sub(line.start))))
             .collect();
         notes.push((steps.join(", "), Paint::Faint));
     }
@@ -340,9 +254,7 @@ fn legend(account: &Account, run: &RunRecord, look: Look) -> String {
     let end = end(account);
     let mut lines = vec![format!("● on the way to {end}   ○ beside it   · waiting")];
     if account.reached {
-        lines.push(format!(
-            "≈ by about how much sooner {end} would have come without it"
-        ));
+        lines.push(format!("≈ by about how much sooner {end} would have come without it"));
     }
     let mut text = String::from("\n");
     for line in lines {

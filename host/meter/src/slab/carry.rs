@@ -19,10 +19,7 @@ pub fn hold_as(holder: u16) -> u16 {
     HOLDER.replace(holder)
 }
 
-static TABLE: BufferTable = BufferTable {
-    retain: retain_here,
-    release: release_here,
-};
+static TABLE: BufferTable = BufferTable { retain: retain_here, release: release_here };
 
 unsafe extern "C" fn retain_here(token: Opaque) {
     // SAFETY: the caller keeps a hold on the slot, which is why it may take another.

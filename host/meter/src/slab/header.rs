@@ -107,11 +107,7 @@ impl Header {
     /// A buffer that a stage took and a thread of nobody's drops would leave a hold of the stage's for ever: then
     /// somebody else's is taken off, so that holds and counts agree.
     fn take_off(&self, holder: u16) {
-        let less = |count: &AtomicU16| {
-            count
-                .fetch_update(RELAXED, RELAXED, |n| n.checked_sub(1))
-                .is_ok()
-        };
+        let less = |count: &AtomicU16| count.fetch_update(RELAXED, RELAXED, |n| n.checked_sub(1)).is_ok();
         if !less(&self.holders()[self.index(holder)]) {
             let _ = self.holders().iter().any(less);
         }
@@ -227,11 +223,7 @@ impl Headers {
         Self {
             stages,
             stride: (size_of::<Header>() + counts).next_multiple_of(LINE),
-            state: Mutex::new(State {
-                chunk: ptr::null_mut(),
-                used: CHUNK,
-                free: ptr::null_mut(),
-            }),
+            state: Mutex::new(State { chunk: ptr::null_mut(), used: CHUNK, free: ptr::null_mut() }),
         }
     }
 
@@ -248,8 +240,7 @@ impl Headers {
             // SAFETY: a new mapping at an address of the kernel's choice.
             let chunk = unsafe {
                 let read_write = ProtFlags::READ | ProtFlags::WRITE;
-                rustix::mm::mmap_anonymous(ptr::null_mut(), CHUNK, read_write, MapFlags::PRIVATE)?
-                    .cast::<u8>()
+                rustix::mm::mmap_anonymous(ptr::null_mut(), CHUNK, read_write, MapFlags::PRIVATE)?.cast::<u8>()
             };
             // SAFETY: the chunk is page-aligned, and its first header comes behind the pointer.
             unsafe { chunk.cast::<*mut u8>().write(state.chunk) };
@@ -257,8 +248,7 @@ impl Headers {
             state.used = LINE;
         }
         // SAFETY: inside the chunk; zeros are a valid header.
-        let header =
-            unsafe { NonNull::new_unchecked(state.chunk.add(state.used)).cast::<Header>() };
+        let header = unsafe { NonNull::new_unchecked(state.chunk.add(state.used)).cast::<Header>() };
         // SAFETY: so is what follows it, up to the stride.
         let counts = unsafe { header.add(1) }.as_ptr().cast();
         state.used += self.stride;
@@ -283,10 +273,7 @@ impl Headers {
         let state = self.lock();
         let (mut chunk, mut used) = (state.chunk, state.used);
         while !chunk.is_null() {
-            for at in (LINE..)
-                .step_by(self.stride)
-                .take_while(|at| at + self.stride <= used)
-            {
+            for at in (LINE..).step_by(self.stride).take_while(|at| at + self.stride <= used) {
                 // SAFETY: below `used` there are headers at each stride.
                 f(unsafe { &*chunk.add(at).cast::<Header>() });
             }

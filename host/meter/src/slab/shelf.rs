@@ -15,13 +15,8 @@ const RELAXED: Ordering = Ordering::Relaxed;
 const PAGE: usize = 4_096;
 
 /// (slot, slab) in bytes. A slab is some hundred kilobytes: one mapping serves many slots, and is touched page by page.
-const CLASSES: [(usize, usize); 5] = [
-    (256, 256 << 10),
-    (1 << 10, 512 << 10),
-    (4 << 10, 512 << 10),
-    (16 << 10, 1 << 20),
-    (64 << 10, 1 << 20),
-];
+const CLASSES: [(usize, usize); 5] =
+    [(256, 256 << 10), (1 << 10, 512 << 10), (4 << 10, 512 << 10), (16 << 10, 1 << 20), (64 << 10, 1 << 20)];
 const LARGEST_SMALL: usize = CLASSES[CLASSES.len() - 1].0;
 
 /// Large free slots are found by their length in one of these lists.
@@ -63,21 +58,10 @@ unsafe impl Send for Large {}
 
 impl Shelves {
     pub(super) fn new(idle_limit: u64) -> Self {
-        let small = || {
-            Mutex::new(Small {
-                free: List::EMPTY,
-                next: ptr::null_mut(),
-                offset: 0,
-                left: 0,
-            })
-        };
+        let small = || Mutex::new(Small { free: List::EMPTY, next: ptr::null_mut(), offset: 0, left: 0 });
         Self {
             small: std::array::from_fn(|_| small()),
-            large: Mutex::new(Large {
-                lists: [List::EMPTY; LISTS],
-                idle: 0,
-                arrivals: 0,
-            }),
+            large: Mutex::new(Large { lists: [List::EMPTY; LISTS], idle: 0, arrivals: 0 }),
             idle_limit,
         }
     }
@@ -115,9 +99,7 @@ impl Shelves {
         let mut mapped = 0;
         if shelf.left == 0 {
             match space.map(slab) {
-                Ok((ptr, offset)) => {
-                    (shelf.next, shelf.offset, shelf.left) = (ptr.as_ptr(), offset, slab)
-                }
+                Ok((ptr, offset)) => (shelf.next, shelf.offset, shelf.left) = (ptr.as_ptr(), offset, slab),
                 Err(error) => {
                     headers.put_back(slot);
                     return Err(error);
@@ -132,23 +114,12 @@ impl Shelves {
         Ok(header)
     }
 
-    fn take_large(
-        &self,
-        len: usize,
-        headers: &Headers,
-        space: &Space,
-        pool: *const (),
-    ) -> io::Result<NonNull<Header>> {
-        let capacity = len
-            .checked_next_multiple_of(PAGE)
-            .ok_or(io::ErrorKind::OutOfMemory)?;
+    fn take_large(&self, len: usize, headers: &Headers, space: &Space, pool: *const ()) -> io::Result<NonNull<Header>> {
+        let capacity = len.checked_next_multiple_of(PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
         {
             let mut shelf = lock(&self.large);
             let list = list_of(capacity);
-            let found = shelf.lists[list]
-                .iter()
-                .find(|slot| slot.capacity() == capacity)
-                .map(NonNull::from);
+            let found = shelf.lists[list].iter().find(|slot| slot.capacity() == capacity).map(NonNull::from);
             if let Some(header) = found {
                 shelf.lists[list].remove(header);
                 shelf.idle -= capacity as u64;
@@ -170,10 +141,7 @@ impl Shelves {
 
     /// Takes a slot that nobody holds.
     pub(super) fn put_back(&self, slot: &Header, headers: &Headers, space: &Space) {
-        if let Some(class) = CLASSES
-            .iter()
-            .position(|(size, _)| *size == slot.capacity())
-        {
+        if let Some(class) = CLASSES.iter().position(|(size, _)| *size == slot.capacity()) {
             lock(&self.small[class]).free.push(slot);
             return;
         }
@@ -202,12 +170,7 @@ impl Shelves {
                 discard(oldest, headers, space);
             }
         }
-        for (shelf, (size, _)) in self
-            .small
-            .iter()
-            .zip(CLASSES)
-            .filter(|(_, (size, _))| *size >= PAGE)
-        {
+        for (shelf, (size, _)) in self.small.iter().zip(CLASSES).filter(|(_, (size, _))| *size >= PAGE) {
             for slot in lock(shelf).free.iter().filter(|slot| slot.is_dirty()) {
                 if space.clear(slot.offset(), size) {
                     slot.set_clean();
@@ -234,10 +197,7 @@ impl Large {
 }
 
 impl List {
-    const EMPTY: Self = Self {
-        newest: ptr::null_mut(),
-        oldest: ptr::null_mut(),
-    };
+    const EMPTY: Self = Self { newest: ptr::null_mut(), oldest: ptr::null_mut() };
 
     fn push(&mut self, slot: &Header) {
         let header = ptr::from_ref(slot).cast_mut();
@@ -245,10 +205,7 @@ impl List {
         slot.links.older.store(self.newest, RELAXED);
         match NonNull::new(self.newest) {
             // SAFETY: a header on the list; changed under the shelf's lock.
-            Some(newest) => unsafe { newest.as_ref() }
-                .links
-                .newer
-                .store(header, RELAXED),
+            Some(newest) => unsafe { newest.as_ref() }.links.newer.store(header, RELAXED),
             None => self.oldest = header,
         }
         self.newest = header;
@@ -274,11 +231,8 @@ impl List {
     /// From the newest on: its pages are the likeliest to be in the processor's cache.
     fn iter(&self) -> impl Iterator<Item = &Header> {
         // SAFETY: the list's headers live as long as the pool, and the shelf's lock keeps the links.
-        let at =
-            |header: *mut Header| NonNull::new(header).map(|header| unsafe { header.as_ref() });
-        std::iter::successors(at(self.newest), move |slot| {
-            at(slot.links.older.load(RELAXED))
-        })
+        let at = |header: *mut Header| NonNull::new(header).map(|header| unsafe { header.as_ref() });
+        std::iter::successors(at(self.newest), move |slot| at(slot.links.older.load(RELAXED)))
     }
 }
 
@@ -292,9 +246,7 @@ fn discard(slot: &Header, headers: &Headers, space: &Space) {
 }
 
 fn class_of(len: usize) -> Option<usize> {
-    (len <= LARGEST_SMALL)
-        .then(|| CLASSES.iter().position(|(size, _)| len <= *size))
-        .flatten()
+    (len <= LARGEST_SMALL).then(|| CLASSES.iter().position(|(size, _)| len <= *size)).flatten()
 }
 
 fn list_of(capacity: usize) -> usize {

@@ -23,10 +23,7 @@ impl Space {
         let file = rustix::fs::memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         // A worker that has the file cannot cut it and so kill the host by SIGBUS.
         rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK)?;
-        Ok(Self {
-            file,
-            end: Mutex::new(0),
-        })
+        Ok(Self { file, end: Mutex::new(0) })
     }
 
     /// New zeros: `len` bytes, a multiple of the page size, and where they are in the file.
@@ -37,20 +34,10 @@ impl Space {
         // SAFETY: a new mapping at an address of the kernel's choice.
         let ptr = unsafe {
             let (read_write, shared) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                len,
-                read_write,
-                shared,
-                &self.file,
-                offset,
-            )?
+            rustix::mm::mmap(std::ptr::null_mut(), len, read_write, shared, &self.file, offset)?
         };
         *end = offset + len as u64;
-        Ok((
-            NonNull::new(ptr.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
-            offset,
-        ))
+        Ok((NonNull::new(ptr.cast()).ok_or(io::ErrorKind::OutOfMemory)?, offset))
     }
 
     /// Gives the pages of a place back; it stays mapped and shows zeros.

@@ -10,8 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use majlis_meter::record::{
-    BegunFor, Call, CallKind, Cut, CutKind, Nanos, Outcome, Producer, Span, Trigger, VisitRecord,
-    Work, WorkOutcome,
+    BegunFor, Call, CallKind, Cut, CutKind, Nanos, Outcome, Producer, Span, Trigger, VisitRecord, Work, WorkOutcome,
 };
 
 pub(crate) const MILESTONE: &str = "greeted";
@@ -19,21 +18,9 @@ pub(crate) const MILESTONE: &str = "greeted";
 /// What a span is the execution of, in every run of its world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
-    Call {
-        stage: usize,
-        visit: usize,
-        port: usize,
-        nth: usize,
-    },
-    Work {
-        stage: usize,
-        visit: usize,
-        port: usize,
-        nth: usize,
-    },
-    Opening {
-        stage: usize,
-    },
+    Call { stage: usize, visit: usize, port: usize, nth: usize },
+    Work { stage: usize, visit: usize, port: usize, nth: usize },
+    Opening { stage: usize },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +63,7 @@ fn mix(mut x: u64) -> u64 {
 }
 
 fn hash(seed: u64, key: &[u64]) -> u64 {
-    key.iter().fold(mix(seed), |s, &k| {
-        mix(s ^ k.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    })
+    key.iter().fold(mix(seed), |s, &k| mix(s ^ k.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
 impl World {
@@ -127,12 +112,7 @@ impl World {
                 source_is_call: random(&[15, v], 2) == 0,
             })
             .collect();
-        Self {
-            seed,
-            stages,
-            threads,
-            plans,
-        }
+        Self { seed, stages, threads, plans }
     }
 }
 
@@ -210,10 +190,7 @@ impl World {
         let mut run = Run {
             world: self,
             zero,
-            ran: Ran {
-                keys: vec![HashMap::new(); visits.len()],
-                visits,
-            },
+            ran: Ran { keys: vec![HashMap::new(); visits.len()], visits },
             heap: BinaryHeap::new(),
             happenings: Vec::new(),
             queues: vec![Vec::new(); self.threads],
@@ -271,11 +248,7 @@ impl Run<'_> {
                 if plan.source_is_call {
                     // It was woken before the visitor came, perhaps.
                     let woken = time - plan.ahead;
-                    let trigger = Trigger {
-                        producer,
-                        time: woken,
-                        due: None,
-                    };
+                    let trigger = Trigger { producer, time: woken, due: None };
                     producer = Producer::Span(self.ran.visits[visit].push(Span::Call(Call {
                         stage: SOURCE,
                         thread: SOURCE,
@@ -288,21 +261,9 @@ impl Run<'_> {
                 }
                 for stage in 0..self.world.stages.len() {
                     if self.world.stages[stage].inputs == 0 {
-                        let trigger = Trigger {
-                            producer,
-                            time,
-                            due: None,
-                        };
+                        let trigger = Trigger { producer, time, due: None };
                         let kind = CallKind::Packet;
-                        let item = Item {
-                            stage,
-                            visit,
-                            port: 0,
-                            nth,
-                            stamp: time,
-                            kind,
-                            trigger,
-                        };
+                        let item = Item { stage, visit, port: 0, nth, stamp: time, kind, trigger };
                         self.at(time, Happening::Arrives(item));
                     }
                 }
@@ -348,48 +309,23 @@ impl Run<'_> {
 
     fn serve(&mut self, now: Nanos, thread: usize, item: Item) {
         let world = self.world;
-        let Item {
-            stage,
-            visit,
-            port,
-            nth,
-            ..
-        } = item;
+        let Item { stage, visit, port, nth, .. } = item;
         let spec = &world.stages[stage];
         let random = |what: u64, below: u64| {
             let kind = item.kind as u64;
-            let id = [
-                what,
-                stage as u64,
-                visit as u64,
-                port as u64,
-                kind,
-                nth as u64,
-            ];
+            let id = [what, stage as u64, visit as u64, port as u64, kind, nth as u64];
             hash(world.seed, &id) % below
         };
         self.busy[thread] = true;
         let mut start = now;
         if self.opened.insert(stage) && spec.opening > 0 {
             start += self.length(Key::Opening { stage }, spec.opening);
-            let what = What::Opening {
-                stage,
-                visit: Some(visit),
-            };
-            self.timelines[thread].push(Block {
-                start: now,
-                end: start,
-                what,
-            });
+            let what = What::Opening { stage, visit: Some(visit) };
+            self.timelines[thread].push(Block { start: now, end: start, what });
         }
         start += random(19, 4);
         let key_port = port + 100 * item.kind as usize;
-        let key = Key::Call {
-            stage,
-            visit,
-            port: key_port,
-            nth,
-        };
+        let key = Key::Call { stage, visit, port: key_port, nth };
         let length = self.length(key, 1 + random(20, 80));
         let emitted = start + length * random(21, 101) / 100;
         let end = start + length;
@@ -402,11 +338,7 @@ impl Run<'_> {
             waits: self.waits(thread, &item, start),
             start,
             end,
-            outcome: if fails {
-                Outcome::Failed("no".to_owned())
-            } else {
-                Outcome::Ok
-            },
+            outcome: if fails { Outcome::Failed("no".to_owned()) } else { Outcome::Ok },
             ..Call::default()
         };
         let index = self.ran.visits[visit].push(Span::Call(call));
@@ -433,16 +365,8 @@ impl Run<'_> {
                 if !progress.armed && !wake {
                     progress.armed = true;
                     let due = end + 50 + hash(world.seed, &[23, stage as u64]) % 300;
-                    let trigger = Trigger {
-                        producer: Producer::Span(index),
-                        time: end,
-                        due: Some(due),
-                    };
-                    let wake = Item {
-                        kind: CallKind::Wake,
-                        trigger,
-                        ..item
-                    };
+                    let trigger = Trigger { producer: Producer::Span(index), time: end, due: Some(due) };
+                    let wake = Item { kind: CallKind::Wake, trigger, ..item };
                     self.at(due, Happening::Arrives(wake));
                 }
             }
@@ -462,11 +386,7 @@ impl Run<'_> {
             self.emit(Producer::Span(index), item, end, CallKind::Event, nth);
             after += random(28, 30);
             if after > end {
-                let block = Block {
-                    start: end,
-                    end: after,
-                    what: What::Restart { stage },
-                };
+                let block = Block { start: end, end: after, what: What::Restart { stage } };
                 self.timelines[thread].push(block);
             }
         }
@@ -475,39 +395,14 @@ impl Run<'_> {
 
     fn emit(&mut self, producer: Producer, by: Item, time: Nanos, kind: CallKind, nth: usize) {
         for &(stage, port) in &self.world.stages[by.stage].outputs {
-            let trigger = Trigger {
-                producer,
-                time,
-                due: None,
-            };
-            self.at(
-                time,
-                Happening::Arrives(Item {
-                    stage,
-                    port,
-                    nth,
-                    kind,
-                    trigger,
-                    ..by
-                }),
-            );
+            let trigger = Trigger { producer, time, due: None };
+            self.at(time, Happening::Arrives(Item { stage, port, nth, kind, trigger, ..by }));
         }
     }
 
     fn begin_work(&mut self, call: u32, item: Item, begun: Nanos) -> (u32, Key) {
-        let Item {
-            stage,
-            visit,
-            port,
-            nth,
-            ..
-        } = item;
-        let key = Key::Work {
-            stage,
-            visit,
-            port: port + 100 * item.kind as usize,
-            nth,
-        };
+        let Item { stage, visit, port, nth, .. } = item;
+        let key = Key::Work { stage, visit, port: port + 100 * item.kind as usize, nth };
         let work = Work {
             stage: stage as u16,
             label: "ask".to_owned(),
@@ -540,13 +435,7 @@ impl Run<'_> {
             marks.push((format!("half of {answer}"), time + length / 2));
             time += length;
             let answer_nth = nth * 10 + answer as usize;
-            self.emit(
-                Producer::Span(index),
-                item,
-                time,
-                CallKind::Packet,
-                answer_nth,
-            );
+            self.emit(Producer::Span(index), item, time, CallKind::Packet, answer_nth);
         }
         self.end_work(item.visit, index, marks, time);
     }
@@ -566,21 +455,16 @@ impl Run<'_> {
 
     fn waits(&self, thread: usize, item: &Item, start: Nanos) -> Vec<Cut> {
         let ready = item.trigger.ready();
-        let cuts = self.timelines[thread]
-            .iter()
-            .filter(|b| b.end > ready && b.start < start);
+        let cuts = self.timelines[thread].iter().filter(|b| b.end > ready && b.start < start);
         let mut cuts: Vec<Cut> = cuts
             .map(|block| Cut {
                 start: block.start.max(ready),
                 end: block.end,
                 kind: match block.what {
-                    What::Restart { stage } => CutKind::RestartDelay {
-                        stage: stage as u16,
-                    },
-                    What::Call { stage, visit } => CutKind::OtherCall {
-                        stage: stage as u16,
-                        same_visit: visit == item.visit,
-                    },
+                    What::Restart { stage } => CutKind::RestartDelay { stage: stage as u16 },
+                    What::Call { stage, visit } => {
+                        CutKind::OtherCall { stage: stage as u16, same_visit: visit == item.visit }
+                    }
                     What::Opening { stage, visit } if stage == item.stage => CutKind::OwnOpening {
                         stage: stage as u16,
                         begun_for: match visit {
@@ -589,9 +473,7 @@ impl Run<'_> {
                             Some(_) => BegunFor::OtherVisit,
                         },
                     },
-                    What::Opening { stage, .. } => CutKind::OtherOpening {
-                        stage: stage as u16,
-                    },
+                    What::Opening { stage, .. } => CutKind::OtherOpening { stage: stage as u16 },
                 },
             })
             .filter(|cut| cut.end > cut.start)
@@ -601,11 +483,7 @@ impl Run<'_> {
         if unknown > 0 {
             let end = cuts[unknown - 1].end;
             cuts.drain(1..unknown);
-            cuts[0] = Cut {
-                end,
-                kind: CutKind::Busy,
-                ..cuts[0]
-            };
+            cuts[0] = Cut { end, kind: CutKind::Busy, ..cuts[0] };
         }
         cuts
     }
@@ -615,27 +493,15 @@ impl World {
     /// That no thread did two things at once, as far as the records show.
     pub(crate) fn assert_threads_do_one_thing_at_a_time(&self, ran: &Ran) {
         let mut spans: HashMap<u16, Vec<(Nanos, Nanos)>> = HashMap::new();
-        for call in ran
-            .visits
-            .iter()
-            .flat_map(|v| &v.spans)
-            .filter_map(|span| match span {
-                Span::Call(call) if call.stage != SOURCE => Some(call),
-                _ => None,
-            })
-        {
-            spans
-                .entry(call.thread)
-                .or_default()
-                .push((call.start, call.end));
+        for call in ran.visits.iter().flat_map(|v| &v.spans).filter_map(|span| match span {
+            Span::Call(call) if call.stage != SOURCE => Some(call),
+            _ => None,
+        }) {
+            spans.entry(call.thread).or_default().push((call.start, call.end));
         }
         for spans in spans.values_mut() {
             spans.sort_unstable();
-            assert!(
-                spans.windows(2).all(|pair| pair[0].1 <= pair[1].0),
-                "seed {}",
-                self.seed
-            );
+            assert!(spans.windows(2).all(|pair| pair[0].1 <= pair[1].0), "seed {}", self.seed);
         }
     }
 }

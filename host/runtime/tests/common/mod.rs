@@ -1,5 +1,5 @@
 //! Pipelines of closures: each stage is a real `Stage` behind the real boundary, and a closure says what it does.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by its panic")]
 
 use std::collections::{BTreeMap, HashMap};

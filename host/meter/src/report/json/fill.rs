@@ -1,13 +1,8 @@
 //! From records and accounts to the document.
 
-use super::{
-    Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Run, Stage, Step, Times,
-    Visit, Way,
-};
+use super::{Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Run, Stage, Step, Times, Visit, Way};
 use crate::account::{Account, Line, LineKind, Mishap, Segment, SegmentKind};
-use crate::record::{
-    BegunFor, CallKind, Closed, LedgerView, Nanos, OpeningOutcome, Quantiles, RunRecord, StageInfo,
-};
+use crate::record::{BegunFor, CallKind, Closed, LedgerView, Nanos, OpeningOutcome, Quantiles, RunRecord, StageInfo};
 
 impl Run {
     pub(super) fn of(run: &RunRecord) -> Self {
@@ -18,11 +13,7 @@ impl Run {
                 name: info.name.clone(),
                 title: info.shown().to_owned(),
                 plugin: info.plugin.clone(),
-                thread: run
-                    .threads
-                    .get(usize::from(info.thread))
-                    .cloned()
-                    .unwrap_or_default(),
+                thread: run.threads.get(usize::from(info.thread)).cloned().unwrap_or_default(),
                 calls: totals.calls,
                 failed: totals.failed,
                 panicked: totals.panicked,
@@ -39,11 +30,7 @@ impl Run {
         });
         let openings = run.openings.iter().map(|opening| Opening {
             stage: stage(run, Some(opening.stage)).unwrap_or_default(),
-            title: run
-                .stages
-                .get(usize::from(opening.stage))
-                .map(StageInfo::opening_shown)
-                .unwrap_or_default(),
+            title: run.stages.get(usize::from(opening.stage)).map(StageInfo::opening_shown).unwrap_or_default(),
             start_ns: opening.start,
             end_ns: opening.end,
             live_bytes: opening.cost.live,
@@ -53,20 +40,9 @@ impl Run {
                 OpeningOutcome::Ready => None,
                 OpeningOutcome::Failed(why) => Some(why.clone()),
             },
-            mapped: opening
-                .mapped
-                .iter()
-                .map(|m| Mapped {
-                    file: m.file.clone(),
-                    bytes: m.bytes,
-                })
-                .collect(),
+            mapped: opening.mapped.iter().map(|m| Mapped { file: m.file.clone(), bytes: m.bytes }).collect(),
         });
-        let drops = run
-            .totals
-            .iter()
-            .flat_map(|t| &t.drops)
-            .map(|d| (d.edge, d.packets));
+        let drops = run.totals.iter().flat_map(|t| &t.drops).map(|d| (d.edge, d.packets));
         Self {
             pipeline: run.pipeline.clone(),
             started_ns: run.started,
@@ -94,9 +70,7 @@ impl Run {
                     bytes: row.bytes,
                 })
                 .collect(),
-            drops: drops
-                .map(|(edge, packets)| Dropped::of(run, edge, packets))
-                .collect(),
+            drops: drops.map(|(edge, packets)| Dropped::of(run, edge, packets)).collect(),
             unclaimed_threads: run.strangers.clone(),
         }
     }
@@ -104,12 +78,7 @@ impl Run {
 
 impl From<Quantiles> for Times {
     fn from(q: Quantiles) -> Self {
-        Self {
-            count: q.count,
-            p50_ns: q.p50,
-            p95_ns: q.p95,
-            max_ns: q.max,
-        }
+        Self { count: q.count, p50_ns: q.p50, p95_ns: q.p95, max_ns: q.max }
     }
 }
 
@@ -120,26 +89,14 @@ impl From<&LedgerView> for Ledger {
             bytes: row.bytes,
             mark: row.mark.clone(),
         });
-        Self {
-            rows: rows.collect(),
-            sum_bytes: ledger.sum(),
-            total_bytes: ledger.total,
-        }
+        Self { rows: rows.collect(), sum_bytes: ledger.sum(), total_bytes: ledger.total }
     }
 }
 
 impl Dropped {
     pub(super) fn of(run: &RunRecord, edge: u16, packets: u64) -> Self {
-        let info = run
-            .edges
-            .get(usize::from(edge))
-            .cloned()
-            .unwrap_or_default();
-        Self {
-            from: info.from,
-            to: info.to,
-            packets,
-        }
+        let info = run.edges.get(usize::from(edge)).cloned().unwrap_or_default();
+        Self { from: info.from, to: info.to, packets }
     }
 }
 
@@ -159,16 +116,8 @@ impl Visit {
                 Closed::Ended => "ended",
                 Closed::Gone => "gone",
             }),
-            segments: account
-                .segments
-                .iter()
-                .map(|segment| Way::of(segment, run))
-                .collect(),
-            steps: account
-                .lines
-                .iter()
-                .map(|line| Step::of(line, run))
-                .collect(),
+            segments: account.segments.iter().map(|segment| Way::of(segment, run)).collect(),
+            steps: account.lines.iter().map(|line| Step::of(line, run)).collect(),
             live_bytes: memory.calls,
             allocated_bytes: memory.allocated,
             freed_bytes: memory.freed,
@@ -179,9 +128,7 @@ impl Visit {
             hand_over_ns: account.hand_over,
             folded_ns: account.folded,
             untracked_ns: account.untracked,
-            drops: drops
-                .map(|(edge, packets)| Dropped::of(run, *edge, *packets))
-                .collect(),
+            drops: drops.map(|(edge, packets)| Dropped::of(run, *edge, *packets)).collect(),
             late_packets: account.late,
         }
     }
@@ -212,18 +159,9 @@ impl Step {
             Some(Mishap::Cancelled(_)) => ("cancelled", None),
             Some(Mishap::Dropped) => ("dropped", None),
         };
-        let mark = |(name, at): &(String, Nanos)| Mark {
-            name: name.clone(),
-            at_ns: *at,
-        };
-        let fact = |(name, value): &(String, String)| Fact {
-            name: name.clone(),
-            value: value.clone(),
-        };
-        let mapped = |(file, bytes): &(String, u64)| Mapped {
-            file: file.clone(),
-            bytes: *bytes,
-        };
+        let mark = |(name, at): &(String, Nanos)| Mark { name: name.clone(), at_ns: *at };
+        let fact = |(name, value): &(String, String)| Fact { name: name.clone(), value: value.clone() };
+        let mapped = |(file, bytes): &(String, u64)| Mapped { file: file.clone(), bytes: *bytes };
         Self {
             title: line.title.clone(),
             kind: match line.kind {

@@ -1,8 +1,6 @@
 //! Wakes: one for each stage and visit, served in the order of time.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use majlis_plugin_api::{Event, Flow, Result};
 
 /// Writes down what it sees and asks for a wake at 2,000 ms when a visit opens.
@@ -177,7 +175,7 @@ fn the_key_of_a_wake_is_the_visit_with_which_the_call_began() {
 }
 
 #[test]
-fn a_stage_that_puts_its_wake_off_at_every_packet_is_woken_once_and_keeps_no_stale_timers() {
+fn a_stage_that_puts_its_wake_off_at_every_packet_is_woken_once() {
     let (mut bench, log) = (Bench::new(), Log::new());
     let door = bench.door("door");
     let said = log.clone();

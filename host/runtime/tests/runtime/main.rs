@@ -1,0 +1,14 @@
+//! The rules of the runtime, each as a behaviour: stages are closures behind the real boundary, time is turned by hand.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod deferred;
+mod drain;
+mod events;
+mod fairness;
+mod flush;
+mod lifecycle;
+mod queues;
+mod threads;
+mod visits;
+mod wakes;

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds what is measured, measures it in under three minutes, prints a table and writes $TARGET/bench.json: an object of
+# name to number, with the spread as NAME_spread and null for what cannot be measured here.
+#
+#   bash tests/bench/run.sh [--only NAME]...      only figures whose name begins so, with those taken beside them
+#
+# MAJLIS_TESTDATA names the folder with photographs and models (default ../shared/testdata). With MAJLIS_REQUIRE=all a
+# figure that is missed or not measured is a failure. Figures are of a machine that does nothing else.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+target=${CARGO_TARGET_DIR:-target}
+data=${MAJLIS_TESTDATA:-../shared/testdata}
+plugins=(identity images insightface greeting avatar-console jsonl replay)
+
+packages=()
+for plugin in "${plugins[@]}"; do
+  packages+=(-p "majlis-$plugin")
+done
+cargo build --release -p majlis -p majlis-bench -p majlis-bench-idle "${packages[@]}"
+if ! bash models/onnxruntime.sh; then
+  echo "ONNX Runtime is not there: what needs it is not measured" >&2
+fi
+
+# The plugins lie as an installation has them; a build folder has test fixtures as well, and each start reads them all.
+work=$target/bench
+rm -rf "$work/plugins"
+mkdir -p "$work/plugins"
+for plugin in bench-idle "${plugins[@]}"; do
+  cp "$target/release/libmajlis_${plugin//-/_}.so" "$work/plugins/"
+done
+
+if [ -d "$data" ]; then
+  MAJLIS_TESTDATA=$(cd "$data" && pwd)
+  export MAJLIS_TESTDATA
+fi
+exec "$target/release/majlis-bench" --majlis "$target/release/majlis" --plugins "$work/plugins" \
+  --pipelines tests/bench/pipelines --work "$work" --out "$target/bench.json" "$@"

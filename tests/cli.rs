@@ -1,0 +1,192 @@
+//! The verbs that only look, and what is said when a command or a pipeline file is wrong.
+
+use std::path::PathBuf;
+
+use majlis_tests::{Ended, Folder, majlis, pipeline, root};
+use serde_json::Value;
+
+/// Three mistakes, each of another kind.
+const WRONG: &str = r#"[pipeline]
+name = "wrong"
+
+[stage.camera]
+plugin = "images"
+config = { path = "visitors", fsp = 10 }
+
+[stage.faces]
+plugin = "replay"
+inputs = { first = "camrea.frame" }
+queue = { depth = 0 }
+"#;
+
+fn check(file: &PathBuf) -> Ended {
+    majlis(["check"]).arg(file).env("MAJLIS_TESTDATA", root()).run()
+}
+
+/// Every pipeline that is shipped, those of the plugins' folders included.
+fn shipped() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(root().join("pipelines")).expect("pipelines are shipped").flatten() {
+        files.push(entry.path());
+    }
+    for plugin in std::fs::read_dir(root().join("plugins")).expect("plugins are shipped").flatten() {
+        files.extend(Some(plugin.path().join("example.toml")).filter(|file| file.is_file()));
+    }
+    files.sort();
+    assert!(files.len() > 5, "the pipelines were found: {files:?}");
+    files
+}
+
+#[test]
+fn every_pipeline_that_is_shipped_has_no_error() {
+    let wrong: Vec<Ended> = shipped().iter().map(check).filter(|ended| ended.code != Some(0)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_good_pipeline_is_told_in_one_line_and_as_an_empty_list() {
+    let file = pipeline("demo.toml");
+    let text = check(&file).with(0);
+    assert!(text.stdout.contains("demo.toml: 8 stages on 8 threads, 9 edges; queues hold at most"), "{text:?}");
+    let json = majlis(["check", "--json"]).arg(&file).run().with(0);
+    assert_eq!(json.json(), Value::Array(Vec::new()));
+}
+
+#[test]
+fn all_mistakes_are_shown_at_once_each_with_line_and_column() {
+    let folder = Folder::new();
+    let file = folder.write("wrong.toml", WRONG);
+    for verb in ["check", "run", "graph"] {
+        let ended = majlis([verb]).arg(&file).run().with(3);
+        for place in ["wrong.toml:6:31", "wrong.toml:10:20", "wrong.toml:11:19"] {
+            assert!(ended.stderr.contains(place), "`{verb}` does not name {place}: {ended:?}");
+        }
+        assert!(ended.stderr.contains("`fps`") && ended.stderr.contains("camera"), "what was meant: {ended:?}");
+        assert!(ended.stderr.contains("3 errors"), "{ended:?}");
+        assert_eq!(ended.stdout, "", "nothing was started");
+    }
+}
+
+#[test]
+fn mistakes_are_also_told_to_programs() {
+    let folder = Folder::new();
+    let ended = majlis(["check", "--json"]).arg(folder.write("wrong.toml", WRONG)).run().with(3);
+    let json = ended.json();
+    let places: Vec<(u64, u64)> = json
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|diagnostic| (diagnostic["line"].as_u64().unwrap_or(0), diagnostic["column"].as_u64().unwrap_or(0)))
+        .collect();
+    assert_eq!(places, [(6, 31), (10, 20), (11, 19)], "{json:#}");
+    for diagnostic in json.as_array().into_iter().flatten() {
+        assert_eq!(diagnostic["severity"], "error");
+        let code = diagnostic["code"].as_str().expect("a diagnostic has a code");
+        let _ = majlis(["explain", code]).run().with(0);
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_text_is_said_in_one_line() {
+    let folder = Folder::new();
+    let missing = check(&folder.file("nowhere.toml")).with(3);
+    assert!(missing.stderr.contains("nowhere.toml"), "{missing:?}");
+    assert_eq!(missing.stderr.lines().count(), 1, "{missing:?}");
+    let bytes = check(&folder.write("latin.toml", b"[pipeline]\nname = \"Z\xfcrich\"\n")).with(3);
+    assert!(bytes.stderr.contains("latin.toml") && bytes.stderr.contains("UTF-8"), "{bytes:?}");
+    let folder_itself = check(&folder.path().to_owned()).with(3);
+    assert_eq!(folder_itself.stderr.lines().count(), 1, "{folder_itself:?}");
+}
+
+#[test]
+fn a_pipeline_is_drawn_as_text_and_as_mermaid() {
+    let text = majlis(["graph"]).arg(pipeline("demo.toml")).run().with(0);
+    assert!(text.stdout.starts_with("demo\n"), "{text:?}");
+    assert!(text.stdout.contains("fourth <- avatar.done  majlis/data@1, depth 4"), "{text:?}");
+    let mermaid = majlis(["graph", "--format", "mermaid"]).arg(pipeline("demo.toml")).run().with(0);
+    assert!(mermaid.stdout.starts_with("flowchart LR\n"), "{mermaid:?}");
+    assert_eq!(mermaid.stdout.matches("-->").count(), 9, "{mermaid:?}");
+    assert!(mermaid.stdout.contains("InsightFace") || mermaid.stdout.contains("Face Recognition"), "{mermaid:?}");
+}
+
+#[test]
+fn explain_lists_the_codes_and_tells_each_of_them() {
+    let list = majlis(["explain"]).run().with(0);
+    assert!(list.stdout.lines().count() > 40, "{list:?}");
+    let codes: Vec<&str> = list.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
+    for kind in ['E', 'W', 'L', 'R'] {
+        let code = codes.iter().find(|code| code.starts_with(kind)).expect("a code of each kind");
+        let told = majlis(["explain", &code.to_lowercase()]).run().with(0);
+        assert!(told.stdout.contains(code), "{told:?}");
+    }
+    let mut once = codes.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), codes.len(), "a code is listed twice");
+    let unknown = majlis(["explain", "E9999"]).run().with(2);
+    assert!(unknown.stderr.contains("`E9999`"), "{unknown:?}");
+}
+
+#[test]
+fn the_schema_of_pipeline_files_knows_the_keys_and_the_plugins() {
+    let schema = majlis(["schema"]).run().with(0).json();
+    assert!(schema["$schema"].as_str().is_some_and(|dialect| dialect.contains("json-schema.org")), "{schema:#}");
+    let table: toml::Table = std::fs::read_to_string(pipeline("demo.toml")).expect("shipped").parse().expect("TOML");
+    let keys = schema["properties"].as_object().expect("a schema has properties");
+    for key in table.keys() {
+        assert!(keys.contains_key(key), "`{key}` is not in {keys:#?}");
+    }
+    let text = schema.to_string();
+    for word in ["replay", "insightface", "opening_title", "minimum_face", "drain_within"] {
+        assert!(text.contains(&format!("\"{word}\"")), "`{word}` is not in the schema");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2_and_says_what_was_meant() {
+    let unknown = majlis(["rnu", "x.toml"]).run().with(2);
+    assert!(unknown.stderr.contains("run"), "{unknown:?}");
+    let _ = majlis(["run"]).run().with(2);
+    let _ = majlis(["run", "x.toml", "--report", "xml"]).run().with(2);
+    let _ = majlis([""; 0]).run().with(2);
+    let help = majlis(["--help"]).run().with(0);
+    assert!(help.stdout.contains("Exit codes:"), "{help:?}");
+    for verb in ["run", "check", "graph", "explain", "schema", "plugins", "stage"] {
+        assert!(help.stdout.contains(&format!("\n  {verb} ")), "{help:?}");
+        let _ = majlis([verb, "--help"]).run().with(0);
+    }
+    let version = majlis(["--version"]).run().with(0);
+    assert!(version.stdout.starts_with("majlis "), "{version:?}");
+}
+
+#[test]
+fn nothing_is_coloured_that_is_no_terminal() {
+    let folder = Folder::new();
+    let file = folder.write("wrong.toml", WRONG);
+    for no_color in ["", "1"] {
+        let run = majlis(["run"]).arg(pipeline("demo.toml")).env("NO_COLOR", no_color).run().with(0);
+        let check = majlis(["check", "-vvv"]).arg(&file).env("NO_COLOR", no_color).run().with(3);
+        for text in [run.stdout, run.stderr, check.stderr] {
+            assert!(!text.contains('\u{1b}'), "an escape sequence stands in {text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stage_does_the_verbs_of_its_plugin() {
+    let folder = Folder::new();
+    let text = "[stage.helper]\nplugin = \"fixture-services\"\nconfig = { do = \"nothing\" }\n";
+    let file = folder.write("verbs.toml", text);
+    let stage = |arguments: &[&str]| majlis(["stage"]).arg(&file).args(arguments).run();
+    let listed = stage(&["helper"]).with(0);
+    assert!(listed.stdout.contains("twice") && listed.stdout.contains("Doubles a number"), "{listed:?}");
+    assert_eq!(stage(&["helper", "twice", "number=21"]).with(0).json(), 42);
+    let unknown = stage(&["helper", "thrice"]).with(2);
+    assert!(unknown.stderr.contains("`thrice`") && unknown.stderr.contains("twice"), "{unknown:?}");
+    for wrong in [&["helper", "twice"][..], &["helper", "twice", "number=many"], &["helper", "twice", "number"]] {
+        let ended = stage(wrong).with(2);
+        assert!(ended.stderr.contains("number"), "{ended:?}");
+    }
+    let nobody = stage(&["helpr", "twice"]).with(2);
+    assert!(nobody.stderr.contains("helper"), "{nobody:?}");
+}

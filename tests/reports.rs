@@ -1,0 +1,140 @@
+//! What a run leaves to read: on the terminal, in a trace, in a log of visits.
+
+use std::collections::BTreeMap;
+
+use majlis_tests::{Folder, majlis, pipeline};
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
+
+/// Three visitors in a row, with titles in Arabic.
+const ARABIC: &str = r#"
+[pipeline]
+name = "استقبال"
+
+[stage.door]
+plugin = "replay"
+title = "وصول الزائر"
+config = { visits = 5, every = "30ms" }
+
+[stage.faces]
+plugin = "replay"
+title = "التعرف على الوجوه في القاعة الكبرى للمعرض الدولي"
+opening_title = "تحميل النموذج"
+inputs = { first = "door.done" }
+config = { open = { time = "40ms", memory_mb = 20.0 }, call = { time = "10ms", memory_mb = 0.5, temporary_mb = 30.0 } }
+
+[stage.greeting]
+plugin = "replay"
+title = "الترحيب"
+inputs = { first = "faces.done" }
+config = { call = { time = "5ms" }, milestone = "greeted" }
+
+[report]
+until = "greeted"
+"#;
+
+#[test]
+fn a_text_report_fits_a_hundred_columns_in_any_script() {
+    let folder = Folder::new();
+    let arabic = folder.write("arabic.toml", ARABIC);
+    for file in [pipeline("demo.toml"), arabic] {
+        let ended = majlis(["run", "--visits", "all"]).arg(file).run().with(0);
+        for line in ended.stdout.lines() {
+            assert!(line.width() <= 100, "{} columns: {line}\n{ended:?}", line.width());
+        }
+    }
+}
+
+#[test]
+fn the_demos_report_shows_every_step_the_way_and_both_ledgers() {
+    let ended = majlis(["run"]).arg(pipeline("demo.toml")).run().with(0);
+    for part in [
+        "Connection Initialization",
+        "Session & Agent Configuration",
+        "Starting Avatar Session",
+        "Vision Processing Startup",
+        "GPT-4 Vision Analysis",
+        "InsightFace Model Loading",
+        "Face Recognition",
+        "Deliver First Greeting",
+        "unclaimed",
+        "rest",
+    ] {
+        assert!(ended.stdout.contains(part), "`{part}` is missing: {ended:?}");
+    }
+}
+
+#[test]
+fn the_report_is_data_and_everything_else_is_talk() {
+    let folder = Folder::new();
+    let file = folder.write("arabic.toml", ARABIC);
+    let none = majlis(["run", "--report", "none"]).arg(&file).run().with(0);
+    assert_eq!(none.stdout, "");
+    let json = majlis(["run", "--report", "json", "-vvv"]).arg(&file).run();
+    assert_eq!(json.stdout.lines().count(), 1, "{json:?}");
+    let report = json.report();
+    assert_eq!(report.run()["pipeline"], "استقبال");
+    assert_eq!(report.visits().len(), 3, "the first, the slowest and the last");
+    assert_eq!(report.run()["to_milestone"]["count"], 5);
+    let times = &report.run()["to_milestone"];
+    assert!(times["p50_ns"].as_u64() <= times["p95_ns"].as_u64() && times["p95_ns"].as_u64() <= times["max_ns"].as_u64());
+    for visit in report.visits() {
+        visit.assert_account();
+    }
+}
+
+#[test]
+fn a_trace_has_the_calls_of_every_visit() {
+    let folder = Folder::new();
+    let (file, trace) = (folder.write("arabic.toml", ARABIC), folder.file("trace.json"));
+    let report = majlis(["run", "--report", "json", "--visits", "all", "--trace"]).arg(&trace).arg(file).run().report();
+    let trace: Value = serde_json::from_str(&folder.read("trace.json")).expect("a trace is JSON");
+    let events = trace["traceEvents"].as_array().expect("a trace has events");
+
+    let calls = events.iter().filter(|event| event["ph"] == "X" && event["cat"] != "opening");
+    let mut of_visit: BTreeMap<u64, usize> = BTreeMap::new();
+    for call in calls {
+        assert!(call["dur"].as_f64() >= Some(0.0) && call["ts"].as_f64() >= Some(0.0), "{call}");
+        *of_visit.entry(call["args"]["visit"].as_u64().unwrap_or(0)).or_default() += 1;
+    }
+    for visit in report.visits() {
+        let number = visit.0["visit"].as_u64().expect("a visit has a number");
+        assert!(of_visit.get(&number).is_some_and(|calls| *calls >= 3), "visit {number} has no calls: {of_visit:?}");
+    }
+    let begun = events.iter().filter(|event| event["ph"] == "b" && event["cat"] == "visit").count();
+    let ended = events.iter().filter(|event| event["ph"] == "e" && event["cat"] == "visit").count();
+    assert_eq!((begun, ended), (5, 5));
+    let threads: Vec<&str> =
+        events.iter().filter(|event| event["name"] == "thread_name").filter_map(|event| event["args"]["name"].as_str()).collect();
+    assert_eq!(threads, ["door", "faces", "greeting"]);
+    let arrows = |phase: &str| events.iter().filter(|event| event["ph"] == phase).count();
+    assert_eq!(arrows("s"), arrows("f"), "each arrow has both ends");
+    assert!(!folder.files().iter().any(|file| file.extension().is_some_and(|part| part == "part")), "no half of a trace stays");
+}
+
+#[test]
+fn a_log_of_visits_grows_by_a_line_for_each() {
+    let folder = Folder::new();
+    let (file, log) = (folder.write("arabic.toml", ARABIC), folder.file("visits.jsonl"));
+    for runs in 1..=2 {
+        let _ = majlis(["run", "--report", "none", "--report-log"]).arg(&log).arg(&file).run().with(0);
+        let text = folder.read("visits.jsonl");
+        assert_eq!(text.lines().count(), 5 * runs);
+        for line in text.lines() {
+            let visit: Value = serde_json::from_str(line).expect("a line is JSON");
+            assert_eq!(visit["reached"], true);
+            majlis_tests::Visit(&visit).assert_account();
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_said_before_the_show() {
+    let folder = Folder::new();
+    let file = folder.write("arabic.toml", ARABIC);
+    for option in ["--trace", "--report-log"] {
+        let ended = majlis(["run", option]).arg(folder.file("no-such-folder/file")).arg(&file).run().with(1);
+        assert!(ended.stderr.contains("no-such-folder"), "{ended:?}");
+        assert_eq!(ended.stdout, "");
+    }
+}

@@ -1,0 +1,249 @@
+//! The program, run in a home of its own and within a time.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::data::Folder;
+use crate::report::Report;
+use crate::places;
+
+/// How long a run may take: many times what any of them needs.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A run that is being prepared.
+pub struct Majlis {
+    command: Command,
+    home: Folder,
+}
+
+/// The program with the built plugins.
+#[must_use]
+pub fn majlis<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Majlis {
+    Majlis::without_plugins(arguments).env("MAJLIS_PLUGIN_PATH", places::plugins())
+}
+
+impl Majlis {
+    /// The program, and no plugin.
+    #[must_use]
+    pub fn without_plugins<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let home = Folder::new();
+        let mut command = Command::new(places::binary());
+        command.args(arguments).env_clear().current_dir(places::root());
+        for (name, value) in std::env::vars_os() {
+            if ["PATH", "LANG", "LD_LIBRARY_PATH", "TMPDIR"].iter().any(|kept| name == *kept) {
+                command.env(name, value);
+            }
+        }
+        command.env("HOME", home.path()).env("XDG_DATA_HOME", home.file("data")).env("XDG_CACHE_HOME", home.file("cache"));
+        if let Some(runtime) = places::onnxruntime() {
+            command.env("ORT_DYLIB_PATH", runtime);
+        }
+        Self { command, home }
+    }
+
+    /// Another argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// More arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// A variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// The home of another run.
+    #[must_use]
+    pub fn at_home(mut self, home: &Path) -> Self {
+        self.command.env("HOME", home).env("XDG_DATA_HOME", home.join("data")).env("XDG_CACHE_HOME", home.join("cache"));
+        self
+    }
+
+    /// Starts it.
+    #[must_use]
+    pub fn start(self) -> Running {
+        let Self { mut command, home } = self;
+        let shown = format!("{command:?}").split_once("majlis\"").map_or_else(String::new, |(_, arguments)| format!("majlis{arguments}"));
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{shown} cannot be started: {error}"));
+        let (teller, told) = channel();
+        let streams: [(bool, Box<dyn Read + Send>); 2] = [
+            (true, Box::new(child.stdout.take().expect("stdout is a pipe"))),
+            (false, Box::new(child.stderr.take().expect("stderr is a pipe"))),
+        ];
+        for (stdout, stream) in streams {
+            let teller = teller.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).split(b'\n') {
+                    let Ok(line) = line else { break };
+                    let line = String::from_utf8(line).unwrap_or_else(|wrong| format!("(not UTF-8: {:?})", wrong.into_bytes()));
+                    // The test is over before its run: nobody listens.
+                    let _ = teller.send(Some((stdout, line)));
+                }
+                let _ = teller.send(None);
+            });
+        }
+        Running { child, shown, home, told, streams: 2, stdout: String::new(), stderr: String::new(), until: Instant::now() + LIMIT }
+    }
+
+    /// Runs it to its end.
+    #[must_use]
+    pub fn run(self) -> Ended {
+        self.start().wait()
+    }
+}
+
+/// A run under way; it is ended with the test.
+pub struct Running {
+    child: Child,
+    shown: String,
+    home: Folder,
+    told: Receiver<Option<(bool, String)>>,
+    streams: usize,
+    stdout: String,
+    stderr: String,
+    until: Instant,
+}
+
+impl Running {
+    /// The next line; none when both streams are closed.
+    fn line(&mut self) -> Option<(bool, String)> {
+        while self.streams > 0 {
+            match self.told.recv_timeout(self.until.saturating_duration_since(Instant::now())) {
+                Ok(Some((stdout, line))) => {
+                    let stream = if stdout { &mut self.stdout } else { &mut self.stderr };
+                    stream.push_str(&line);
+                    stream.push('\n');
+                    return Some((stdout, line));
+                }
+                Ok(None) => self.streams -= 1,
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    let _ = self.child.kill();
+                    panic!("{} is not over after {LIMIT:?}\n--- stdout\n{}\n--- stderr\n{}", self.shown, self.stdout, self.stderr);
+                }
+            }
+        }
+        None
+    }
+
+    /// Waits until a line holds this text.
+    ///
+    /// # Panics
+    /// The run ends before, or takes too long.
+    pub fn until_line(&mut self, text: &str) -> String {
+        while let Some((_, line)) = self.line() {
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("{} ended before it said `{text}`\n--- stdout\n{}\n--- stderr\n{}", self.shown, self.stdout, self.stderr)
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    ///
+    /// # Panics
+    /// It cannot be sent: the program is gone.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{}: SIG{name} could not be sent", self.shown);
+    }
+
+    /// Waits for its end.
+    #[must_use]
+    pub fn wait(mut self) -> Ended {
+        while self.line().is_some() {}
+        let status = self.child.wait().expect("a child can be waited for");
+        Ended {
+            code: status.code(),
+            stdout: std::mem::take(&mut self.stdout),
+            stderr: std::mem::take(&mut self.stderr),
+            shown: std::mem::take(&mut self.shown),
+            home: std::mem::take(&mut self.home),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already over, mostly.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A run that is over.
+pub struct Ended {
+    /// The exit code; none after a signal.
+    pub code: Option<i32>,
+    /// Everything on stdout.
+    pub stdout: String,
+    /// Everything on stderr.
+    pub stderr: String,
+    /// The home that it ran in.
+    pub home: Folder,
+    shown: String,
+}
+
+impl Ended {
+    /// Itself, if it ended with this code.
+    ///
+    /// # Panics
+    /// With all that it said, if not.
+    #[must_use]
+    pub fn with(self, code: i32) -> Self {
+        assert!(self.code == Some(code), "exit code {:?} instead of {code}\n{self:?}", self.code);
+        self
+    }
+
+    /// What stdout carries, as one JSON value.
+    ///
+    /// # Panics
+    /// It is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is no JSON: {error}\n{self:?}"))
+    }
+
+    /// The report that stdout carries, of a run that went well.
+    ///
+    /// # Panics
+    /// It did not go well, or this is no report.
+    #[must_use]
+    pub fn report(self) -> Report {
+        let ended = self.with(0);
+        Report::new(ended.json())
+    }
+
+    /// The log: of stderr, those lines that are JSON objects.
+    #[must_use]
+    pub fn log(&self) -> Vec<Value> {
+        self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object).collect()
+    }
+}
+
+impl std::fmt::Debug for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: exit code {:?}\n--- stdout\n{}\n--- stderr\n{}", self.shown, self.code, self.stdout, self.stderr)
+    }
+}

@@ -9,6 +9,7 @@ fn pipeline(folder: &Folder, config: &str) -> std::path::PathBuf {
 [stage.asker]
 plugin = "fixture-services"
 config = { CONFIG }
+restart = { max = 0 }
 
 [stage.answers]
 plugin = "jsonl"

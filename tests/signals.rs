@@ -3,7 +3,7 @@
 use majlis_tests::{Folder, Majlis, Report, majlis};
 
 /// A show without end; a call takes this long.
-fn show(folder: &Folder, call: &str, more: &str) -> Majlis {
+fn show(folder: &Folder, call: &str) -> Majlis {
     let text = format!(
         r#"
 [pipeline]
@@ -11,7 +11,7 @@ drain_within = "30s"
 
 [stage.door]
 plugin = "replay"
-config = {{ visits = 1000000, every = "20ms" }}
+config = {{ visits = 1000000, every = "20ms", milestone = "ready" }}
 
 [stage.talk]
 plugin = "replay"
@@ -20,7 +20,7 @@ config = {{ call = {{ time = "{call}" }}, milestone = "greeted" }}
 
 [report]
 until = "greeted"
-{more}"#
+"#
     );
     majlis(["run", "--milestones"]).arg(folder.write("show.toml", text))
 }
@@ -29,7 +29,7 @@ until = "greeted"
 fn the_first_signal_lets_visits_end_and_the_report_be_written() {
     for signal in ["TERM", "INT"] {
         let folder = Folder::new();
-        let mut running = show(&folder, "30ms", "").args(["--report", "json"]).start();
+        let mut running = show(&folder, "30ms").args(["--report", "json"]).start();
         let _ = running.until_line("\"greeted\"");
         running.signal(signal);
         let said = running.until_line("draining");
@@ -47,8 +47,8 @@ fn the_first_signal_lets_visits_end_and_the_report_be_written() {
 #[test]
 fn the_second_signal_ends_at_once() {
     let folder = Folder::new();
-    let mut running = show(&folder, "25s", "").args(["--report", "json"]).start();
-    let _ = running.until_line("\"ready\"");
+    let mut running = show(&folder, "25s").args(["--report", "json"]).start();
+    let _ = running.until_line("\"visit\":1,");
     running.signal("TERM");
     let _ = running.until_line("draining");
     let begun = std::time::Instant::now();

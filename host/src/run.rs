@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use majlis_config::{Manifest, Pipeline};
 use majlis_meter::Monotonic;
-use majlis_runtime::{OpenError, Runtime, Setup, StartError, control_alone};
+use majlis_runtime::{OpenError, Runtime, Services, Setup, StartError, VerbError, control_alone};
 
 use crate::cli::{Places, ReportFormat, RunArgs, StageArgs};
 use crate::observer::{Shared, Watching};
@@ -26,20 +26,22 @@ fn show_refusal(file: &str, text: &str, pipeline: &Pipeline, stage: usize, error
     }
 }
 
-fn setup(file: File, pipeline: Pipeline, observer: Shared, clock: Monotonic, metering: bool) -> Setup {
+fn setup(file: File, pipeline: Pipeline, observer: Shared, clock: Monotonic, metering: bool) -> (Setup, Arc<HostServices>) {
     let loader = Arc::new(file.loader);
     let opener = FromLibraries::new(Arc::clone(&loader), &file.catalogue, &pipeline);
     let stages = pipeline.stages.iter().map(|stage| stage.name.clone()).collect();
     let manifests: Vec<Manifest> = pipeline.stages.iter().map(|stage| (*stage.manifest).clone()).collect();
-    Setup {
+    let services = Arc::new(HostServices::new(loader, stages));
+    let setup = Setup {
         pipeline: Arc::new(pipeline),
         manifests,
         opener: Arc::new(opener),
-        services: Arc::new(HostServices::new(loader, stages)),
+        services: Arc::clone(&services) as Arc<dyn Services>,
         observer,
         clock: Arc::new(clock),
         metering,
-    }
+    };
+    (setup, services)
 }
 
 fn watching(file: &File, pipeline: &Pipeline, args: &RunArgs, clock: &Monotonic) -> Result<Shared, String> {
@@ -71,13 +73,15 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         }
     };
     let drain_within = pipeline.drain_within;
-    let running = match Runtime::start(setup(file, pipeline, Arc::clone(&observer), clock, !args.unmetered)) {
+    let (setup, services) = setup(file, pipeline, Arc::clone(&observer), clock, !args.unmetered);
+    let running = match Runtime::start(setup) {
         Ok(running) => running,
         Err(error) => {
             eprintln!("error: {error}");
             return if matches!(error, StartError::Stage { .. }) { Exit::Plugin } else { Exit::Failed };
         }
     };
+    services.of(running.controls());
     if let Err(error) = signals::listen(running.controls(), drain_within) {
         tracing::warn!("signals are not handled, so an interrupt ends without a report: {error}");
     }
@@ -155,10 +159,15 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
             return Exit::Failed;
         }
     };
-    match control_alone(setup(file, pipeline, observer, clock, false), stage, verb, &arguments.to_string()) {
+    let (setup, _) = setup(file, pipeline, Arc::clone(&observer), clock, false);
+    match control_alone(setup, stage, verb, &arguments.to_string()) {
         Ok(answer) => {
             println!("{answer}");
             Exit::Done
+        }
+        Err(VerbError::Open { error, .. }) => {
+            (observer.refused)(stage, &error);
+            Exit::Plugin
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -1,11 +1,11 @@
 //! What plugins ask beside packets: native libraries, the load of the machine, the store.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use majlis_loader::Loader;
 use majlis_meter::resident::{ThisProcess, rss};
-use majlis_runtime::Services;
+use majlis_runtime::{Controls, Services};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,8 @@ pub(crate) struct HostServices {
     /// Names of the stages, by index.
     stages: Vec<String>,
     started: std::time::Instant,
-    store: std::sync::OnceLock<store::Files>,
+    store: OnceLock<store::Files>,
+    run: OnceLock<Controls>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +65,13 @@ fn sha256(text: &str) -> Result<[u8; 32], String> {
 
 impl HostServices {
     pub(crate) fn new(loader: Arc<Loader>, stages: Vec<String>) -> Self {
-        Self { loader, stages, started: std::time::Instant::now(), store: std::sync::OnceLock::new() }
+        Self { loader, stages, started: std::time::Instant::now(), store: OnceLock::new(), run: OnceLock::new() }
+    }
+
+    /// The run that they serve, once it has begun: before, no visit is open.
+    pub(crate) fn of(&self, run: Controls) {
+        // One run a process, so it is never set twice.
+        let _ = self.run.set(run);
     }
 
     fn native(&self, stage: usize, method: &str, request: &[u8]) -> Result<Vec<u8>, String> {
@@ -93,7 +100,7 @@ impl HostServices {
             cores: cpu as f64 / 1e9 / elapsed,
             resident: rss(&ThisProcess).map_err(|error| error.to_string())?,
             limit,
-            visits: 0,
+            visits: self.run.get().map_or(0, |run| u32::try_from(run.open_visits()).unwrap_or(u32::MAX)),
         })
     }
 

@@ -96,13 +96,13 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
         for (code, text) in majlis_loader::codes::ALL {
             println!("{code}  {}", text.split([':', '.']).next().unwrap_or(text));
         }
-        for code in ["R0101", "R0102", "R0103"] {
+        for code in ["R0101", "R0102", "R0103", "R0104"] {
             println!("{}", stage_code(code).and_then(|text| text.lines().next()).unwrap_or(code).replacen(':', " ", 1));
         }
         return Exit::Done;
     };
     let upper = code.to_ascii_uppercase();
-    match majlis_config::explain(&upper).or_else(|| majlis_loader::explain(&upper)).or_else(|| stage_code(&upper)) {
+    match majlis_config::explain(&upper).or_else(|| majlis_loader::explain(&upper)).or_else(|| majlis_store::explain(&upper)).or_else(|| stage_code(&upper)) {
         Some(text) => {
             println!("{text}");
             Exit::Done
@@ -125,6 +125,9 @@ fn stage_code(code: &str) -> Option<&'static str> {
         }
         "R0103" => {
             "R0103: the stage could not make itself ready\n\nThe plugin said why. The stage is tried again by its `restart` policy; until then its packets wait, and after that they have no answer and what is downstream is told so."
+        }
+        "R0104" => {
+            "R0104: the source failed too often\n\nA source whose turn fails is given another one after the delay of its `restart` policy. It failed more often than that allows, so it gives nothing more; its last words are in the log."
         }
         _ => return None,
     })

@@ -53,6 +53,11 @@ impl Entered<'_> {
         if self.visit == 0 && edges.iter().all(stays) { self.start } else { self.core.now() }
     }
 
+    /// What it still does is for nobody.
+    fn is_over(&self, state: &State) -> bool {
+        state.phase == Phase::Ending || self.is_withdrawn(state)
+    }
+
     fn is_withdrawn(&self, state: &State) -> bool {
         let visit_gone =
             self.visit != 0 && state.visits.get(&self.visit).is_none_or(|visit| visit.stay == Stay::Gone);
@@ -98,14 +103,18 @@ impl CallSide for Entered<'_> {
                     }
                     Put::Full(again) => packet = again,
                 }
+                // A flush makes space as well, but not for what it withdrew: so both before waiting and after it.
+                if self.is_over(&state) {
+                    state.late(self.visit);
+                    return Err(NotEmitted::Gone);
+                }
                 // First, what this call did before has to be told to those who may make the space; and meanwhile they
                 // may have made it.
                 if !state.settle() {
                     state.wait_for_space();
                     packet.arrival = core.now();
                 }
-                // A flush makes space as well, but not for what it withdrew.
-                if state.phase == Phase::Ending || self.is_withdrawn(&state) {
+                if self.is_over(&state) {
                     state.late(self.visit);
                     return Err(NotEmitted::Gone);
                 }
@@ -142,7 +151,7 @@ impl CallSide for Entered<'_> {
         state.next_work += 1;
         let number = state.next_work;
         // Born cancelled: its visit left, or a flush passed, while the call went on.
-        let over = state.phase == Phase::Ending || self.is_withdrawn(&state);
+        let over = self.is_over(&state);
         let span = match (self.span, state.visits.get_mut(&self.visit)) {
             (Some(call), Some(visit)) if !over => {
                 let (stage, label) = (self.stage as u16, label.to_owned());
@@ -200,8 +209,7 @@ impl CallSide for Entered<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        let state = self.core.lock();
-        state.phase == Phase::Ending || self.is_withdrawn(&state)
+        self.is_over(&self.core.lock())
     }
 
     fn visit(&self) -> u64 {

@@ -10,29 +10,24 @@ use crate::state::{Life, Phase, State};
 
 impl State {
     /// Passes the end of streams on. An output has ended when nothing can come out of it any more: an origin's when its
-    /// stage says so, another's when its stage's inputs have ended and it holds nothing.
+    /// stage says so, another's when its stage has heard that its inputs have ended, and holds nothing.
     pub(crate) fn pass_ends(&mut self, graph: &Graph, now: Nanos) {
-        loop {
-            let mut changed = false;
+        let mut changed = true;
+        while std::mem::take(&mut changed) {
             for (stage, node) in graph.stages.iter().enumerate() {
+                if self.stages[stage].inputs_ended != self.stages[stage].inputs_told {
+                    self.tell_ends(graph, stage, now);
+                }
                 for (output, edges) in node.outgoing.iter().enumerate() {
                     if self.stages[stage].outputs_ended[output] || !self.has_ended(graph, stage, node.origin[output]) {
                         continue;
                     }
                     self.stages[stage].outputs_ended[output] = true;
-                    changed = true;
                     for edge in edges {
                         self.stages[graph.edge(*edge).to].inputs_ended[graph.slots[*edge]] = true;
+                        changed = true;
                     }
                 }
-            }
-            if !changed {
-                break;
-            }
-        }
-        for stage in 0..graph.stages.len() {
-            if self.stages[stage].inputs_ended != self.stages[stage].inputs_told {
-                self.tell_ends(graph, stage, now);
             }
         }
     }
@@ -49,7 +44,12 @@ impl State {
         } else if origin {
             own
         } else {
-            state.inputs_ended.iter().all(|ended| *ended) && state.lanes.are_done()
+            // An open stage may have a last word when it hears of it; an unopened one is passed.
+            let heard = match state.life {
+                Life::Open | Life::Opening => &state.inputs_told,
+                Life::Closed { .. } | Life::Failed(_) => &state.inputs_ended,
+            };
+            heard.iter().all(|ended| *ended) && state.lanes.are_done()
         }
     }
 

@@ -195,13 +195,19 @@ impl Drop for Runtime {
     }
 }
 
-/// Drains or kills a run; outlives it without keeping it.
+/// Asks, drains or kills a run; outlives it without keeping it.
 #[derive(Clone)]
 pub struct Controls {
     core: std::sync::Weak<Core>,
 }
 
 impl Controls {
+    /// How many visits are open.
+    #[must_use]
+    pub fn open_visits(&self) -> usize {
+        self.core.upgrade().map_or(0, |core| core.lock().visits.len())
+    }
+
     /// As [`Runtime::drain`].
     pub fn drain(&self, within: Duration) {
         if let Some(core) = self.core.upgrade() {

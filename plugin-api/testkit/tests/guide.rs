@@ -264,9 +264,9 @@ mod more {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
-    pub struct ServiceConfig {
+    struct ServiceConfig {
         /// The key of the service.
-        pub api_key: Secret,
+        api_key: Secret,
     }
 
     fn header(config: &ServiceConfig) -> String {

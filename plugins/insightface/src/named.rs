@@ -17,8 +17,7 @@ use crate::gallery::{Gallery, Names, Person, Policy};
 use crate::photograph::{Ahead, PORTRAIT, portrait};
 use crate::stage::told;
 
-/// A person who agreed to be recognised, and to be announced aloud unless `announce` says otherwise. The operator who writes
-/// the entry answers for that.
+/// A person who agreed to be recognised and announced aloud; the operator who writes the entry answers for that.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Named {
@@ -42,7 +41,7 @@ pub(crate) struct Named {
     /// The last day on which the consent holds, like `2026-12-31` (UTC). Without it: as long as the entry stands here.
     #[serde(default)]
     until: Option<String>,
-    /// The person agreed to be announced aloud by name.
+    /// Whether the person agreed to be announced aloud by name.
     #[serde(default = "yes")]
     announce: bool,
     /// Countries (ISO 3166-1, two letters) in which a service may be sent the name.

@@ -59,8 +59,7 @@ pub struct Config {
     cache: bool,
     /// People who are enrolled from their photographs when the stage is opened, and kept nowhere.
     people: Vec<Named>,
-    /// The file of the store in which enrolled people are kept, or `none`: then nothing of anybody is kept. Without it:
-    /// `people`, or `none` where the key `people` names anybody.
+    /// The store's file for people whom `add` enrols, or `none`. Without it: `people`, or `none` where the table names people.
     #[schemars(length(min = 1))]
     gallery: Option<String>,
     /// Send the embedding of each face along. It identifies a person: leave it off unless a stage needs it.

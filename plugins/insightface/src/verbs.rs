@@ -48,8 +48,7 @@ pub(crate) struct Add {
 #[serde(deny_unknown_fields)]
 pub(crate) struct List {}
 
-/// Erases a person in every file of the store. It does not change the pipeline file: it fails for a person whom that names
-/// in `people`, after erasing what the store had, and says that the entry has to be taken out.
+/// Erases a person in every file of the store. An entry of the pipeline file stays: then it says so, and fails.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Forget {

@@ -81,6 +81,9 @@ fn a_drain_takes_no_new_visit_tells_every_open_stage_and_lets_what_is_under_way_
     run.advance(500);
     log.wait("wake of 1 at 500");
     visit.end();
+    eprintln!("{:?} {:#?}", run.seen.log.lines(), run.runtime.snapshot().totals);
+    std::thread::sleep(ms(100)); eprintln!("{:#?}", run.runtime.snapshot().totals);
+    door.end();
     run.wait();
     log.wait("closed 1 ended");
 }
@@ -109,12 +112,15 @@ fn at_until_all_visits_are_gone_and_are_told_and_reported_before_the_stages_clos
 #[test]
 fn a_drain_cuts_a_call_that_waits_for_space_when_its_time_is_over() {
     let (mut bench, log, gate) = (Bench::new(), Log::new(), Gate::new());
-    bench.stage("camera", |_| {
-        script(|_, out| {
+    let said = log.clone();
+    bench.stage("camera", move |_| {
+        let said = said.clone();
+        script(move |_, out| {
             let _visit = out.open_visit()?;
             while !out.cancelled() {
                 out.emit(self::out(0), num(1))?;
             }
+            said.say("the camera is cut");
             Ok(Flow::Continue)
         })
     });
@@ -139,6 +145,7 @@ fn a_drain_cuts_a_call_that_waits_for_space_when_its_time_is_over() {
     let (clock, seen) = (run.clock.clone(), Arc::clone(&run.seen));
     std::thread::spawn(move || told.send(run.runtime.wait()));
     clock.advance(ms(1_000));
+    log.wait("the camera is cut");
     gate.open();
     hear.recv_timeout(std::time::Duration::from_secs(20)).expect("the run did not end");
     log.wait("cancelled: true");

@@ -83,4 +83,13 @@ pub struct Person {
     pub extra: Extra,
 }
 
+impl Person {
+    /// Whether the person agreed to be named aloud. Who did not is greeted as a guest. A recogniser that knows no such
+    /// wish says nothing (the key `announce` is absent), and then the name may be said.
+    #[must_use]
+    pub fn may_be_announced(&self) -> bool {
+        self.extra.get("announce").is_none_or(|wish| wish.as_bool() != Some(false))
+    }
+}
+
 cbor_message!(Faces, "majlis/faces@1");

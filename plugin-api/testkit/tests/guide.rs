@@ -99,8 +99,6 @@ mod hello {
 mod tests {
     use super::hello;
 
-    use std::time::Duration;
-
     use hello::{Config, Hello, input, manifest__, output};
     use majlis_plugin_api::{FrameMut, PixelFormat};
     use majlis_testkit::Kit;
@@ -128,9 +126,9 @@ mod tests {
     fn whoever_is_not_seen_is_welcomed_after_two_seconds() {
         let mut kit = Kit::<Hello>::open(json!({ "text": "Welcome" })).expect("it opens");
         kit.open_visit().expect("the stage is told");
-        kit.advance(Duration::from_millis(1_999)).expect("nothing is due");
+        kit.advance(std::time::Duration::from_millis(1_999)).expect("nothing is due");
         assert!(kit.emitted(output::utterance).is_empty());
-        kit.advance(Duration::from_millis(1)).expect("the wake is due");
+        kit.advance(std::time::Duration::from_millis(1)).expect("the wake is due");
         assert_eq!(kit.emitted(output::utterance)[0].1.display, "Welcome");
     }
 

@@ -68,6 +68,8 @@ fn judge(faces: Faces) -> Verdict {
     for face in faces.faces {
         seen = true;
         match face.identity {
+            // Whoever did not agree to be named aloud is welcome as a guest.
+            Identity::Known(person) if !person.may_be_announced() => {}
             // One person on two faces: a picture of them in the picture.
             Identity::Known(person) if ids.insert(person.id.clone()) => people.push(person),
             Identity::Undecided => undecided = true,

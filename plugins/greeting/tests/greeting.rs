@@ -84,6 +84,18 @@ fn a_known_visitor_is_greeted_by_name_at_once_and_only_once() {
 }
 
 #[test]
+fn who_did_not_agree_to_be_named_aloud_is_greeted_as_a_guest() {
+    let mut kit = kit();
+    let visit = kit.open_visit().expect("expected");
+    let Identity::Known(mut silent) = sara() else { unreachable!("a known person") };
+    silent.extra.insert("announce".into(), false.into());
+    kit.send(input::faces, visit, faces([Identity::Known(silent)])).expect("greeted");
+    assert_eq!(kinds(&kit), [UtteranceKind::Guest]);
+    let (_, utterance) = &said(&kit)[0];
+    assert!(!utterance.display.contains("سارة") && !utterance.display.contains("Sara"), "{}", utterance.display);
+}
+
+#[test]
 fn a_guest_is_greeted_at_once_when_all_faces_are_strangers() {
     for identity in [Identity::Unknown, Identity::TooSmall] {
         let mut kit = kit();

@@ -150,7 +150,7 @@ pub(crate) fn rounds(mut stage: StageBox, rounds: usize) -> Result<Vec<Round>, S
                 black_box(meter.stop(clock));
                 failed = flow.into_result().err().or(failed.take());
             });
-            let meter = each(|| drop(black_box(CallMeter::start(clock).stop(clock))));
+            let meter = each(|| _ = black_box(CallMeter::start(clock).stop(clock)));
             Round { overhead: across - direct, meter }
         })
         .collect();

@@ -386,6 +386,7 @@ pub struct Bench {
     pub metering: bool,
     pub clock: Arc<dyn Clock>,
     pub turned: Turned,
+    doors: Vec<Door>,
 }
 
 impl Bench {
@@ -399,6 +400,7 @@ impl Bench {
             metering: true,
             clock: Arc::new(turned.clone()),
             turned,
+            doors: Vec::new(),
         }
     }
 
@@ -420,6 +422,7 @@ impl Bench {
     pub fn door(&mut self, name: &str) -> Door {
         let door = Door::new();
         self.stage(name, door.script());
+        self.doors.push(door.clone());
         door
     }
 
@@ -548,7 +551,10 @@ impl Bench {
     }
 
     pub fn start(&self) -> Run {
-        self.try_start().unwrap()
+        let run = self.try_start().unwrap();
+        // Its thread may be the last one that the system lets run.
+        self.doors.iter().for_each(|door| door.with(|state| state.pending.is_some().then_some(())));
+        run
     }
 }
 

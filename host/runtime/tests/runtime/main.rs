@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod account;
 mod deferred;
 mod drain;
 mod events;

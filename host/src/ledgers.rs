@@ -8,8 +8,8 @@ use majlis_meter::resident::{ThisProcess, strangers};
 /// The name of the host's own arena.
 pub(crate) const HOST: &str = "host";
 
-/// Fills in what is held now. About a millisecond: `/proc/self/smaps` is read whole.
-pub(crate) fn fill(run: &mut RunRecord) {
+/// Fills in what is held now; `copies` are the names of plugins' private copies and what an operator calls them. About a millisecond: `/proc/self/smaps` is read whole.
+pub(crate) fn fill(run: &mut RunRecord, copies: &[(String, String)]) {
     let arenas = Arenas::process();
     let mut lines =
         vec![Line { arena: arenas.named(HOST), name: HOST.to_owned(), owner: Owner::Host, stages: Vec::new() }];
@@ -42,6 +42,11 @@ pub(crate) fn fill(run: &mut RunRecord) {
     }
     if let Ok(resident) = ResidentInputs::measure(&ThisProcess) {
         run.resident = (&resident.ledger()).into();
+        for row in &mut run.resident.rows {
+            if let Some((_, name)) = copies.iter().find(|(copy, _)| *copy == row.name) {
+                row.name.clone_from(name);
+            }
+        }
     }
     run.strangers = strangers(&ThisProcess).unwrap_or_default();
 }

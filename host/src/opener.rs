@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::verbs::hex;
-
 use majlis_config::{Catalogue, Entry, Pipeline};
 use majlis_loader::Loader;
 use majlis_meter::record::MappedFile;
 use majlis_meter::resident::{Snapshot, ThisProcess};
 use majlis_runtime::{OpenError, Opened, Opener};
 
+use crate::verbs::hex;
+
 pub(crate) struct FromLibraries {
     loader: Arc<Loader>,
     /// By stage.
     entries: Vec<(Entry, Option<[u8; 32]>)>,
+    copies: Vec<(String, String)>,
 }
 
 impl FromLibraries {
@@ -24,19 +25,14 @@ impl FromLibraries {
             .iter()
             .filter_map(|stage| Some((catalogue.plugins.get(&stage.plugin)?.clone(), stage.sha256)))
             .collect();
-        Self { loader, entries }
+        Self { loader, entries, copies: copies(catalogue) }
     }
 }
 
-impl FromLibraries {
-    /// A plugin's private copy is called by its hash, which tells an operator nothing.
-    fn named(&self, mut file: MappedFile) -> MappedFile {
-        let is_copy = |entry: &Entry| file.file.strip_suffix(".so").is_some_and(|name| name == hex(&entry.sha256));
-        if let Some((entry, _)) = self.entries.iter().find(|(entry, _)| is_copy(entry)) {
-            file.file = format!("plugin {}", entry.manifest.name);
-        }
-        file
-    }
+/// Plugins' private copies by their file's name, a hash that tells an operator nothing, and what to call them instead.
+pub(crate) fn copies(catalogue: &Catalogue) -> Vec<(String, String)> {
+    let name = |entry: &Entry| (format!("{}.so", hex(&entry.sha256)), format!("plugin {}", entry.manifest.name));
+    catalogue.plugins.values().map(name).collect()
 }
 
 impl Opener for FromLibraries {
@@ -54,6 +50,10 @@ impl Opener for FromLibraries {
 
     fn mapped(&self) -> Vec<MappedFile> {
         let files = Snapshot::take(&ThisProcess).map(|snapshot| snapshot.files).unwrap_or_default();
-        files.iter().map(|file| self.named(file.into())).collect()
+        let named = |file: MappedFile| match self.copies.iter().find(|(copy, _)| *copy == file.file) {
+            Some((_, name)) => MappedFile { file: name.clone(), ..file },
+            None => file,
+        };
+        files.iter().map(|file| named(file.into())).collect()
     }
 }

@@ -29,6 +29,8 @@ const WIDTH: usize = 100;
 /// The thread that makes reports: an account of a long visit takes longer than a stage's thread may be held.
 pub(crate) struct Reporter {
     wanted: bool,
+    /// Plugins' private copies and what an operator calls them.
+    copies: Vec<(String, String)>,
     channel: Mutex<Option<Sender<Word>>>,
     thread: Mutex<Option<JoinHandle<Reports>>>,
 }
@@ -39,7 +41,7 @@ enum Word {
 }
 
 impl Reporter {
-    pub(crate) fn new(mut reports: Reports) -> std::io::Result<Self> {
+    pub(crate) fn new(mut reports: Reports, copies: Vec<(String, String)>) -> std::io::Result<Self> {
         let wanted = reports.format != ReportFormat::None || reports.log.is_some() || reports.trace.is_some();
         let (channel, words) = channel();
         let thread = std::thread::Builder::new().name("reports".into()).spawn(move || {
@@ -56,7 +58,7 @@ impl Reporter {
             }
             reports
         })?;
-        Ok(Self { wanted, channel: Mutex::new(Some(channel)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { wanted, copies, channel: Mutex::new(Some(channel)), thread: Mutex::new(Some(thread)) })
     }
 
     fn say(&self, word: Word) {
@@ -76,7 +78,7 @@ impl Reporter {
     /// The stages are about to close: what they hold is still theirs.
     pub(crate) fn ending(&self, mut run: RunRecord) {
         if self.wanted {
-            ledgers::fill(&mut run);
+            ledgers::fill(&mut run, &self.copies);
             self.say(Word::Ending(Box::new(run)));
         }
     }

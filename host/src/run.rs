@@ -8,7 +8,7 @@ use majlis_runtime::{OpenError, Runtime, Services, Setup, StartError, VerbError,
 
 use crate::cli::{Places, ReportFormat, RunArgs, StageArgs};
 use crate::observer::{Shared, Watching};
-use crate::opener::FromLibraries;
+use crate::opener::{FromLibraries, copies};
 use crate::pipeline::{File, stderr_color};
 use crate::reports::{Reporter, Reports};
 use crate::services::HostServices;
@@ -47,7 +47,7 @@ fn setup(file: File, pipeline: Pipeline, observer: Shared, clock: Monotonic, met
 fn watching(file: &File, pipeline: &Pipeline, args: &RunArgs, clock: &Monotonic) -> Result<Shared, String> {
     let (path, text, known) = (file.path.display().to_string(), file.text.clone(), pipeline.clone());
     Ok(Arc::new(Watching {
-        reports: Reporter::new(Reports::new(args, pipeline.until.clone())?)
+        reports: Reporter::new(Reports::new(args, pipeline.until.clone())?, copies(&file.catalogue))
             .map_err(|error| format!("a thread for reports could not be started: {error}"))?,
         print_to_stderr: args.report != ReportFormat::None,
         milestones: args.milestones,

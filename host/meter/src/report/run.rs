@@ -156,8 +156,7 @@ fn openings(run: &RunRecord, look: Look) -> String {
         if let OpeningOutcome::Failed(why) = &opening.outcome {
             table.note(format!("✗ failed: {why}"), Paint::Bad);
         }
-        for mapped in &opening.mapped {
-            let words = format!("mapped {}, {}", mapped.file, units::bytes(mapped.bytes as i64));
+        for words in units::mapped(opening.mapped.iter().map(|file| (file.file.as_str(), file.bytes))) {
             table.note(words, Paint::Faint);
         }
     }

@@ -5,6 +5,26 @@ use crate::record::Nanos;
 /// Below this a peak is not resolved, in bytes: what the allocator's counter may be too low by.
 pub(super) const RESOLVED_PEAK: u64 = 64 * 1024;
 
+/// Mapped files below this share one line: a dozen system libraries tell an operator nothing each.
+const SMALL_FILE: u64 = 1_000_000;
+
+/// The lines that tell which files an opening mapped: the large ones by name, the largest first.
+pub(super) fn mapped<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+    let (mut large, small): (Vec<_>, Vec<_>) = files.partition(|(_, size)| *size >= SMALL_FILE);
+    large.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut lines: Vec<String> =
+        large.into_iter().map(|(name, size)| format!("mapped {name}, {}", bytes(size as i64))).collect();
+    match &small[..] {
+        [] => {}
+        [(name, size)] => lines.push(format!("mapped {name}, {}", bytes(*size as i64))),
+        several => {
+            let sum: u64 = several.iter().map(|(_, size)| size).sum();
+            lines.push(format!("mapped {} smaller files, {}", several.len(), bytes(sum as i64)));
+        }
+    }
+    lines
+}
+
 /// The resolution of a column, so that its figures can be compared and added by eye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scale {

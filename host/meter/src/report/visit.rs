@@ -212,8 +212,8 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
         }
         _ => {}
     }
-    for (file, bytes) in &line.mapped {
-        notes.push((format!("mapped {file}, {}", units::bytes(*bytes as i64)), Paint::Faint));
+    for words in units::mapped(line.mapped.iter().map(|(file, bytes)| (file.as_str(), *bytes))) {
+        notes.push((words, Paint::Faint));
     }
     if !line.facts.is_empty() {
         let facts: Vec<String> = line.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();

@@ -386,6 +386,7 @@ pub struct Bench {
     pub metering: bool,
     pub clock: Arc<dyn Clock>,
     pub turned: Turned,
+    pub opener: Arc<dyn Opener>,
     doors: Vec<Door>,
 }
 
@@ -400,6 +401,7 @@ impl Bench {
             metering: true,
             clock: Arc::new(turned.clone()),
             turned,
+            opener: Arc::new(Boxes),
             doors: Vec::new(),
         }
     }
@@ -536,7 +538,7 @@ impl Bench {
         Setup {
             pipeline: Arc::new(pipeline),
             manifests,
-            opener: Arc::new(Boxes),
+            opener: Arc::clone(&self.opener),
             services: Arc::new(NoServices),
             observer: Arc::clone(seen) as Arc<dyn Observer>,
             clock: Arc::clone(&self.clock),

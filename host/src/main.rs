@@ -7,6 +7,22 @@
 //! It must never know: what a stage does. A verb of a domain comes from a plugin's manifest.
 #![forbid(unsafe_code)]
 
+/// Data for stdout. A reader that has seen enough (`majlis … | head`) is no failure, so what it does not take is let go.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout().lock(), $($words)*);
+    }};
+}
+
+/// The same as a line.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($words)*);
+    }};
+}
+
 mod catalogue;
 mod cli;
 mod folders;

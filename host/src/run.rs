@@ -120,7 +120,7 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
         if manifest.verbs.is_empty() {
             eprintln!("plugin `{}` of stage `{}` has no verbs", manifest.name, args.stage);
         } else {
-            println!("{}", known());
+            say!("{}", known());
         }
         return Exit::Done;
     };
@@ -162,7 +162,7 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
     let (setup, _) = setup(file, pipeline, Arc::clone(&observer), clock, false);
     match control_alone(setup, stage, verb, &arguments.to_string()) {
         Ok(answer) => {
-            println!("{answer}");
+            say!("{answer}");
             Exit::Done
         }
         Err(VerbError::Open { error, .. }) => {

@@ -17,13 +17,13 @@ pub(crate) fn check(places: &Places, args: &CheckArgs) -> Exit {
     };
     let failed = file.checked.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     if args.json {
-        println!("{}", json!(file.checked.diagnostics));
+        say!("{}", json!(file.checked.diagnostics));
         return if failed { Exit::Pipeline } else { Exit::Done };
     }
     match file.pipeline() {
         Ok(pipeline) => {
             let megabytes = majlis_config::worst_case_bytes(pipeline) as f64 / 1e6;
-            println!(
+            say!(
                 "{}: {} stages on {} threads, {} edges; queues hold at most {megabytes:.1} MB",
                 file.path.display(),
                 pipeline.stages.len(),
@@ -43,7 +43,7 @@ pub(crate) fn graph(places: &Places, args: &GraphArgs) -> Exit {
     };
     match file.pipeline() {
         Ok(pipeline) => {
-            print!("{}", if args.format == GraphFormat::Mermaid { mermaid(pipeline) } else { text(pipeline) });
+            tell!("{}", if args.format == GraphFormat::Mermaid { mermaid(pipeline) } else { text(pipeline) });
             Exit::Done
         }
         Err(exit) => exit,
@@ -91,20 +91,20 @@ fn mermaid(pipeline: &Pipeline) -> String {
 pub(crate) fn explain(code: Option<&str>) -> Exit {
     let Some(code) = code else {
         for code in majlis_config::codes::ALL {
-            println!("{}  {}", code.code, code.title);
+            say!("{}  {}", code.code, code.title);
         }
         for (code, text) in majlis_loader::codes::ALL {
-            println!("{code}  {}", text.split([':', '.']).next().unwrap_or(text));
+            say!("{code}  {}", text.split([':', '.']).next().unwrap_or(text));
         }
         for code in ["R0101", "R0102", "R0103", "R0104"] {
-            println!("{}", stage_code(code).and_then(|text| text.lines().next()).unwrap_or(code).replacen(':', " ", 1));
+            say!("{}", stage_code(code).and_then(|text| text.lines().next()).unwrap_or(code).replacen(':', " ", 1));
         }
         return Exit::Done;
     };
     let upper = code.to_ascii_uppercase();
     match majlis_config::explain(&upper).or_else(|| majlis_loader::explain(&upper)).or_else(|| majlis_store::explain(&upper)).or_else(|| stage_code(&upper)) {
         Some(text) => {
-            println!("{text}");
+            say!("{text}");
             Exit::Done
         }
         None => {
@@ -135,7 +135,7 @@ fn stage_code(code: &str) -> Option<&'static str> {
 
 pub(crate) fn schema(places: &Places) -> Exit {
     let (_, catalogue) = catalogue::find(places, None);
-    println!("{:#}", majlis_config::schema(&catalogue));
+    say!("{:#}", majlis_config::schema(&catalogue));
     Exit::Done
 }
 
@@ -144,7 +144,7 @@ fn refusal_json(refusal: &Refusal) -> serde_json::Value {
 }
 
 fn print_refusal(refusal: &Refusal) {
-    println!("{}\n  {} [{}]\n  remedy: {}", refusal.path.display(), refusal.reason, refusal.code, refusal.remedy);
+    say!("{}\n  {} [{}]\n  remedy: {}", refusal.path.display(), refusal.reason, refusal.code, refusal.remedy);
 }
 
 pub(crate) fn plugins(places: &Places, verb: &PluginsVerb) -> Exit {
@@ -161,18 +161,18 @@ pub(crate) fn plugins(places: &Places, verb: &PluginsVerb) -> Exit {
                 })
                 .collect();
             let refused: Vec<_> = catalogue.refused.iter().map(refusal_json).collect();
-            println!("{}", json!({ "plugins": plugins, "refused": refused }));
+            say!("{}", json!({ "plugins": plugins, "refused": refused }));
             Exit::Done
         }
         PluginsVerb::List { json: false } => {
             if catalogue.plugins.is_empty() {
-                println!("no plugins were found; name a folder with --plugins or MAJLIS_PLUGIN_PATH");
+                say!("no plugins were found; name a folder with --plugins or MAJLIS_PLUGIN_PATH");
             }
             for entry in catalogue.plugins.values() {
-                println!("{:16} {:8} {}", entry.manifest.name, entry.manifest.version, entry.manifest.summary);
+                say!("{:16} {:8} {}", entry.manifest.name, entry.manifest.version, entry.manifest.summary);
             }
             if !catalogue.refused.is_empty() {
-                println!("\nrefused:");
+                say!("\nrefused:");
             }
             for refusal in &catalogue.refused {
                 print_refusal(refusal);
@@ -199,9 +199,9 @@ pub(crate) fn plugins(places: &Places, verb: &PluginsVerb) -> Exit {
                 return unknown(name, &catalogue);
             }
             if *json {
-                println!("{}", json!(reasons.iter().map(refusal_json).collect::<Vec<_>>()));
+                say!("{}", json!(reasons.iter().map(refusal_json).collect::<Vec<_>>()));
             } else if reasons.is_empty() {
-                println!("plugin `{name}` is not refused: it was opened and made an instance");
+                say!("plugin `{name}` is not refused: it was opened and made an instance");
             } else {
                 reasons.iter().for_each(print_refusal);
             }
@@ -226,7 +226,7 @@ fn unknown(name: &str, catalogue: &majlis_config::Catalogue) -> Exit {
 fn inspect(entry: &Entry, as_json: bool) {
     let manifest = &entry.manifest;
     if as_json {
-        println!(
+        say!(
             "{}",
             json!({
                 "name": manifest.name, "version": manifest.version, "summary": manifest.summary, "licence": manifest.licence,
@@ -240,8 +240,8 @@ fn inspect(entry: &Entry, as_json: bool) {
         );
         return;
     }
-    println!("{} {}  ({})\n{}\n", manifest.name, manifest.version, manifest.licence, manifest.summary);
-    println!("file      {}\nsha256    {}", entry.path.display(), hex(&entry.sha256));
+    say!("{} {}  ({})\n{}\n", manifest.name, manifest.version, manifest.licence, manifest.summary);
+    say!("file      {}\nsha256    {}", entry.path.display(), hex(&entry.sha256));
     for port in &manifest.inputs {
         let how = match (port.required, port.many) {
             (true, true) => ", several",
@@ -249,20 +249,20 @@ fn inspect(entry: &Entry, as_json: bool) {
             (false, true) => ", optional, several",
             (false, false) => ", optional",
         };
-        println!("input     {}: {}{how}", port.name, port.ty);
+        say!("input     {}: {}{how}", port.name, port.ty);
     }
     for port in &manifest.outputs {
-        println!("output    {}: {}{}", port.name, port.ty, if port.origin { ", origin" } else { "" });
+        say!("output    {}: {}{}", port.name, port.ty, if port.origin { ", origin" } else { "" });
     }
     for (label, list) in
         [("milestone", &manifest.milestones), ("native", &manifest.native), ("can", &manifest.capabilities)]
     {
         for item in list {
-            println!("{label:9} {item}");
+            say!("{label:9} {item}");
         }
     }
     for verb in &manifest.verbs {
-        println!("verb      {}: {}", verb.name, verb.summary);
+        say!("verb      {}: {}", verb.name, verb.summary);
     }
-    println!("\nconfiguration (JSON Schema):\n{:#}", manifest.config_schema);
+    say!("\nconfiguration (JSON Schema):\n{:#}", manifest.config_schema);
 }

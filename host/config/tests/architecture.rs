@@ -18,5 +18,8 @@ fn the_table_of_keys_is_the_one_of_the_code() {
         std::fs::write(&path, format!("{before}{BEGIN}{made}{END}{after}")).expect("ARCHITECTURE.md can be written");
         return;
     }
-    assert!(table == made, "the keys have changed; MAJLIS_BLESS=1 cargo test -p majlis-config --test architecture writes:\n{made}");
+    assert!(
+        table == made,
+        "the keys have changed; MAJLIS_BLESS=1 cargo test -p majlis-config --test architecture writes:\n{made}"
+    );
 }

@@ -13,7 +13,8 @@ const PICTURE: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x4
 
 fn built() -> PathBuf {
     let folder = binary().parent().and_then(Path::parent).expect("target/PROFILE").join("abi-growth");
-    let built = Command::new("bash").arg(root().join("tests/abi-growth.sh")).arg(folder).output().expect("bash is there");
+    let built =
+        Command::new("bash").arg(root().join("tests/abi-growth.sh")).arg(folder).output().expect("bash is there");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     PathBuf::from(String::from_utf8_lossy(&built.stdout).trim())
 }
@@ -54,14 +55,18 @@ fn a_plugin_of_a_later_minor_runs_in_this_host() {
     // Only these: the folder with everything has the other `identity`.
     for plugin in ["images", "jsonl"] {
         let library = format!("libmajlis_{plugin}.so");
-        let _ = folder.write(&format!("plugins/{library}"), std::fs::read(plugins().join(&library)).expect("a built plugin"));
+        let _ = folder
+            .write(&format!("plugins/{library}"), std::fs::read(plugins().join(&library)).expect("a built plugin"));
     }
     let _ = folder.write("plugins/later.so", std::fs::read(&later).expect("a built plugin"));
     let run = |arguments: &[&str]| Majlis::without_plugins(arguments).arg("--plugins").arg(folder.file("plugins"));
 
     let _ = run(&["plugins", "why", "identity"]).run().with(0);
     let report = run(&["run", "--report", "json"]).arg(file).run().report();
-    assert_eq!((&report.stage("later")["calls"], &report.stage("later")["failed"]), (&report.stage("lines")["calls"], &0.into()));
+    assert_eq!(
+        (&report.stage("later")["calls"], &report.stage("later")["failed"]),
+        (&report.stage("lines")["calls"], &0.into())
+    );
     let line: Value = serde_json::from_str(folder.read("lines.jsonl").trim()).expect("the tap writes JSON");
     assert_eq!((&line["type"], &line["packet"]["width"]), (&"majlis/frame@1".into(), &4.into()));
 }

@@ -27,7 +27,10 @@ fn at(folder: &Path, arguments: &[&str]) -> Ended {
 fn the_list_names_what_was_found_and_what_was_refused() {
     let folder = mixed();
     let text = at(folder.path(), &["plugins", "list"]).with(0);
-    assert!(text.stdout.lines().any(|line| line.starts_with("identity ") && line.contains("Passes packets on")), "{text:?}");
+    assert!(
+        text.stdout.lines().any(|line| line.starts_with("identity ") && line.contains("Passes packets on")),
+        "{text:?}"
+    );
     for refused in ["cut.so", "text.so"] {
         assert!(text.stdout.contains(refused), "{text:?}");
     }
@@ -48,7 +51,8 @@ fn the_list_names_what_was_found_and_what_was_refused() {
 #[test]
 fn all_plugins_that_are_built_here_are_found() {
     let json = majlis(["plugins", "list", "--json"]).run().with(0).json();
-    let names: Vec<&str> = json["plugins"].as_array().into_iter().flatten().filter_map(|plugin| plugin["name"].as_str()).collect();
+    let names: Vec<&str> =
+        json["plugins"].as_array().into_iter().flatten().filter_map(|plugin| plugin["name"].as_str()).collect();
     for name in ["avatar-console", "greeting", "identity", "images", "insightface", "jsonl", "replay"] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
@@ -64,7 +68,13 @@ fn without_plugins_the_list_says_where_they_may_be_named() {
 #[test]
 fn inspect_shows_ports_milestones_verbs_and_configuration() {
     let text = majlis(["plugins", "inspect", "insightface"]).run().with(0);
-    for part in ["input     frame: majlis/frame@1", "output    faces: majlis/faces@1", "milestone recognised", "verb      list", "\"threshold\""] {
+    for part in [
+        "input     frame: majlis/frame@1",
+        "output    faces: majlis/faces@1",
+        "milestone recognised",
+        "verb      list",
+        "\"threshold\"",
+    ] {
         assert!(text.stdout.contains(part), "`{part}` is missing: {text:?}");
     }
     let json = majlis(["plugins", "inspect", "replay", "--json"]).run().with(0).json();

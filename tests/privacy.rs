@@ -4,7 +4,18 @@ use majlis_tests::{Folder, majlis, pipeline, testdata};
 
 /// What would tell who somebody is: names in either script, and the ids that they are enrolled with.
 const TELLING: [&str; 12] = [
-    "كولينز", "آيلين", "Collins", "Eileen", "collins", "أوباما", "Obama", "obama\"", "بايدن", "Biden", "biden\"", "embedding\":",
+    "كولينز",
+    "آيلين",
+    "Collins",
+    "Eileen",
+    "collins",
+    "أوباما",
+    "Obama",
+    "obama\"",
+    "بايدن",
+    "Biden",
+    "biden\"",
+    "embedding\":",
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use majlis_tests::{Folder, majlis, pipeline};
+use majlis_tests::{Folder, majlis, pipeline, undisturbed};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -66,21 +66,26 @@ fn the_demos_report_shows_every_step_the_way_and_both_ledgers() {
 
 #[test]
 fn the_report_is_data_and_everything_else_is_talk() {
-    let folder = Folder::new();
-    let file = folder.write("arabic.toml", ARABIC);
-    let none = majlis(["run", "--report", "none"]).arg(&file).run().with(0);
-    assert_eq!(none.stdout, "");
-    let json = majlis(["run", "--report", "json", "-vvv"]).arg(&file).run();
-    assert_eq!(json.stdout.lines().count(), 1, "{json:?}");
-    let report = json.report();
-    assert_eq!(report.run()["pipeline"], "استقبال");
-    assert_eq!(report.visits().len(), 3, "the first, the slowest and the last");
-    assert_eq!(report.run()["to_milestone"]["count"], 5);
-    let times = &report.run()["to_milestone"];
-    assert!(times["p50_ns"].as_u64() <= times["p95_ns"].as_u64() && times["p95_ns"].as_u64() <= times["max_ns"].as_u64());
-    for visit in report.visits() {
-        visit.assert_account();
-    }
+    undisturbed(|| {
+        let folder = Folder::new();
+        let file = folder.write("arabic.toml", ARABIC);
+        let none = majlis(["run", "--report", "none"]).arg(&file).run().with(0);
+        assert_eq!(none.stdout, "");
+        let json = majlis(["run", "--report", "json", "-vvv"]).arg(&file).run();
+        assert_eq!(json.stdout.lines().count(), 1, "{json:?}");
+        let report = json.report();
+        assert_eq!(report.run()["pipeline"], "استقبال");
+        assert_eq!(report.visits().len(), 3, "the first, the slowest and the last");
+        assert_eq!(report.run()["to_milestone"]["count"], 5);
+        let times = &report.run()["to_milestone"];
+        assert!(
+            times["p50_ns"].as_u64() <= times["p95_ns"].as_u64()
+                && times["p95_ns"].as_u64() <= times["max_ns"].as_u64()
+        );
+        for visit in report.visits() {
+            visit.assert_account();
+        }
+    });
 }
 
 #[test]
@@ -104,28 +109,36 @@ fn a_trace_has_the_calls_of_every_visit() {
     let begun = events.iter().filter(|event| event["ph"] == "b" && event["cat"] == "visit").count();
     let ended = events.iter().filter(|event| event["ph"] == "e" && event["cat"] == "visit").count();
     assert_eq!((begun, ended), (5, 5));
-    let threads: Vec<&str> =
-        events.iter().filter(|event| event["name"] == "thread_name").filter_map(|event| event["args"]["name"].as_str()).collect();
+    let threads: Vec<&str> = events
+        .iter()
+        .filter(|event| event["name"] == "thread_name")
+        .filter_map(|event| event["args"]["name"].as_str())
+        .collect();
     assert_eq!(threads, ["door", "faces", "greeting"]);
     let arrows = |phase: &str| events.iter().filter(|event| event["ph"] == phase).count();
     assert_eq!(arrows("s"), arrows("f"), "each arrow has both ends");
-    assert!(!folder.files().iter().any(|file| file.extension().is_some_and(|part| part == "part")), "no half of a trace stays");
+    assert!(
+        !folder.files().iter().any(|file| file.extension().is_some_and(|part| part == "part")),
+        "no half of a trace stays"
+    );
 }
 
 #[test]
 fn a_log_of_visits_grows_by_a_line_for_each() {
-    let folder = Folder::new();
-    let (file, log) = (folder.write("arabic.toml", ARABIC), folder.file("visits.jsonl"));
-    for runs in 1..=2 {
-        let _ = majlis(["run", "--report", "none", "--report-log"]).arg(&log).arg(&file).run().with(0);
-        let text = folder.read("visits.jsonl");
-        assert_eq!(text.lines().count(), 5 * runs);
-        for line in text.lines() {
-            let visit: Value = serde_json::from_str(line).expect("a line is JSON");
-            assert_eq!(visit["reached"], true);
-            majlis_tests::Visit(&visit).assert_account();
+    undisturbed(|| {
+        let folder = Folder::new();
+        let (file, log) = (folder.write("arabic.toml", ARABIC), folder.file("visits.jsonl"));
+        for runs in 1..=2 {
+            let _ = majlis(["run", "--report", "none", "--report-log"]).arg(&log).arg(&file).run().with(0);
+            let text = folder.read("visits.jsonl");
+            assert_eq!(text.lines().count(), 5 * runs);
+            for line in text.lines() {
+                let visit: Value = serde_json::from_str(line).expect("a line is JSON");
+                assert_eq!(visit["reached"], true);
+                majlis_tests::Visit(&visit).assert_account();
+            }
         }
-    }
+    });
 }
 
 #[test]

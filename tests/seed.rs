@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use majlis_tests::{Folder, Report, close, majlis, mb, ms, pipeline, replaced};
+use majlis_tests::{Folder, Report, close, majlis, mb, ms, pipeline, replaced, undisturbed};
 
 /// How many times as fast as it was.
 const SPEED: f64 = 20.0;
@@ -19,33 +19,37 @@ fn run_faster(name: &str) -> Report {
 
 #[test]
 fn the_steps_of_the_sequence_add_up_to_the_seconds_and_megabytes_of_the_table() {
-    let report = run_faster("seed-sequential.toml");
-    let visit = report.visit();
-    visit.assert_account();
-    report.assert_ledgers();
+    undisturbed(|| {
+        let report = run_faster("seed-sequential.toml");
+        let visit = report.visit();
+        visit.assert_account();
+        report.assert_ledgers();
 
-    let expected = 31_740.0 / SPEED;
-    let ran = visit.steps().filter(|step| step["live_bytes"].is_i64());
-    let sum: f64 = ran.map(|step| ms(&step["took_ns"])).sum();
-    close("the steps' milliseconds", sum, expected, 0.01 * expected);
-    close("the account's milliseconds", ms(&visit.0["length_ns"]), expected, 0.01 * expected);
-    let memory = mb(&visit.0["live_bytes"]) + mb(&visit.0["openings_live_bytes"]);
-    close("the megabytes", memory, 543.3, 5.433);
+        let expected = 31_740.0 / SPEED;
+        let ran = visit.steps().filter(|step| step["live_bytes"].is_i64());
+        let sum: f64 = ran.map(|step| ms(&step["took_ns"])).sum();
+        close("the steps' milliseconds", sum, expected, 0.01 * expected);
+        close("the account's milliseconds", ms(&visit.0["length_ns"]), expected, 0.01 * expected);
+        let memory = mb(&visit.0["live_bytes"]) + mb(&visit.0["openings_live_bytes"]);
+        close("the megabytes", memory, 543.3, 5.433);
+    });
 }
 
 #[test]
 fn a_model_load_is_a_line_of_its_own_and_not_the_recognitions_time() {
-    let report = run_faster("seed-sequential.toml");
-    let visit = report.visit();
+    undisturbed(|| {
+        let report = run_faster("seed-sequential.toml");
+        let visit = report.visit();
 
-    let recognition = visit.step("Face Recognition");
-    close("recognition's milliseconds", ms(&recognition["took_ns"]), 890.0 / SPEED, 0.05 * 890.0 / SPEED);
-    close("recognition's megabytes", mb(&recognition["live_bytes"]), 4.3, 0.1);
-    let opening = visit.step("InsightFace Model Loading");
-    assert_eq!(opening["kind"], "opening", "{opening:#}");
-    close("the opening's milliseconds", ms(&opening["took_ns"]), 3_120.0 / SPEED, 0.05 * 3_120.0 / SPEED);
-    close("the opening's megabytes", mb(&opening["live_bytes"]), 281.5, 0.1);
-    close("the stage's heap", mb(report.row("heap", "Face Recognition")), 281.5 + 4.3, 0.5);
+        let recognition = visit.step("Face Recognition");
+        close("recognition's milliseconds", ms(&recognition["took_ns"]), 890.0 / SPEED, 0.05 * 890.0 / SPEED);
+        close("recognition's megabytes", mb(&recognition["live_bytes"]), 4.3, 0.1);
+        let opening = visit.step("InsightFace Model Loading");
+        assert_eq!(opening["kind"], "opening", "{opening:#}");
+        close("the opening's milliseconds", ms(&opening["took_ns"]), 3_120.0 / SPEED, 0.05 * 3_120.0 / SPEED);
+        close("the opening's megabytes", mb(&opening["live_bytes"]), 281.5, 0.1);
+        close("the stage's heap", mb(report.row("heap", "Face Recognition")), 281.5 + 4.3, 0.5);
+    });
 }
 
 /// When the last stage is done, from the table alone: a stage opens when its first packet comes and works when its last
@@ -65,7 +69,8 @@ fn critical_path(file: &toml::Table) -> f64 {
             let producers = inputs.into_iter().flat_map(|inputs| inputs.values());
             let came: Option<Vec<f64>> = producers
                 .map(|producer| {
-                    let producer = producer.as_str().and_then(|producer| producer.split('.').next()).expect("STAGE.OUTPUT");
+                    let producer =
+                        producer.as_str().and_then(|producer| producer.split('.').next()).expect("STAGE.OUTPUT");
                     done.get(producer).copied()
                 })
                 .collect();
@@ -82,25 +87,27 @@ fn critical_path(file: &toml::Table) -> f64 {
 
 #[test]
 fn wired_by_need_the_greeting_waits_for_the_avatar_alone() {
-    let table: toml::Table = text("seed.toml").parse().expect("the pipeline is TOML");
-    let expected = critical_path(&table) / SPEED;
-    close("the critical path of the table", expected, (18_450.0 + 2_340.0) / SPEED, 0.001);
+    undisturbed(|| {
+        let table: toml::Table = text("seed.toml").parse().expect("the pipeline is TOML");
+        let expected = critical_path(&table) / SPEED;
+        close("the critical path of the table", expected, (18_450.0 + 2_340.0) / SPEED, 0.001);
 
-    let report = run_faster("seed.toml");
-    let visit = report.visit();
-    visit.assert_account();
-    close("the account's milliseconds", ms(&visit.0["length_ns"]), expected, 0.03 * expected);
+        let report = run_faster("seed.toml");
+        let visit = report.visit();
+        visit.assert_account();
+        close("the account's milliseconds", ms(&visit.0["length_ns"]), expected, 0.03 * expected);
 
-    let longest = visit.steps().max_by_key(|step| step["on_way_ns"].as_u64()).expect("a visit has steps");
-    assert_eq!(longest["title"], "Starting Avatar Session", "{longest:#}");
-    // Without it the way leads through the recognition: connection, frames, opening and call.
-    let sooner = (18_450.0 - (2_150.0 + 230.0 + 3_120.0 + 890.0)) / SPEED;
-    close("how much sooner without the avatar", ms(&longest["sooner_ns"]), sooner, 0.1 * sooner);
-    let beside = visit.step("GPT-4 Vision Analysis");
-    assert_eq!((beside["on_way_ns"].as_u64(), beside["sooner_ns"].as_u64()), (Some(0), Some(0)), "{beside:#}");
-    assert_eq!(visit.step("InsightFace Model Loading")["on_way_ns"], 0);
-    let memory = mb(&visit.0["live_bytes"]) + mb(&visit.0["openings_live_bytes"]);
-    close("the megabytes", memory, 543.3, 5.433);
+        let longest = visit.steps().max_by_key(|step| step["on_way_ns"].as_u64()).expect("a visit has steps");
+        assert_eq!(longest["title"], "Starting Avatar Session", "{longest:#}");
+        // Without it the way leads through the recognition: connection, frames, opening and call.
+        let sooner = (18_450.0 - (2_150.0 + 230.0 + 3_120.0 + 890.0)) / SPEED;
+        close("how much sooner without the avatar", ms(&longest["sooner_ns"]), sooner, 0.1 * sooner);
+        let beside = visit.step("GPT-4 Vision Analysis");
+        assert_eq!((beside["on_way_ns"].as_u64(), beside["sooner_ns"].as_u64()), (Some(0), Some(0)), "{beside:#}");
+        assert_eq!(visit.step("InsightFace Model Loading")["on_way_ns"], 0);
+        let memory = mb(&visit.0["live_bytes"]) + mb(&visit.0["openings_live_bytes"]);
+        close("the megabytes", memory, 543.3, 5.433);
+    });
 }
 
 #[test]

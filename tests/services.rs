@@ -1,6 +1,6 @@
 //! What a plugin asks of the host beside packets, and what the host makes of a plugin that goes wrong.
 
-use majlis_tests::{Ended, Folder, Majlis, Report, close, majlis, mib, plugins, replaced};
+use majlis_tests::{Ended, Folder, Majlis, Report, close, majlis, mib, plugins, replaced, undisturbed};
 use serde_json::{Value, json};
 
 /// A fixture that does this, and a tap that writes down its answer.
@@ -42,8 +42,12 @@ fn a_plugin_keeps_rows_in_the_store_and_erases_a_person() {
     assert_eq!(told["rows"][0][0], json!({ "text": "p1" }));
     assert_eq!(told["erased"], 1);
     assert_eq!(told["left"], json!([[{ "text": "p2" }]]));
-    let kept: Vec<_> = ended.home.files().into_iter().filter(|file| file.starts_with(ended.home.file("data"))).collect();
-    assert!(kept.iter().any(|file| file.to_string_lossy().contains("store/fixture")), "the file lies in the data folder: {kept:?}");
+    let kept: Vec<_> =
+        ended.home.files().into_iter().filter(|file| file.starts_with(ended.home.file("data"))).collect();
+    assert!(
+        kept.iter().any(|file| file.to_string_lossy().contains("store/fixture")),
+        "the file lies in the data folder: {kept:?}"
+    );
 }
 
 #[test]
@@ -71,7 +75,10 @@ fn a_native_library_is_opened_once_and_a_second_version_refused() {
     assert_eq!(told[0]["path"].as_str(), path.to_str());
     assert_eq!(told[1]["path"].as_str(), path.to_str(), "the same bytes elsewhere are the library that is open");
     let refused = told[2]["error"].as_str().expect("another version is refused");
-    assert!(refused.contains("fixture-native") && refused.contains("stage `asker`") && refused.contains("other.so"), "{refused}");
+    assert!(
+        refused.contains("fixture-native") && refused.contains("stage `asker`") && refused.contains("other.so"),
+        "{refused}"
+    );
     assert!(told[3]["error"].as_str().is_some_and(|error| error.contains("cannot be read")), "{told}");
 }
 
@@ -90,18 +97,30 @@ fn a_plugin_learns_the_load_of_the_machine() {
 /// The lines of the log that a stage wrote: (level, message).
 fn lines(ended: &Ended, stage: &str) -> Vec<(String, String)> {
     let of = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
-    ended.log().iter().filter(|line| line["stage"] == stage).map(|line| (of(line, "level"), of(line, "message"))).collect()
+    ended
+        .log()
+        .iter()
+        .filter(|line| line["stage"] == stage)
+        .map(|line| (of(line, "level"), of(line, "message")))
+        .collect()
 }
 
 #[test]
 fn what_a_plugin_logs_stands_in_the_hosts_log_under_its_stages_name() {
     let folder = Folder::new();
     let file = pipeline(&folder, "do = \"log\"");
-    let levels = [("ERROR", "an error line attempt=3"), ("WARN", "a warning line"), ("INFO", "an info line"), ("DEBUG", "a debug line"), ("TRACE", "a trace line")];
+    let levels = [
+        ("ERROR", "an error line attempt=3"),
+        ("WARN", "a warning line"),
+        ("INFO", "an info line"),
+        ("DEBUG", "a debug line"),
+        ("TRACE", "a trace line"),
+    ];
     for (verbosity, seen) in [("-v", 3), ("-vv", 4), ("-vvv", 5)] {
         let ended = majlis(["run", "--report", "none", "--log", "json", verbosity]).arg(&file).run().with(0);
         let told = lines(&ended, "asker");
-        let expected: Vec<(String, String)> = levels[..seen].iter().map(|(level, text)| ((*level).into(), (*text).into())).collect();
+        let expected: Vec<(String, String)> =
+            levels[..seen].iter().map(|(level, text)| ((*level).into(), (*text).into())).collect();
         let own: Vec<_> = told.iter().filter(|(_, message)| message.contains(" line")).cloned().collect();
         assert_eq!(own, expected, "with {verbosity}: {ended:?}");
     }
@@ -114,18 +133,20 @@ fn what_a_plugin_logs_stands_in_the_hosts_log_under_its_stages_name() {
 
 #[test]
 fn threads_of_a_plugins_library_are_known_by_their_stage() {
-    let folder = Folder::new();
-    let ended = asked(&folder, "do = \"tokio\"").run().with(0);
-    assert_eq!(answer(&folder)["kept"], 8 << 20);
-    assert!(lines(&ended, "asker").iter().any(|(_, message)| message == "a line from a worker"), "{ended:?}");
-    let report = Report::new(ended.json());
-    let visit = report.visit();
-    visit.assert_account();
-    let work = visit.steps().find(|step| step["kind"] == "work").expect("deferred work is a step");
-    assert!(work["title"].as_str().is_some_and(|title| title.contains("ask")), "{work:#}");
-    assert_eq!((&work["outcome"], &work["marks"][0]["name"]), (&json!("ok"), &json!("asked")));
-    close("MiB of the background", mib(report.row("heap", "asker (background)")), 8.0, 0.25);
-    assert_eq!(report.run()["unclaimed_threads"], json!([]));
+    undisturbed(|| {
+        let folder = Folder::new();
+        let ended = asked(&folder, "do = \"tokio\"").run().with(0);
+        assert_eq!(answer(&folder)["kept"], 8 << 20);
+        assert!(lines(&ended, "asker").iter().any(|(_, message)| message == "a line from a worker"), "{ended:?}");
+        let report = Report::new(ended.json());
+        let visit = report.visit();
+        visit.assert_account();
+        let work = visit.steps().find(|step| step["kind"] == "work").expect("deferred work is a step");
+        assert!(work["title"].as_str().is_some_and(|title| title.contains("ask")), "{work:#}");
+        assert_eq!((&work["outcome"], &work["marks"][0]["name"]), (&json!("ok"), &json!("asked")));
+        close("MiB of the background", mib(report.row("heap", "asker (background)")), 8.0, 0.25);
+        assert_eq!(report.run()["unclaimed_threads"], json!([]));
+    });
 }
 
 #[test]
@@ -169,7 +190,10 @@ fn a_key_that_only_the_plugin_can_judge_is_shown_where_it_stands() {
     );
     let _ = majlis(["check"]).arg(&file).run().with(0);
     let ended = majlis(["run", "--report", "none"]).arg(&file).run().with(4);
-    assert!(ended.stderr.contains("limit.toml:7:") && ended.stderr.contains("101 is more than this stage can do"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("limit.toml:7:") && ended.stderr.contains("101 is more than this stage can do"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -177,5 +201,5 @@ fn a_key_that_the_schema_forbids_never_reaches_the_plugin() {
     let folder = Folder::new();
     let file = pipeline(&folder, "do = \"nothing\", limt = 1");
     let ended = majlis(["run", "--report", "none"]).arg(&file).run().with(3);
-    assert!(ended.stderr.contains("services.toml:4:29") && ended.stderr.contains("`limit`"), "{ended:?}");
+    assert!(ended.stderr.contains("services.toml:4:28") && ended.stderr.contains("`limit`"), "{ended:?}");
 }

@@ -85,5 +85,7 @@ pub(crate) fn read(places: &Places, path: &Path) -> Result<File, Exit> {
     let source = Source { file: path, text: &text };
     let (loader, catalogue) = catalogue::find(places, Some(&source));
     let checked = majlis_config::check(&source, &catalogue, &Process);
+    // Libraries were read whole to be judged; a host that waits for its first visitor does not keep that.
+    majlis_meter::alloc::purge_all();
     Ok(File { path: path.to_owned(), text, loader, catalogue, checked })
 }

@@ -93,7 +93,7 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
         for code in majlis_config::codes::ALL {
             say!("{}  {}", code.code, code.title);
         }
-        for (code, text) in majlis_loader::codes::ALL {
+        for (code, text) in majlis_loader::codes::ALL.iter().chain(majlis_store::CODES) {
             say!("{code}  {}", text.split([':', '.']).next().unwrap_or(text));
         }
         for code in ["R0101", "R0102", "R0103", "R0104"] {
@@ -102,7 +102,13 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
         return Exit::Done;
     };
     let upper = code.to_ascii_uppercase();
-    match majlis_config::explain(&upper).or_else(|| majlis_loader::explain(&upper)).or_else(|| majlis_store::explain(&upper)).or_else(|| stage_code(&upper)) {
+    // Those of a file and of a stage begin with their code themselves.
+    let coded = |text: &str| format!("{upper}: {text}");
+    let told = majlis_config::explain(&upper)
+        .or_else(|| stage_code(&upper))
+        .map(str::to_owned)
+        .or_else(|| majlis_loader::explain(&upper).or_else(|| majlis_store::explain(&upper)).map(coded));
+    match told {
         Some(text) => {
             say!("{text}");
             Exit::Done

@@ -10,7 +10,8 @@ use crate::places;
 /// Something is missing and `MAJLIS_REQUIRE` is `all`.
 #[must_use]
 pub fn testdata(skipped: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("MAJLIS_TESTDATA").map_or_else(|| places::root().join("../shared/testdata"), PathBuf::from);
+    let folder =
+        std::env::var_os("MAJLIS_TESTDATA").map_or_else(|| places::root().join("../shared/testdata"), PathBuf::from);
     let missing = if !folder.join("models").is_dir() {
         format!("there is no test data at {}; name its folder in MAJLIS_TESTDATA", folder.display())
     } else if places::onnxruntime().is_none() {

@@ -18,10 +18,20 @@ fn built() -> PathBuf {
 #[must_use]
 pub fn plugins() -> PathBuf {
     let folder = std::env::var_os("MAJLIS_PLUGINS").map_or_else(built, PathBuf::from);
-    let missing: Vec<&str> = ["replay", "images", "greeting", "avatar_console", "jsonl", "identity", "insightface", "fixture_memory", "fixture_services"]
-        .into_iter()
-        .filter(|name| !folder.join(format!("libmajlis_{name}.so")).is_file())
-        .collect();
+    let missing: Vec<&str> = [
+        "replay",
+        "images",
+        "greeting",
+        "avatar_console",
+        "jsonl",
+        "identity",
+        "insightface",
+        "fixture_memory",
+        "fixture_services",
+    ]
+    .into_iter()
+    .filter(|name| !folder.join(format!("libmajlis_{name}.so")).is_file())
+    .collect();
     assert!(
         missing.is_empty(),
         "{} lacks the plugins {}: build everything first, with `cargo build --workspace`",
@@ -35,7 +45,11 @@ pub fn plugins() -> PathBuf {
 #[must_use]
 pub fn binary() -> PathBuf {
     let binary = built().join("majlis");
-    assert!(binary.is_file(), "{} is not there: build everything first, with `cargo build --workspace`", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is not there: build everything first, with `cargo build --workspace`",
+        binary.display()
+    );
     binary
 }
 
@@ -54,7 +68,10 @@ pub fn onnxruntime() -> Option<PathBuf> {
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
     let fetched = cache.and_then(|cache| {
         let versions = std::fs::read_dir(cache.join("majlis/onnxruntime")).ok()?;
-        versions.flatten().map(|version| version.path().join(format!("libonnxruntime.so.{}", version.file_name().display()))).find(|file| file.is_file())
+        versions
+            .flatten()
+            .map(|version| version.path().join(format!("libonnxruntime.so.{}", version.file_name().display())))
+            .find(|file| file.is_file())
     });
     named.or(fetched).filter(|file| file.is_file())
 }

@@ -129,7 +129,10 @@ impl<'a> Visit<'a> {
     /// A fact of one of its steps, by its name.
     #[must_use]
     pub fn fact(self, name: &str) -> Option<&'a str> {
-        self.steps().flat_map(|step| items(&step["facts"])).find(|fact| fact["name"] == name).and_then(|fact| fact["value"].as_str())
+        self.steps()
+            .flat_map(|step| items(&step["facts"]))
+            .find(|fact| fact["name"] == name)
+            .and_then(|fact| fact["value"].as_str())
     }
 
     /// That the account's segments tile it, and that they explain all but the larger of 1 % and 5 ms.

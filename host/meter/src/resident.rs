@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 
 use crate::{slab, thread};
 
@@ -148,6 +149,28 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// The mapped files alone, by path: about 0.4 ms, however large the heap is. `smaps` walks the pages of the heap as
+    /// well, which took 7 to 14 ms around an opening beside 300 MB, and other threads' page faults wait for it.
+    ///
+    /// # Errors
+    /// The kernel does not tell; then [`Snapshot::take`] may.
+    pub fn mapped_files() -> io::Result<Vec<MappedFile>> {
+        let pages = File::open("/proc/self/pagemap")?;
+        let mut snapshot = Self::default();
+        let mut failed = None;
+        for_each_line(&mut File::open("/proc/self/maps")?, |line| {
+            let Some(mapping) = Mapping::parse(line) else { return };
+            if let Place::File(at) = snapshot.place(&mapping) {
+                match present(&pages, mapping.from, mapping.bytes) {
+                    Ok(bytes) => snapshot.add(Place::File(at), bytes),
+                    Err(error) => failed = Some(error),
+                }
+            }
+        })?;
+        snapshot.files.sort_by(|a, b| a.path.cmp(&b.path));
+        failed.map_or(Ok(snapshot.files), Err)
+    }
+
     fn place(&mut self, mapping: &Mapping<'_>) -> Place {
         match mapping.name {
             "[stack]" => Place::MainStack,
@@ -219,6 +242,7 @@ enum Place {
 
 /// The first line of a mapping: `from-to rwxp offset device inode   name`.
 struct Mapping<'a> {
+    from: u64,
     bytes: u64,
     executable: bool,
     name: &'a str,
@@ -234,11 +258,30 @@ impl<'a> Mapping<'a> {
             name = name.split_once(' ').map_or("", |(_, behind)| behind);
         }
         Some(Self {
+            from,
             bytes: to.saturating_sub(from),
             executable: rest.as_bytes().get(2) == Some(&b'x'),
             name: name.trim(),
         })
     }
+}
+
+/// The bytes of a mapping that are in memory: of each page the kernel has eight bytes, whose highest bit says so.
+fn present(pages: &File, from: u64, bytes: u64) -> io::Result<u64> {
+    const ENTRY: u64 = size_of::<u64>() as u64;
+    let page = rustix::param::page_size() as u64;
+    let (mut at, end) = (from / page * ENTRY, (from + bytes) / page * ENTRY);
+    let mut buffer = [0_u8; 8_192];
+    let mut found = 0;
+    while at < end {
+        let wanted = usize::try_from(end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+        pages.read_exact_at(&mut buffer[..wanted], at)?;
+        // The highest bit of a little-endian number stands in its last byte.
+        let last = if cfg!(target_endian = "little") { ENTRY as usize - 1 } else { 0 };
+        found += buffer[..wanted].chunks_exact(ENTRY as usize).filter(|entry| entry[last] & 0x80 != 0).count() as u64;
+        at += wanted as u64;
+    }
+    Ok(found * page)
 }
 
 /// The bytes of a line `Rss:   8 kB`; the kernel's kB are 1,024 bytes.
@@ -384,6 +427,20 @@ VmFlags: rd ex mr mw me de sd";
     #[test]
     fn the_quick_figure_is_the_second_number_in_pages() {
         assert_eq!(rss(&Written("")).unwrap(), 12 * rustix::param::page_size() as u64);
+    }
+
+    #[test]
+    fn both_ways_to_look_at_mapped_files_see_the_same() {
+        let whole: Vec<MappedFile> = Snapshot::take(&ThisProcess).unwrap().files;
+        let quick = Snapshot::mapped_files().unwrap();
+        let names = |files: &[MappedFile]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&quick), names(&whole));
+        for (quick, whole) in quick.iter().zip(&whole) {
+            assert_eq!((quick.mapped, quick.library), (whole.mapped, whole.library));
+            // Pages come in between the two looks.
+            assert!(quick.resident.abs_diff(whole.resident) <= 262_144, "{quick:?} and {whole:?}");
+        }
+        assert!(quick.iter().map(|file| file.resident).sum::<u64>() > 500_000);
     }
 
     #[test]

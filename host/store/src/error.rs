@@ -96,7 +96,7 @@ pub enum Error {
 }
 
 /// Each code and its explanation.
-const CODES: &[(&str, &str)] = &[
+pub const CODES: &[(&str, &str)] = &[
     ("S0101", "A store's name becomes a file's name, so it has only small letters, digits and hyphens."),
     (
         "S0102",

@@ -25,6 +25,6 @@ mod value;
 
 pub use database::{Database, Transaction};
 pub use erase::{Erased, ErasedFile};
-pub use error::{Error, explain};
+pub use error::{CODES, Error, explain};
 pub use store::Store;
 pub use value::Value;

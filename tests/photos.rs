@@ -227,3 +227,42 @@ fn the_table_is_what_the_original_recogniser_says() {
         assert_eq!(said, expected, "{file}");
     }
 }
+
+#[test]
+fn who_enrols_is_greeted_by_name_until_forgotten() {
+    let Some(data) = testdata("enrolling and forgetting") else { return };
+    let (folder, home) = (Folder::new(), Folder::new());
+    let shipped = std::fs::read_to_string(pipeline("photos.toml")).expect("a pipeline that is shipped can be read");
+    let (head, rest) = shipped.split_once("[[stage.faces.config.people]]").expect("it enrols people");
+    let (_, tail) = rest.split_once("[stage.greeting]").expect("it greets them");
+    let text = format!("{head}gallery = \"people\"\n\n[stage.greeting]{tail}");
+    let visitors = replaced(&text, "{ env = \"MAJLIS_TESTDATA\", append = \"images\" }", "\"visitors\"");
+    let file = folder.write("people.toml", visitors);
+    for photograph in ["obama.jpg", "biden.jpg"] {
+        let bytes = std::fs::read(data.join("images").join(photograph)).expect("a photograph can be read");
+        let _ = folder.write(&format!("visitors/{photograph}"), bytes);
+    }
+    let at_home = |verb: &str, arguments: &[&str]| {
+        majlis([verb]).arg(&file).args(arguments).env("MAJLIS_TESTDATA", &data).at_home(home.path()).run()
+    };
+    let greeted = |count: usize| {
+        let ended = at_home("run", &["--report", "none"]).with(0);
+        assert_eq!(ended.stdout.matches("Guest of Honour").count(), count, "{ended:?}");
+        assert_eq!(ended.stdout.matches("Welcome").count(), 2, "everybody is greeted: {ended:?}");
+    };
+
+    greeted(0);
+    let photo = format!("photo={}", data.join("images/obama3.jpg").display());
+    let add = ["faces", "add", "id=p1", &photo, "name_latin=Guest of Honour", "consent=expo-2", "announce=true"];
+    let _ = at_home("stage", &add).with(0);
+    let listed = at_home("stage", &["faces", "list"]).with(0).json();
+    assert_eq!((&listed["people"][0]["id"], &listed["people"][0]["announce"]), (&"p1".into(), &true.into()));
+    greeted(1);
+    let _ = at_home("stage", &["faces", "forget", "id=p1"]).with(0);
+    greeted(0);
+    for file in home.files() {
+        let bytes = std::fs::read(&file).expect("a file of the home can be read");
+        let found = bytes.windows(15).any(|part| part == b"Guest of Honour");
+        assert!(!found, "{} still holds the name", file.display());
+    }
+}

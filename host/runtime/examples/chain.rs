@@ -61,40 +61,43 @@ fn bench(metering: bool) -> Bench {
 
 const NAMES: [&str; STAGES + 2] = ["source", "a", "b", "c", "d", "e", "sink"];
 
-/// Nanoseconds of a stage's call, the fastest of twenty rounds: the others were disturbed. And bytes that it allocates.
-fn one_thread(metering: bool, visit: bool) -> (f64, f64) {
-    // An edge of its own thread takes 1,024 of a call, and all of these are served before the next call.
-    const BATCH: u64 = 1_000;
-    const ROUND: u64 = 20;
-    // Of a visit one packet at a time, as a camera would send them: a call then stands in a record, with its waits.
-    let (batch, round) = if visit { (1, 2_000) } else { (BATCH, ROUND) };
+/// Nanoseconds of a round through so many stages of one thread, the fastest of 300 rounds: the others were
+/// disturbed. And bytes that it allocates.
+fn round(stages: usize, metering: bool, visit: bool) -> (f64, f64) {
+    const ROUNDS: u64 = 300;
+    const CALLS: u64 = 300;
+    // Of a visit one packet at a time, as a camera would send them.
+    let batch = if visit { 1 } else { 10 };
     let log = Log::new();
     let mut bench = bench(metering);
     let said = log.clone();
     bench
         .stage("source", move |_| {
-            let (said, mut rounds, mut begun) = (said.clone(), 0, (Instant::now(), 0));
+            let (said, mut calls, mut begun) = (said.clone(), 0, (Instant::now(), 0));
             let mut opened = None;
             script(move |entry, out| {
                 let At::Wake(..) = entry else { return Ok(Flow::Continue) };
-                if rounds > 0 && rounds % round == 0 {
-                    let calls = (batch * round * STAGES as u64) as f64;
-                    let nanos = begun.0.elapsed().as_nanos() as f64 / calls;
-                    let bytes = (majlis_meter::thread::counters().0 - begun.1) as f64 / calls;
-                    said.say(format!("{nanos} {bytes}"));
-                }
-                if rounds % round == 0 {
-                    begun = (Instant::now(), majlis_meter::thread::counters().0);
-                }
-                if rounds == 20 * round {
-                    drop(opened.take());
-                    return Ok(Flow::Ended);
-                }
-                rounds += 1;
                 if visit && opened.is_none() {
                     opened = Some(out.open_visit()?);
                     return Ok(Flow::WakeAt(out.now()));
                 }
+                let bytes = majlis_meter::thread::counters().0;
+                if calls > 0 && calls % CALLS == 0 {
+                    let packets = (batch * CALLS) as f64;
+                    said.say(format!(
+                        "{} {}",
+                        begun.0.elapsed().as_nanos() as f64 / packets,
+                        (bytes - begun.1) as f64 / packets
+                    ));
+                }
+                if calls % CALLS == 0 {
+                    begun = (Instant::now(), majlis_meter::thread::counters().0);
+                }
+                if calls == ROUNDS * CALLS {
+                    drop(opened.take());
+                    return Ok(Flow::Ended);
+                }
+                calls += 1;
                 for value in 0..batch {
                     match &opened {
                         Some(visit) => {
@@ -107,15 +110,22 @@ fn one_thread(metering: bool, visit: bool) -> (f64, f64) {
             })
         })
         .thread("all");
-    for name in &NAMES[1..=STAGES] {
+    for name in &NAMES[1..=stages] {
         bench.stage(name, |_| script(|_, _| Ok(Flow::Continue))).thread("all");
     }
-    bench.chain(&NAMES[..=STAGES]);
+    bench.chain(&NAMES[..=stages]);
     bench.start().wait();
     let figures = log.lines();
     let figures = figures.iter().filter_map(|line| line.split_once(' '));
     let figures = figures.map(|(nanos, bytes)| (nanos.parse::<f64>().unwrap(), bytes.parse::<f64>().unwrap()));
     figures.fold((f64::MAX, f64::MAX), |best, figure| (best.0.min(figure.0), best.1.min(figure.1)))
+}
+
+/// What four stages more cost, each: so without the source.
+fn one_thread(metering: bool, visit: bool) -> (f64, f64) {
+    let (few, many) = (round(1, metering, visit), round(STAGES, metering, visit));
+    let more = (STAGES - 1) as f64;
+    ((many.0 - few.0) / more, (many.1 - few.1) / more)
 }
 
 /// Microseconds of a packet through five threads: the median and the 95th of a hundred.
@@ -154,6 +164,11 @@ fn five_threads(metering: bool) -> (f64, f64) {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("one") {
+        // For a profiler.
+        (0..20).for_each(|_| println!("{:?}", round(STAGES, false, false)));
+        return;
+    }
     println!("one thread, a stage         ns    bytes allocated");
     for (metering, visit) in [(false, false), (true, false), (false, true), (true, true)] {
         let (nanos, bytes) = one_thread(metering, visit);

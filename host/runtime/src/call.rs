@@ -32,6 +32,10 @@ pub(crate) struct Entered<'a> {
     /// The time stamp that its packets carry.
     pub(crate) time: Nanos,
     pub(crate) number: u64,
+    /// The queue's hold on the packet that it was entered with, kept until it is over or has been passed on.
+    pub(crate) packet: Option<Held>,
+    /// Keeps the packet's bytes until the call is over when that hold was passed on.
+    pub(crate) passed_on: Option<Buffer>,
     pub(crate) steps: Vec<(String, Nanos)>,
     pub(crate) facts: Vec<(String, String)>,
     /// Its places in the records of visits that it opened.
@@ -53,14 +57,25 @@ impl Entered<'_> {
         if self.visit == 0 && edges.iter().all(stays) { self.start } else { self.core.now() }
     }
 
+    /// Puts a buffer on the queues' account. Of a packet that is passed on, the hold on which it came goes on with it,
+    /// and the stage's takes its place: that saves counting one down and another up.
+    fn hand_over(&mut self, buffer: Buffer) -> Held {
+        match self.packet.take_if(|held| held.is(&buffer)) {
+            Some(held) => {
+                self.passed_on = Some(buffer);
+                held
+            }
+            None => Held::of(buffer, self.stage as u16),
+        }
+    }
+
     /// What it still does is for nobody.
     fn is_over(&self, state: &State) -> bool {
         state.phase == Phase::Ending || self.is_withdrawn(state)
     }
 
     fn is_withdrawn(&self, state: &State) -> bool {
-        let visit_gone =
-            self.visit != 0 && state.visits.get(&self.visit).is_none_or(|visit| visit.stay == Stay::Gone);
+        let visit_gone = self.visit != 0 && state.visits.get(&self.visit).is_none_or(|visit| visit.stay == Stay::Gone);
         visit_gone || state.stages[self.stage].lanes.get(self.visit).map_or(0, |lane| lane.flush) != self.flush
     }
 }
@@ -80,7 +95,7 @@ impl CallSide for Entered<'_> {
         let mut rest = Some(buffer);
         for (at, edge) in edges.iter().enumerate() {
             let held = if at + 1 == edges.len() {
-                rest.take().map(|buffer| Held::of(buffer, self.stage as u16))
+                rest.take().map(|buffer| self.hand_over(buffer))
             } else {
                 rest.as_ref().map(Held::share)
             };

@@ -203,7 +203,8 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let after = self.guard.as_mut().filter(|state| !state.after.is_empty()).map(|state| std::mem::take(&mut state.after));
+        let after =
+            self.guard.as_mut().filter(|state| !state.after.is_empty()).map(|state| std::mem::take(&mut state.after));
         drop(self.guard.take());
         if let Some(after) = after {
             self.core.perform(after);

@@ -304,7 +304,8 @@ impl State {
                     lane.inputs[slot].failed = true;
                     if !known {
                         let input = wiring.input as u32;
-                        let event = RawEvent { kind: event::UPSTREAM_FAILED, input, visit, time: 0, how: 0, reserved: 0 };
+                        let event =
+                            RawEvent { kind: event::UPSTREAM_FAILED, input, visit, time: 0, how: 0, reserved: 0 };
                         self.queue_event(graph, to, visit, QueuedEvent { event, arrival: now, producer });
                     }
                 } else if !seen.contains(&to) {

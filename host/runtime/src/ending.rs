@@ -83,9 +83,11 @@ impl State {
     fn is_finished(&self, graph: &Graph) -> bool {
         let draining = self.phase == Phase::Draining;
         let sources_done = || {
-            graph.stages.iter().zip(&self.stages).all(|(node, state)| {
-                !node.starts_by_itself || state.ended || matches!(state.life, Life::Failed(_))
-            })
+            graph
+                .stages
+                .iter()
+                .zip(&self.stages)
+                .all(|(node, state)| !node.starts_by_itself || state.ended || matches!(state.life, Life::Failed(_)))
         };
         self.visits.is_empty()
             && (draining || sources_done())

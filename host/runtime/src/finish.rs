@@ -36,7 +36,7 @@ pub(crate) fn record_cost(cost: &majlis_meter::thread::Cost) -> Cost {
 
 impl State {
     /// Writes down what a call came to; true if its instance is over.
-    pub(crate) fn finish(&mut self, core: &Core, mut returned: Returned) -> bool {
+    pub(crate) fn finish(&mut self, core: &Core, returned: &mut Returned) -> bool {
         let graph = &core.graph;
         let (stage, key, end) = (returned.stage, returned.key, returned.cost.end);
         let node = &graph.stages[stage];
@@ -54,7 +54,7 @@ impl State {
             }
             Err(error) => Outcome::Failed(error.message.to_string()),
         };
-        self.write_down(core, &returned, &outcome);
+        self.write_down(core, returned, &outcome);
         // Its last visit is the one whose packet has no answer; that of its wake is the one with which it began.
         let own = Producer::Origin(stage as u16);
         let mut over = false;
@@ -80,7 +80,11 @@ impl State {
                     let reason = format!("the stage panicked: {}", error.message);
                     self.failed(graph, stage, OpenError { code: "R0101", reason, path: String::new() }, end);
                     over = true;
-                } else if node.source && key == 0 && returned.kind == CallKind::Wake && self.lane(stage, 0).wake.is_none() {
+                } else if node.source
+                    && key == 0
+                    && returned.kind == CallKind::Wake
+                    && self.lane(stage, 0).wake.is_none()
+                {
                     over = self.source_failed(graph, stage, &error.message, end);
                 }
             }
@@ -143,15 +147,7 @@ impl State {
     }
 
     /// What a call says about what comes next.
-    fn take_flow(
-        &mut self,
-        graph: &Graph,
-        stage: usize,
-        visit: u64,
-        said: RawFlow,
-        now: Nanos,
-        producer: Producer,
-    ) {
+    fn take_flow(&mut self, graph: &Graph, stage: usize, visit: u64, said: RawFlow, now: Nanos, producer: Producer) {
         match said.kind {
             flow::WAKE_AT if self.listens(stage, visit) => {
                 self.arm(graph, stage, visit, Wake { due: said.at, asked: now, producer });

@@ -90,7 +90,8 @@ impl Graph {
             stages[edge.to].incoming.push(index);
             stages[edge.from].outgoing[edge.output].push(index);
         }
-        let audiences: Vec<StageSet> = (0..stages.len()).map(|stage| audience(stage, &pipeline.edges, stages.len())).collect();
+        let audiences: Vec<StageSet> =
+            (0..stages.len()).map(|stage| audience(stage, &pipeline.edges, stages.len())).collect();
         for (node, audience) in stages.iter_mut().zip(audiences) {
             node.source = node.incoming.is_empty();
             node.starts_by_itself = node.source || node.origin.contains(&true);

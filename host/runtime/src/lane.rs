@@ -55,6 +55,11 @@ impl Held {
         self.buffer().len() as u64
     }
 
+    /// Whether it holds the same bytes.
+    pub(crate) fn is(&self, other: &Buffer) -> bool {
+        self.buffer().token() == other.token()
+    }
+
     pub(crate) fn raw(&self) -> RawBuffer {
         self.buffer().as_raw()
     }

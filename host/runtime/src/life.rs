@@ -96,9 +96,10 @@ impl State {
         self.stages[stage].inputs_told.fill(false);
         self.threads[graph.stages[stage].thread].urgent.retain(|(to, _, _)| *to != stage);
         self.cancel_works(graph, Why::Stage, now, |work| work.stage == stage && work.instance == instance);
-        let opened = self.visits.iter().filter(|(_, state)| {
-            state.opener == stage && state.instance == instance && state.stay == Stay::Open
-        });
+        let opened = self
+            .visits
+            .iter()
+            .filter(|(_, state)| state.opener == stage && state.instance == instance && state.stay == Stay::Open);
         for visit in opened.map(|(visit, _)| *visit).collect::<Vec<u64>>() {
             self.visit_gone(graph, visit, now);
         }

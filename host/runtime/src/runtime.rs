@@ -105,10 +105,12 @@ impl Runtime {
             let name = &core.graph.pipeline.threads[thread];
             let handle = std::thread::Builder::new()
                 .name(name.chars().take(15).collect())
-                .spawn(move || Worker::new(its_core, thread).run(&eager, |outcome| {
-                    // The starter may have given up on another stage's error.
-                    let _ = told.send(outcome);
-                }))
+                .spawn(move || {
+                    Worker::new(its_core, thread).run(&eager, |outcome| {
+                        // The starter may have given up on another stage's error.
+                        let _ = told.send(outcome);
+                    })
+                })
                 .map_err(|source| StartError::Thread { thread: name.clone(), source })?;
             self.threads.push(handle);
         }
@@ -174,7 +176,8 @@ impl Runtime {
         self.join();
         let mut record = self.core.snapshot();
         record.ended = Some(self.core.now());
-        let failure = self.core.lock().failure.clone().map(|(stage, why)| (self.core.graph.name(stage).to_owned(), why));
+        let failure =
+            self.core.lock().failure.clone().map(|(stage, why)| (self.core.graph.name(stage).to_owned(), why));
         Ended { record, failure }
     }
 
@@ -317,12 +320,19 @@ impl Core {
         let name = |holder: u16| match holder {
             slab::QUEUE => "in a queue".to_owned(),
             slab::HOST => "the host".to_owned(),
-            stage => self.graph.pipeline.stages.get(usize::from(stage)).map_or_else(String::new, |stage| stage.title.clone()),
+            stage => {
+                self.graph.pipeline.stages.get(usize::from(stage)).map_or_else(String::new, |stage| stage.title.clone())
+            }
         };
         self.pool
             .table()
             .into_iter()
-            .map(|row| InFlightRow { producer: name(row.producer), holder: name(row.holder), count: row.count, bytes: row.bytes })
+            .map(|row| InFlightRow {
+                producer: name(row.producer),
+                holder: name(row.holder),
+                count: row.count,
+                bytes: row.bytes,
+            })
             .collect()
     }
 }

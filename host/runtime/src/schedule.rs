@@ -108,7 +108,7 @@ impl State {
     /// What this thread does next.
     pub(crate) fn next(&mut self, graph: &Graph, thread: usize, clock: impl Fn() -> Nanos) -> Next {
         let timed = !self.threads[thread].timers.is_empty();
-        if timed && (self.threads[thread].kept.is_empty() || self.calls % LOOK_AT_TIMERS == 0) {
+        if timed && (self.threads[thread].kept.is_empty() || self.calls.is_multiple_of(LOOK_AT_TIMERS)) {
             self.run_timers(graph, thread, clock());
         }
         while let Some((stage, visit, queued)) = self.threads[thread].urgent.pop_front() {
@@ -360,6 +360,11 @@ impl State {
     /// Tells an open stage that the host drains.
     pub(crate) fn tell_drain(&mut self, graph: &Graph, stage: usize, until: Nanos, now: Nanos) {
         let event = RawEvent { kind: event::DRAIN, input: u32::MAX, visit: 0, time: until, how: 0, reserved: 0 };
-        self.queue_event(graph, stage, 0, QueuedEvent { event, arrival: now, producer: Producer::Origin(stage as u16) });
+        self.queue_event(
+            graph,
+            stage,
+            0,
+            QueuedEvent { event, arrival: now, producer: Producer::Origin(stage as u16) },
+        );
     }
 }

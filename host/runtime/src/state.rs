@@ -151,6 +151,8 @@ pub(crate) struct VisitState {
     pub(crate) told: StageSet,
     /// The opener has nothing more of it either.
     pub(crate) opener_done: bool,
+    /// When the opener ended it; 0 before.
+    pub(crate) ended: Nanos,
 }
 
 #[derive(Default)]

@@ -59,7 +59,9 @@ impl State {
                 self.stages[stage].lanes.get(visit).and_then(|lane| lane.wake).is_some_and(|wake| wake.due == due)
             }
             Timer::Deadline { work } => self.works.contains_key(&work),
-            Timer::Retry { stage } => matches!(self.stages[stage].life, Life::Closed { not_before } if not_before == due),
+            Timer::Retry { stage } => {
+                matches!(self.stages[stage].life, Life::Closed { not_before } if not_before == due)
+            }
             Timer::Drained => self.phase == Phase::Draining,
         }
     }

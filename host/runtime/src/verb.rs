@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::setup::{OpenError, Setup};
 use crate::core::Core;
+use crate::setup::{OpenError, Setup};
 
 /// Why a verb gave no answer.
 #[derive(Debug, thiserror::Error)]

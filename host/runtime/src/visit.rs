@@ -19,6 +19,16 @@ fn visit_event(kind: u32, visit: u64, how: u32) -> RawEvent {
     RawEvent { kind, input: u32::MAX, visit, time: 0, how, reserved: 0 }
 }
 
+impl VisitState {
+    /// What the close stands on the next stage because of: what ended last since the opener ended the visit, or, if
+    /// nothing had to be waited for, the opener.
+    fn closing(&self) -> Producer {
+        let ended = |span: &Span| span.end().filter(|end| *end >= self.ended);
+        let since = self.record.indexed().filter_map(|(index, span)| Some((ended(span)?, index)));
+        since.max().map_or(Producer::Origin(self.record.source), |(_, index)| Producer::Span(index))
+    }
+}
+
 impl State {
     /// Opens a visit for a stage, in the call of this number or (0) outside of any.
     pub(crate) fn open_visit(&mut self, graph: &Graph, opener: usize, call: u64, now: Nanos) -> Result<u64, NoVisit> {
@@ -53,6 +63,7 @@ impl State {
                 told: StageSet::none(graph.stages.len()),
                 waiting: audience.clone(),
                 opener_done: false,
+                ended: 0,
             },
         );
         let producer = Producer::Origin(opener as u16);
@@ -82,6 +93,7 @@ impl State {
             && state.stay == Stay::Open
         {
             state.stay = Stay::Ending;
+            state.ended = now;
             self.closing += 1;
             self.advance_closing(graph, visit, now);
         }
@@ -164,28 +176,9 @@ impl State {
         if let Some(state) = self.visits.get_mut(&visit) {
             state.opener_done |= opener_done;
         }
-        while stay == Stay::Ending {
-            let Some(state) = self.visits.get(&visit) else { return };
-            let stood_before = |stage: usize| {
-                graph.stages[stage].incoming.iter().map(|edge| graph.edge(*edge)).all(|edge| {
-                    edge.looping || (!state.waiting.has(edge.from) && (edge.from != opener || state.opener_done))
-                })
-            };
-            let ready = state
-                .waiting
-                .iter()
-                .filter(|stage| !state.told.has(*stage) && stood_before(*stage))
-                .find(|stage| self.holds_nothing(graph, *stage, visit));
-            let Some(stage) = ready else { break };
-            let producer = Producer::Origin(state.record.source);
-            if self.is_open(stage) {
-                if let Some(state) = self.visits.get_mut(&visit) {
-                    state.told.insert(stage);
-                }
-                let event = visit_event(event::VISIT_CLOSED, visit, closed::ENDED);
-                self.queue_event(graph, stage, visit, QueuedEvent { event, arrival: now, producer });
-            } else {
-                self.passed(graph, stage, visit);
+        if stay == Stay::Ending {
+            while let Some(stage) = self.next_to_close(graph, visit) {
+                self.tell_closed(graph, stage, visit, now);
             }
         }
         let last = self.visits.get(&visit).is_some_and(|state| {
@@ -194,6 +187,30 @@ impl State {
         if last {
             self.write_off(graph, visit, now);
         }
+    }
+
+    /// A stage before which everybody has seen the visit close, and that holds nothing of it.
+    fn next_to_close(&self, graph: &Graph, visit: u64) -> Option<usize> {
+        let state = self.visits.get(&visit)?;
+        let passed = |from: usize| !state.waiting.has(from) && (from != state.opener || state.opener_done);
+        let stood_before = |stage: usize| {
+            let mut edges = graph.stages[stage].incoming.iter().map(|edge| graph.edge(*edge));
+            edges.all(|edge| edge.looping || passed(edge.from))
+        };
+        let mut waiting = state.waiting.iter().filter(|stage| !state.told.has(*stage) && stood_before(*stage));
+        waiting.find(|stage| self.holds_nothing(graph, *stage, visit))
+    }
+
+    /// An unopened stage is passed.
+    fn tell_closed(&mut self, graph: &Graph, stage: usize, visit: u64, now: Nanos) {
+        if !self.is_open(stage) {
+            return self.passed(graph, stage, visit);
+        }
+        let Some(state) = self.visits.get_mut(&visit) else { return };
+        state.told.insert(stage);
+        let producer = state.closing();
+        let event = visit_event(event::VISIT_CLOSED, visit, closed::ENDED);
+        self.queue_event(graph, stage, visit, QueuedEvent { event, arrival: now, producer });
     }
 
     /// The same for every visit that closes.
@@ -287,7 +304,8 @@ impl State {
                 }
                 self.wake_thread(thread);
             }
-            let begun_before = |work: &crate::work::Work| work.stage == stage && work.visit == visit && work.flush < number;
+            let begun_before =
+                |work: &crate::work::Work| work.stage == stage && work.visit == visit && work.flush < number;
             self.cancel_works(graph, Why::Flush, now, begun_before);
         }
         // Calls that wait for space withdraw what they had, or find space.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use majlis_abi::host::{Awaited, Ending, Notice, NotEmitted, PendingSide};
+use majlis_abi::host::{Awaited, Ending, NotEmitted, Notice, PendingSide};
 use majlis_abi::plugin::Buffer;
 use majlis_meter::Nanos;
 use majlis_meter::record::{Producer, Why, WorkOutcome};
@@ -139,7 +139,9 @@ impl PendingSide for Work {
         let (outcome, failed) = match &ending {
             Ending::Finished => (WorkOutcome::Finished, None),
             Ending::Failed(why) => (WorkOutcome::Failed(why.clone()), Some(why.as_str())),
-            Ending::Dropped | Ending::Resume => (WorkOutcome::Dropped, Some("its deferred work was dropped unfinished")),
+            Ending::Dropped | Ending::Resume => {
+                (WorkOutcome::Dropped, Some("its deferred work was dropped unfinished"))
+            }
         };
         state.end_work(&core.graph, self.number, outcome, failed, now);
     }
@@ -216,14 +218,23 @@ impl State {
 
     /// Cancels all deferred work that is chosen.
     pub(crate) fn cancel_works(&mut self, graph: &Graph, why: Why, now: Nanos, chosen: impl Fn(&Work) -> bool) {
-        let numbers: Vec<u64> = self.works.values().filter(|state| chosen(&state.work)).map(|state| state.work.number).collect();
+        let numbers: Vec<u64> =
+            self.works.values().filter(|state| chosen(&state.work)).map(|state| state.work.number).collect();
         for number in numbers {
             self.cancel_work(graph, number, why, now);
         }
     }
 
     /// Sets a milestone.
-    pub(crate) fn milestone(&mut self, graph: &Graph, visit: u64, name: &str, now: Nanos, producer: Producer, stage: usize) {
+    pub(crate) fn milestone(
+        &mut self,
+        graph: &Graph,
+        visit: u64,
+        name: &str,
+        now: Nanos,
+        producer: Producer,
+        stage: usize,
+    ) {
         let Some(state) = self.visits.get_mut(&visit) else { return };
         if state.record.milestone(name, now, producer, stage as u16) {
             if graph.pipeline.until.as_deref() == Some(name) {

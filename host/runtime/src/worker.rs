@@ -47,14 +47,14 @@ impl Worker {
         loop {
             let mut state = core.lock();
             // What the last call came to and what comes next are one transaction.
-            if let Some(returned) = Option::take(&mut returned) {
-                let stage = returned.stage;
-                if state.finish(&core, returned) {
-                    drop(state);
-                    // What is left of the instance may call the host, so it is dropped without the lock.
-                    self.instances[stage] = None;
-                    continue;
-                }
+            if let Some(done) = &mut returned
+                && state.finish(&core, done)
+            {
+                drop(state);
+                // What is left of the instance may call the host, so it is dropped without the lock.
+                self.instances[done.stage] = None;
+                returned = None;
+                continue;
             }
             let next = loop {
                 match state.next(&core.graph, self.thread, || core.clock.now()) {
@@ -67,6 +67,7 @@ impl Worker {
                 }
             };
             drop(state);
+            returned = None;
             match next {
                 Next::Open { stage, begun_for, slot } => {
                     // Its failure has its record, and whoever waits for its packets was told.
@@ -100,7 +101,8 @@ impl Worker {
                 // The pause is known as one once it is over; what the thread did meanwhile stands in its own spans.
                 let since = state.threads[self.thread].spans.back().map_or(since, |last| last.end.max(since));
                 if since < start {
-                    state.occupied(self.thread, ThreadSpan { stage, what: Occupation::Pause, start: since, end: start });
+                    state
+                        .occupied(self.thread, ThreadSpan { stage, what: Occupation::Pause, start: since, end: start });
                 }
             }
             instance
@@ -184,6 +186,8 @@ impl Worker {
             start,
             time,
             number,
+            packet: None,
+            passed_on: None,
             steps: Vec::new(),
             facts: Vec::new(),
             opened: Vec::new(),
@@ -193,7 +197,9 @@ impl Worker {
         let flow = match &mut self.instances[stage] {
             Some(instance) => {
                 let _holding = Holding::stage(stage);
-                enter(&mut instance.stage, core, visit, item, &mut entered)
+                let flow = enter(&mut instance.stage, core, visit, item, &mut entered);
+                (entered.packet, entered.passed_on) = (None, None);
+                flow
             }
             None => Err(RawError::new(error::FAILED, "the stage is not open")),
         };
@@ -232,14 +238,31 @@ pub(crate) fn make(core: &Arc<Core>, stage: usize, instance: u64) -> Result<Inst
         .incoming
         .iter()
         .map(|edge| core.graph.edge(*edge))
-        .map(|edge| (edge.input as u32, 1, peer(edge.from, &core.graph.manifests[edge.from].outputs[edge.output].name), edge.ty.as_str()))
+        .map(|edge| {
+            (
+                edge.input as u32,
+                1,
+                peer(edge.from, &core.graph.manifests[edge.from].outputs[edge.output].name),
+                edge.ty.as_str(),
+            )
+        })
         .chain(node.outgoing.iter().flatten().map(|edge| core.graph.edge(*edge)).map(|edge| {
-            (edge.output as u32, 0, peer(edge.to, &core.graph.manifests[edge.to].inputs[edge.input].name), edge.ty.as_str())
+            (
+                edge.output as u32,
+                0,
+                peer(edge.to, &core.graph.manifests[edge.to].inputs[edge.input].name),
+                edge.ty.as_str(),
+            )
         }))
         .collect();
     let edges: Vec<RawEdge<'_>> = wires
         .iter()
-        .map(|(port, incoming, peer, ty)| RawEdge { port: *port, incoming: *incoming, peer: peer.as_str().into(), packet_type: (*ty).into() })
+        .map(|(port, incoming, peer, ty)| RawEdge {
+            port: *port,
+            incoming: *incoming,
+            peer: peer.as_str().into(),
+            packet_type: (*ty).into(),
+        })
         .collect();
     let config = pipeline.stages[stage].config.to_string();
     let base = pipeline.base.to_string_lossy();
@@ -287,7 +310,8 @@ fn enter(
                 buffer: packet.buffer.raw(),
             };
             let raw = RawInput::packet(&raw_packet);
-            // The queue's hold is kept until the call is over: the stage only borrows it.
+            // The stage only borrows it: until the call is over somebody keeps a hold.
+            entered.packet = Some(packet.buffer);
             with_call(entered, |call| made.process(&raw, call)).into_result()
         }
     }

@@ -113,7 +113,7 @@ fn of_a_thousand_buffers_that_a_made_for_b_those_that_b_keeps_are_in_flight_and_
         let (said, mut kept) = (said.clone(), Vec::new());
         script(move |entry, _| {
             if let At::Packet(packet) = &entry {
-                if number(packet) % 125 == 0 {
+                if number(packet).is_multiple_of(125) {
                     kept.push(packet.get(In::<majlis_plugin_api::Any>::at(0))?.unwrap());
                 }
                 if number(packet) == 999 {
@@ -250,7 +250,8 @@ fn the_host_grows_neither_with_calls_nor_with_visits() {
     run.kill();
 }
 
-fn recorder_of_nothing() -> impl Fn(&majlis_plugin_api::Host) -> majlis_plugin_api::Result<Script> + Send + Sync + 'static {
+fn recorder_of_nothing()
+-> impl Fn(&majlis_plugin_api::Host) -> majlis_plugin_api::Result<Script> + Send + Sync + 'static {
     |_| {
         script(|entry, out| {
             if let At::Packet(packet) = &entry {

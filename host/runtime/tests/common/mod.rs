@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use majlis_abi::entry::stage_box;
 use majlis_abi::plugin::{Buffer, HostHandle};
-use majlis_config::{Edge, InputPort, Load, Manifest, OnFailure, OutputPort, Overflow, Pipeline, Place, Restart, Stage};
+use majlis_config::{
+    Edge, InputPort, Load, Manifest, OnFailure, OutputPort, Overflow, Pipeline, Place, Restart, Stage,
+};
 use majlis_meter::record::{Closed as HowClosed, RunRecord, VisitRecord};
 use majlis_meter::{Clock, Turned};
 use majlis_plugin_api::export::Exported;
@@ -107,7 +109,9 @@ impl At<'_> {
 pub type Script = Box<dyn for<'a, 'b, 'c> FnMut(At<'a>, &'b mut Output<'c>) -> Result<Flow>>;
 type Make = Arc<dyn Fn(&Host) -> Result<Script> + Send + Sync>;
 
-pub fn script(script: impl for<'a, 'b, 'c> FnMut(At<'a>, &'b mut Output<'c>) -> Result<Flow> + 'static) -> Result<Script> {
+pub fn script(
+    script: impl for<'a, 'b, 'c> FnMut(At<'a>, &'b mut Output<'c>) -> Result<Flow> + 'static,
+) -> Result<Script> {
     Ok(Box::new(script))
 }
 
@@ -200,7 +204,11 @@ impl Log {
 }
 
 /// Writes all that it sees down, and passes packets on where it has an output.
-pub fn recorder(name: &'static str, log: &Log, passes: bool) -> impl Fn(&Host) -> Result<Script> + Send + Sync + 'static {
+pub fn recorder(
+    name: &'static str,
+    log: &Log,
+    passes: bool,
+) -> impl Fn(&Host) -> Result<Script> + Send + Sync + 'static {
     let log = log.clone();
     move |_| {
         let log = log.clone();
@@ -407,7 +415,11 @@ impl Bench {
     }
 
     /// A stage on a thread of its own.
-    pub fn stage(&mut self, name: &str, make: impl Fn(&Host) -> Result<Script> + Send + Sync + 'static) -> &mut StageSpec {
+    pub fn stage(
+        &mut self,
+        name: &str,
+        make: impl Fn(&Host) -> Result<Script> + Send + Sync + 'static,
+    ) -> &mut StageSpec {
         self.stages.push(StageSpec {
             name: name.to_owned(),
             make: Arc::new(make),
@@ -475,7 +487,12 @@ impl Bench {
             source: inputs == 0,
             finite: false,
             inputs: (0..inputs)
-                .map(|port| InputPort { name: format!("i{port}"), ty: Num::TYPE.to_owned(), required: true, many: true })
+                .map(|port| InputPort {
+                    name: format!("i{port}"),
+                    ty: Num::TYPE.to_owned(),
+                    required: true,
+                    many: true,
+                })
                 .collect(),
             outputs: (0..outputs.max(1))
                 .map(|port| OutputPort {

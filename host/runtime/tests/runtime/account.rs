@@ -36,7 +36,8 @@ fn assert_tiles(record: &VisitRecord, run: &RunRecord, until: Option<&str>) -> a
 /// Calls on one thread, of all visits together, one after the other.
 fn assert_threads_do_one_thing_at_a_time(records: &[(VisitRecord, majlis_meter::record::Closed, RunRecord)]) {
     let run = &records.last().unwrap().2;
-    let mut spans: Vec<(u16, u64, u64)> = run.openings.iter().map(|it| (it.thread, it.start, it.end.unwrap())).collect();
+    let mut spans: Vec<(u16, u64, u64)> =
+        run.openings.iter().map(|it| (it.thread, it.start, it.end.unwrap())).collect();
     for (record, ..) in records {
         for span in &record.spans {
             if let Span::Call(Call { thread, start, end, .. }) = span {
@@ -150,7 +151,12 @@ fn expo(seed: u64, metering: bool, same_thread: bool) -> Vec<(VisitRecord, majli
             for value in 0..=random.below(4) {
                 run.advance(random.below(20));
                 let time = run.clock.clone();
-                let _ = door.origin().emit(out(0), Some(visit.id()), at(majlis_meter::Clock::now(&time) / 1_000_000), num(value));
+                let _ = door.origin().emit(
+                    out(0),
+                    Some(visit.id()),
+                    at(majlis_meter::Clock::now(&time) / 1_000_000),
+                    num(value),
+                );
             }
             visit
         })
@@ -275,7 +281,8 @@ fn a_way_through_every_kind_of_producer_is_told_segment_by_segment() {
     visit.end();
     let (record, _, run_record) = run.seen.visits(1).remove(0);
     let account = assert_tiles(&record, &run_record, Some("greeted"));
-    let told: Vec<_> = account.segments.iter().map(|it| (it.kind, it.stage, it.label.as_str(), it.length() / 1_000_000)).collect();
+    let told: Vec<_> =
+        account.segments.iter().map(|it| (it.kind, it.stage, it.label.as_str(), it.length() / 1_000_000)).collect();
     let expected = [
         (Kind::Source, Some(0), "", 50),
         (Kind::Opening(BegunFor::ThisVisit), Some(1), "", 400),
@@ -288,6 +295,11 @@ fn a_way_through_every_kind_of_producer_is_told_segment_by_segment() {
         (Kind::Call, Some(2), "", 2),
     ];
     assert_eq!(told, expected);
-    assert!(record.spans.iter().any(|span| matches!(span, Span::Call(call) if matches!(call.trigger.producer, Producer::Span(_)))));
+    assert!(
+        record
+            .spans
+            .iter()
+            .any(|span| matches!(span, Span::Call(call) if matches!(call.trigger.producer, Producer::Span(_))))
+    );
     run.kill();
 }

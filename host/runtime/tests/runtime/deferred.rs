@@ -63,9 +63,13 @@ fn an_answer_after_two_seconds_does_not_hold_up_another_visit_and_stands_in_the_
     log.wait("sink: 42 of 1");
     run.seen.visits(2);
     let record = run.seen.visits(2).into_iter().find(|(record, ..)| record.visit == 1).unwrap().0;
-    let work = record.spans.iter().find_map(|span| if let Span::Work(work) = span { Some(work) } else { None }).unwrap();
+    let work =
+        record.spans.iter().find_map(|span| if let Span::Work(work) = span { Some(work) } else { None }).unwrap();
     assert_eq!((work.label.as_str(), work.begun, work.end), ("question", 0, Some(2_000_000_000)));
-    assert_eq!((work.marks.clone(), work.outcome.clone()), (vec![("asked".to_owned(), 1_000_000_000)], WorkOutcome::Finished));
+    assert_eq!(
+        (work.marks.clone(), work.outcome.clone()),
+        (vec![("asked".to_owned(), 1_000_000_000)], WorkOutcome::Finished)
+    );
     assert_eq!(record.reached("answered").unwrap().time, 2_000_000_000);
     run.kill();
 }
@@ -263,7 +267,8 @@ fn emit_wait_waits_for_space_and_ends_with_its_visit() {
     gate.open();
     log.wait("sink: 29 of 1");
     writer.join().unwrap();
-    let lines = log.lines().into_iter().filter(|line| line.starts_with("sink") && line.contains("of")).collect::<Vec<_>>();
+    let lines =
+        log.lines().into_iter().filter(|line| line.starts_with("sink") && line.contains("of")).collect::<Vec<_>>();
     assert_eq!(lines, (10..30).map(|value| format!("sink: {value} of 1")).collect::<Vec<_>>());
     visit.gone();
     assert!(second.emit_wait(out(0), num(1)).is_err());

@@ -142,7 +142,7 @@ fn a_drain_cuts_a_call_that_waits_for_space_when_its_time_is_over() {
     // Both threads are in calls: one waits for space, the other for the gate.
     let (told, hear) = std::sync::mpsc::channel();
     let (clock, seen) = (run.clock.clone(), Arc::clone(&run.seen));
-    std::thread::spawn(move || told.send(run.runtime.wait()));
+    std::thread::spawn(move || drop(told.send(run.runtime.wait())));
     clock.advance(ms(1_000));
     log.wait("the camera is cut");
     gate.open();
@@ -166,7 +166,10 @@ fn a_kill_ends_a_run_at_once_and_its_visits_are_gone() {
     run.wait();
     assert_eq!(log.lines(), ["sink: opened 1", "sink: closed 1 gone"]);
     assert_eq!(seen.visits(1)[0].1, Closed::Gone);
-    assert!(matches!(door.origin().emit(out(0), Some(visit.id()), at(0), num(1)), Err(majlis_plugin_api::Refused::Gone)));
+    assert!(matches!(
+        door.origin().emit(out(0), Some(visit.id()), at(0), num(1)),
+        Err(majlis_plugin_api::Refused::Gone)
+    ));
     // Controls outlive their run.
     controls.drain(ms(1));
 }

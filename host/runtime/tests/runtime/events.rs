@@ -85,13 +85,7 @@ fn of_an_input_with_two_producers_a_failure_is_told_once_and_recovery_when_both_
     log.wait("sink: 4 of 1");
     assert_eq!(
         lines_of(&log, "sink"),
-        [
-            "sink: opened 1",
-            "sink: input 0 failed of 1",
-            "sink: 3 of 1",
-            "sink: input 0 recovered",
-            "sink: 4 of 1"
-        ]
+        ["sink: opened 1", "sink: input 0 failed of 1", "sink: 3 of 1", "sink: input 0 recovered", "sink: 4 of 1"]
     );
     run.kill();
 }
@@ -100,7 +94,10 @@ fn of_an_input_with_two_producers_a_failure_is_told_once_and_recovery_when_both_
 fn a_failed_opening_and_every_later_packet_are_told_and_an_unopened_stage_between_is_passed() {
     let (mut bench, log) = (Bench::new(), Log::new());
     let door = bench.door("door");
-    bench.stage("faces", |_| Err(Error::config("/models", "there is no such model"))).load(Load::Lazy).restart(0, 1_000, 0);
+    bench
+        .stage("faces", |_| Err(Error::config("/models", "there is no such model")))
+        .load(Load::Lazy)
+        .restart(0, 1_000, 0);
     bench.stage("between", recorder("between", &log, true)).load(Load::Lazy);
     bench.stage("sink", recorder("sink", &log, false));
     bench.chain(&["door", "faces", "between", "sink"]);
@@ -249,7 +246,11 @@ fn a_loop_ends_when_its_origin_says_so_and_not_before() {
     assert!(!log.lines().iter().any(|line| line.contains("input 0 ended")), "{:?}", log.lines());
     door.end();
     run.wait();
-    assert!(log.lines().ends_with(&["faces: input 0 ended".to_owned(), "room: input 0 ended".to_owned()]), "{:?}", log.lines());
+    assert!(
+        log.lines().ends_with(&["faces: input 0 ended".to_owned(), "room: input 0 ended".to_owned()]),
+        "{:?}",
+        log.lines()
+    );
 }
 
 #[test]

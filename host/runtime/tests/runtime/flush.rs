@@ -75,7 +75,8 @@ fn a_flush_empties_queues_cancels_older_work_drops_what_a_running_call_emits_and
     assert_eq!(of("sink"), ["sink: opened 1", "sink: flush 1", "sink: 99 of 1"]);
     visit.end();
     let (record, ..) = run.seen.visits(1).remove(0);
-    let outcome = record.spans.iter().find_map(|span| if let Span::Work(work) = span { Some(&work.outcome) } else { None });
+    let outcome =
+        record.spans.iter().find_map(|span| if let Span::Work(work) = span { Some(&work.outcome) } else { None });
     assert_eq!(outcome, Some(&WorkOutcome::Cancelled(Why::Flush)));
     run.kill();
 }

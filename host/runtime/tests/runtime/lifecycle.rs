@@ -49,8 +49,16 @@ fn a_poisoned_instance_is_made_anew_after_its_delay_and_the_packet_is_not_tried_
     let (record, _, run_record) = run.seen.visits(1).remove(0);
     let totals = &totals(&run_record)["a"];
     assert_eq!((totals.panicked, totals.restarts, totals.skipped), (2, 1, 1));
-    let cuts: Vec<_> = record.spans.iter().filter_map(|span| if let Span::Call(call) = span { Some(&call.waits) } else { None }).flatten().collect();
-    assert!(cuts.iter().any(|cut| cut.kind == CutKind::RestartDelay { stage: 1 } && cut.end - cut.start == 200_000_000), "{cuts:?}");
+    let cuts: Vec<_> = record
+        .spans
+        .iter()
+        .filter_map(|span| if let Span::Call(call) = span { Some(&call.waits) } else { None })
+        .flatten()
+        .collect();
+    assert!(
+        cuts.iter().any(|cut| cut.kind == CutKind::RestartDelay { stage: 1 } && cut.end - cut.start == 200_000_000),
+        "{cuts:?}"
+    );
     run.kill();
 }
 
@@ -65,7 +73,9 @@ fn failures_that_lie_longer_back_than_within_are_forgotten() {
     for (instance, value) in (0..5).zip(1..) {
         door.send(&visit, value);
         log.wait(&format!("{instance}: {value} of 1"));
-        run.seen.log.until(|lines| lines.iter().filter(|line| line.starts_with("a panicked")).count() == value as usize);
+        run.seen
+            .log
+            .until(|lines| lines.iter().filter(|line| line.starts_with("a panicked")).count() == value as usize);
         run.advance(10_001);
     }
     run.kill();
@@ -111,7 +121,11 @@ fn what_a_failed_instance_began_is_over_and_the_visits_that_it_opened_are_gone()
 fn on_failure_stop_ends_the_run_with_its_reason() {
     let (mut bench, log) = (Bench::new(), Log::new());
     let door = bench.door("door");
-    bench.stage("a", |_| script(|entry, _| if let At::Packet(_) = entry { Err(Error::new("no more")) } else { Ok(Flow::Continue) })).stop();
+    bench
+        .stage("a", |_| {
+            script(|entry, _| if let At::Packet(_) = entry { Err(Error::new("no more")) } else { Ok(Flow::Continue) })
+        })
+        .stop();
     bench.stage("sink", recorder("sink", &log, false));
     bench.chain(&["door", "a", "sink"]);
     let run = bench.start();
@@ -168,7 +182,8 @@ fn ten_stages_opened_at_once_of_which_one_fails_and_can_be_tried_again() {
     let together = Arc::new(std::sync::Barrier::new(10));
     let refusals = Arc::new(AtomicU32::new(0));
     for index in 0..10 {
-        let (name, together, refusals, said) = (format!("stage{index}"), Arc::clone(&together), Arc::clone(&refusals), log.clone());
+        let (name, together, refusals, said) =
+            (format!("stage{index}"), Arc::clone(&together), Arc::clone(&refusals), log.clone());
         let own = name.clone();
         bench
             .stage(&name, move |_| {
@@ -239,7 +254,8 @@ fn an_opening_is_a_span_of_its_own_and_not_the_call_s_and_a_prewarmed_stage_is_o
         let call = call.unwrap();
         assert_eq!((call.length(), call.outcome), (50_000_000, majlis_meter::record::Outcome::Ok));
         assert_eq!(run_record.openings.iter().filter(|opening| opening.stage == 1).count(), 1);
-        let waited = call.waits.iter().any(|cut| cut.kind == CutKind::OwnOpening { stage: 1, begun_for: BegunFor::ThisVisit });
+        let waited =
+            call.waits.iter().any(|cut| cut.kind == CutKind::OwnOpening { stage: 1, begun_for: BegunFor::ThisVisit });
         assert_eq!(waited, load == Load::Lazy);
         run.kill();
     }
@@ -297,7 +313,11 @@ fn a_visit_does_not_wait_for_the_close_of_a_stage_that_died_with_it_in_its_queue
 fn a_verb_opens_its_stage_alone() {
     let mut bench = Bench::new();
     bench.door("door");
-    bench.stage("a", |_| script(|entry, _| if let At::Event(Event::VisitOpened(_)) = entry { panic!("nobody is there") } else { Ok(Flow::Continue) }));
+    bench.stage("a", |_| {
+        script(|entry, _| {
+            if let At::Event(Event::VisitOpened(_)) = entry { panic!("nobody is there") } else { Ok(Flow::Continue) }
+        })
+    });
     bench.chain(&["door", "a"]);
     let seen = Arc::new(Seen::default());
     let error = majlis_runtime::control_alone(bench.setup(&seen), 1, "sing", "{}").unwrap_err();

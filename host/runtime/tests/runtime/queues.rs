@@ -147,7 +147,8 @@ fn a_call_waits_on_a_full_edge_and_nothing_is_lost_or_out_of_order() {
     bench.edges[0].depth(1);
     bench.edges[1].depth(2);
     bench.start().wait();
-    let values = log.lines().into_iter().filter(|line| line.starts_with("b: ") && line.contains("of")).collect::<Vec<_>>();
+    let values =
+        log.lines().into_iter().filter(|line| line.starts_with("b: ") && line.contains("of")).collect::<Vec<_>>();
     assert_eq!(values, (0..200).map(|value| format!("b: {value} of 1")).collect::<Vec<_>>());
 }
 

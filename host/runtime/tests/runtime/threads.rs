@@ -47,7 +47,8 @@ fn kept_packets_come_after_the_call_in_order_of_emission_and_before_anything_els
     let expected: Vec<String> = [10, 20]
         .into_iter()
         .flat_map(|value| {
-            let kept = [("b", 1), ("a", 2), ("b", 3), ("a", 4)].map(|(stage, more)| format!("{stage}: {}", value + more));
+            let kept =
+                [("b", 1), ("a", 2), ("b", 3), ("a", 4)].map(|(stage, more)| format!("{stage}: {}", value + more));
             [format!("splitter: {value}"), "splitter is done".to_owned()].into_iter().chain(kept)
         })
         .collect();

@@ -48,7 +48,11 @@ fn a_visit_that_ends_while_its_greeting_waits_is_greeted_and_one_that_is_gone_is
         let run = bench.start();
         let visit = door.visit();
         log.wait("opened 1");
-        if gone { visit.gone() } else { visit.end() }
+        if gone {
+            visit.gone()
+        } else {
+            visit.end()
+        }
         run.advance(2_000);
         run.seen.visits(1);
         let expected: &[&str] =
@@ -149,7 +153,10 @@ fn the_opener_s_own_wake_and_call_hold_a_visit_that_ends() {
     let run = bench.start();
     let seen = std::sync::Arc::clone(&run.seen);
     run.wait();
-    assert_eq!(log.lines(), ["sink: opened 1", "sink: 1 of 1", "sink: 2 of 1", "sink: closed 1 ended", "sink: input 0 ended"]);
+    assert_eq!(
+        log.lines(),
+        ["sink: opened 1", "sink: 1 of 1", "sink: 2 of 1", "sink: closed 1 ended", "sink: input 0 ended"]
+    );
     let (record, ..) = seen.visits(1).remove(0);
     assert!(record.spans.iter().all(|span| span.end().is_some()), "{:#?}", record.spans);
 }

@@ -162,7 +162,7 @@ fn all_guests(data: &Path, models: &Path) -> Ended {
     }
     for visit in report.visits() {
         assert_eq!(visit.0["reached"], true, "{:#}", visit.0);
-        visit.assert_account();
+        visit.assert_tiles();
     }
     ended
 }
@@ -170,29 +170,24 @@ fn all_guests(data: &Path, models: &Path) -> Ended {
 #[test]
 fn where_nobody_can_look_everybody_is_greeted_as_a_guest() {
     let Some(data) = testdata("a recogniser without its models") else { return };
-    undisturbed(|| {
-        let ended = all_guests(&data, &data.join("no-such-folder"));
-        assert!(ended.stderr.contains("det_500m.onnx"), "what is missing is said: {ended:?}");
-    });
+    let ended = all_guests(&data, &data.join("no-such-folder"));
+    assert!(ended.stderr.contains("det_500m.onnx"), "what is missing is said: {ended:?}");
 }
 
 #[test]
 fn a_model_that_is_not_the_one_of_its_card_is_not_run() {
     let Some(data) = testdata("a recogniser with a damaged model") else { return };
-    undisturbed(|| {
-        let models = Folder::new();
-        for model in ["det_500m.onnx", "mobilefacenet_128.onnx"] {
-            let mut bytes =
-                std::fs::read(data.join("models").join(model)).expect("a model of the test data can be read");
-            if model.starts_with("mobile") {
-                let middle = bytes.len() / 2;
-                bytes[middle] ^= 1;
-            }
-            let _ = models.write(model, bytes);
+    let models = Folder::new();
+    for model in ["det_500m.onnx", "mobilefacenet_128.onnx"] {
+        let mut bytes = std::fs::read(data.join("models").join(model)).expect("a model of the test data can be read");
+        if model.starts_with("mobile") {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
         }
-        let ended = all_guests(&data, models.path());
-        assert!(ended.stderr.contains("mobilefacenet_128.onnx"), "which file is wrong is said: {ended:?}");
-    });
+        let _ = models.write(model, bytes);
+    }
+    let ended = all_guests(&data, models.path());
+    assert!(ended.stderr.contains("mobilefacenet_128.onnx"), "which file is wrong is said: {ended:?}");
 }
 
 #[test]
@@ -245,9 +240,10 @@ fn who_enrols_is_greeted_by_name_until_forgotten() {
     let at_home = |verb: &str, arguments: &[&str]| {
         majlis([verb]).arg(&file).args(arguments).env("MAJLIS_TESTDATA", &data).at_home(home.path()).run()
     };
+    // In both languages.
     let greeted = |count: usize| {
         let ended = at_home("run", &["--report", "none"]).with(0);
-        assert_eq!(ended.stdout.matches("Guest of Honour").count(), count, "{ended:?}");
+        assert_eq!(ended.stdout.matches("Guest of Honour").count(), 2 * count, "{ended:?}");
         assert_eq!(ended.stdout.matches("Welcome").count(), 2, "everybody is greeted: {ended:?}");
     };
 

@@ -15,7 +15,7 @@ const CODES: &str = "Exit codes:
 
 /// Receives visitors: runs a pipeline of stage plugins, and tells what every call took.
 #[derive(Debug, Parser)]
-#[command(name = "majlis", version, about, after_help = CODES, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "majlis", version, after_help = CODES, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) places: Places,
@@ -79,9 +79,9 @@ pub(crate) struct RunArgs {
     /// What is printed at the end. `json` is one object of schema majlis/report@1.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) report: ReportFormat,
-    /// Of which visits the text report shows the account.
-    #[arg(long, value_enum, default_value_t = Visits::Few)]
-    pub(crate) visits: Visits,
+    /// Of which visits the report has the account [default: few for text, all for json].
+    #[arg(long, value_enum)]
+    pub(crate) visits: Option<Visits>,
     /// Write a trace that Perfetto opens (https://ui.perfetto.dev).
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
@@ -107,7 +107,7 @@ pub(crate) enum ReportFormat {
 pub(crate) enum Visits {
     /// The first, the slowest and the last.
     Few,
-    /// All.
+    /// All, of a long run the latest 64.
     All,
     /// None: the summary alone.
     None,

@@ -10,6 +10,9 @@ use majlis_runtime::{Observer, OpenError};
 use crate::log;
 use crate::reports::Reporter;
 
+/// Shows a stage that was not opened.
+pub(crate) type Refused = Box<dyn Fn(usize, &OpenError) + Send + Sync>;
+
 pub(crate) struct Watching {
     pub(crate) reports: Reporter,
     /// Where stages' text goes: stdout carries either data or a report.
@@ -18,7 +21,7 @@ pub(crate) struct Watching {
     pub(crate) milestones: bool,
     pub(crate) clock: Monotonic,
     /// How a refused stage is shown: at its place of the pipeline file.
-    pub(crate) refused: Box<dyn Fn(usize, &OpenError) + Send + Sync>,
+    pub(crate) refused: Refused,
 }
 
 impl Watching {

@@ -42,7 +42,8 @@ impl Opener for FromLibraries {
             if let Some(verbose) = &refused.verbose {
                 tracing::debug!(path = %refused.path.display(), "{verbose}");
             }
-            OpenError { code: refused.code, reason: refused.to_string(), path: String::new() }
+            let reason = format!("{}: {}; {}", refused.path.display(), refused.reason, refused.remedy);
+            OpenError { code: refused.code, reason, path: String::new() }
         };
         let opened = self.loader.open(entry, *pin).map_err(refused)?;
         Ok(Opened { stage: opened.create().map_err(refused)? })

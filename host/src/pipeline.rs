@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use majlis_config::{Catalogue, Checked, Diagnostic, Pipeline, Severity, Source, Surroundings};
+use majlis_config::{Catalogue, Checked, Diagnostic, Pipeline, Source, Surroundings};
 use majlis_loader::Loader;
 
 use crate::cli::Places;
@@ -51,13 +51,7 @@ impl File {
     pub(crate) fn pipeline(&self) -> Result<&Pipeline, Exit> {
         self.show(&self.checked.diagnostics);
         self.checked.pipeline.as_ref().ok_or_else(|| {
-            let errors =
-                self.checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-            let (number, noun) = (errors, if errors == 1 { "error" } else { "errors" });
-            eprintln!(
-                "{}: {number} {noun}; nothing was started. `majlis explain CODE` tells more.",
-                self.path.display()
-            );
+            eprintln!("{}: nothing was started", self.path.display());
             Exit::Pipeline
         })
     }
@@ -84,6 +78,9 @@ pub(crate) fn read(places: &Places, path: &Path) -> Result<File, Exit> {
     })?;
     let source = Source { file: path, text: &text };
     let (loader, catalogue) = catalogue::find(places, Some(&source));
+    for refusal in catalogue.refused.iter().filter(|refusal| refusal.code == majlis_loader::codes::L0202) {
+        eprintln!("warning[{}]: {}: {}; {}", refusal.code, refusal.path.display(), refusal.reason, refusal.remedy);
+    }
     let checked = majlis_config::check(&source, &catalogue, &Process);
     // Libraries were read whole to be judged; a host that waits for its first visitor does not keep that.
     majlis_meter::alloc::purge_all();

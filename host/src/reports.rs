@@ -125,11 +125,12 @@ impl Reports {
             None => None,
         };
         if let Some(path) = &args.trace {
-            File::create(path).map_err(|error| cannot(path, error))?;
+            // Whether it can be written is asked without touching what is there.
+            File::options().create(true).append(true).open(path).map_err(|error| cannot(path, error))?;
         }
         Ok(Self {
             format: args.report,
-            which: args.visits,
+            which: args.visits.unwrap_or(if args.report == ReportFormat::Json { Visits::All } else { Visits::Few }),
             until,
             accounts: VecDeque::new(),
             trace: args.trace.clone(),
@@ -191,9 +192,7 @@ impl Reports {
         let Some(path) = self.trace.clone() else { return };
         let visits: Vec<&VisitRecord> = self.traced.iter().collect();
         let text = report::trace::of(run, &visits).to_string();
-        // Whoever opens it sees a whole trace: the old one or the new one.
-        let temporary = path.with_extension("part");
-        let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &path));
+        let written = write_whole(&path, text.as_bytes());
         if let Err(error) = written {
             self.failed(&path, &error);
         }
@@ -230,4 +229,21 @@ impl Reports {
         }
         self.failure.take().map_or(Ok(()), Err)
     }
+}
+
+/// Replaces a file so that whoever opens it sees all of the old text or all of the new one. What is no plain file, such
+/// as a link or a pipe, is written in place.
+fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    if !std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
+        return std::fs::write(path, text);
+    }
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.part", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
 }

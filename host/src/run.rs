@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use majlis_config::{Manifest, Pipeline};
 use majlis_meter::Monotonic;
+use majlis_meter::record::{Opening, OpeningOutcome, RunRecord};
 use majlis_runtime::{OpenError, Runtime, Services, Setup, StartError, VerbError, control_alone};
 
 use crate::cli::{Places, ReportFormat, RunArgs, StageArgs};
@@ -17,7 +18,12 @@ use crate::{Exit, pipeline, signals};
 /// What a plugin itself says of its configuration, drawn at its place of the file.
 fn show_refusal(file: &str, text: &str, pipeline: &Pipeline, stage: usize, error: &OpenError) {
     if error.path.is_empty() {
-        tracing::error!(stage = pipeline.stages[stage].name, "could not be opened: {} [{}]", error.reason, error.code);
+        tracing::error!(
+            stage = pipeline.stages[stage].name,
+            "the stage could not be opened: {} [{}]",
+            error.reason,
+            error.code
+        );
         return;
     }
     if let Some(diagnostic) = pipeline.refused_by_plugin(stage, &error.path, &error.reason) {
@@ -26,7 +32,13 @@ fn show_refusal(file: &str, text: &str, pipeline: &Pipeline, stage: usize, error
     }
 }
 
-fn setup(file: File, pipeline: Pipeline, observer: Shared, clock: Monotonic, metering: bool) -> (Setup, Arc<HostServices>) {
+fn setup(
+    file: File,
+    pipeline: Pipeline,
+    observer: Shared,
+    clock: Monotonic,
+    metering: bool,
+) -> (Setup, Arc<HostServices>) {
     let loader = Arc::new(file.loader);
     let opener = FromLibraries::new(Arc::clone(&loader), &file.catalogue, &pipeline);
     let stages = pipeline.stages.iter().map(|stage| stage.name.clone()).collect();
@@ -77,8 +89,20 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
     let running = match Runtime::start(setup) {
         Ok(running) => running,
         Err(error) => {
-            eprintln!("error: {error}");
-            return if matches!(error, StartError::Stage { .. }) { Exit::Plugin } else { Exit::Failed };
+            return match error {
+                // The observer has shown why, at its place of the file.
+                StartError::Stage { stage, error, .. } => {
+                    eprintln!(
+                        "error: stage `{stage}` has to be open before the start and could not be opened; nothing was started"
+                    );
+                    // Codes of the loader: it is the plugin, not what the stage was asked for.
+                    if error.code.starts_with('L') { Exit::Plugin } else { Exit::Failed }
+                }
+                other => {
+                    eprintln!("error: {other}");
+                    Exit::Failed
+                }
+            };
         }
     };
     services.of(running.controls());
@@ -91,11 +115,26 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         eprintln!("error: {message}");
         exit = Exit::Failed;
     }
+    if let Some(stage) = never_open(&ended.record) {
+        eprintln!("error: no visitor was received: stage `{stage}` was never open; the log says why");
+        exit = Exit::Failed;
+    }
     if let Some((stage, why)) = ended.failure {
         eprintln!("error: stage `{stage}` failed and its `on_failure` is \"stop\": {why}");
         exit = Exit::Failed;
     }
     exit
+}
+
+/// A stage that failed to open each time, in a run that received nobody.
+fn never_open(run: &RunRecord) -> Option<&str> {
+    let failed = |opening: &Opening| matches!(opening.outcome, OpeningOutcome::Failed(_));
+    let of = |stage: usize| run.openings.iter().filter(move |opening| usize::from(opening.stage) == stage);
+    let never = (0..run.stages.len()).find(|stage| of(*stage).next().is_some() && of(*stage).all(failed));
+    let handled: u64 = run.totals.iter().map(|totals| totals.calls).sum();
+    never
+        .filter(|_| run.visits.opened == 0 && handled <= run.stages.len() as u64)
+        .map(|stage| run.stages[stage].name.as_str())
 }
 
 pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit {
@@ -139,14 +178,16 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
     let faults = majlis_config::violations(&declared.args_schema, &arguments);
     if !faults.is_empty() {
         for violation in faults {
-            eprintln!("error: {verb}: {}", violation.fault.message(&violation.pointer));
+            let whose =
+                if violation.pointer.is_empty() { "its arguments" } else { violation.pointer.trim_start_matches('/') };
+            eprintln!("error: verb `{verb}`: {}", violation.fault.message(whose));
         }
         return Exit::Usage;
     }
     let run_args = RunArgs {
         pipeline: args.pipeline.clone(),
         report: ReportFormat::None,
-        visits: crate::cli::Visits::None,
+        visits: None,
         trace: None,
         report_log: None,
         unmetered: true,

@@ -10,6 +10,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 pub(crate) fn check(places: &Places, args: &CheckArgs) -> Exit {
     let file = match pipeline::read(places, &args.pipeline) {
         Ok(file) => file,
@@ -24,11 +28,11 @@ pub(crate) fn check(places: &Places, args: &CheckArgs) -> Exit {
         Ok(pipeline) => {
             let megabytes = majlis_config::worst_case_bytes(pipeline) as f64 / 1e6;
             say!(
-                "{}: {} stages on {} threads, {} edges; queues hold at most {megabytes:.1} MB",
+                "{}: {} on {}, {}; queues hold at most {megabytes:.1} MB",
                 file.path.display(),
-                pipeline.stages.len(),
-                pipeline.threads.len(),
-                pipeline.edges.len()
+                count(pipeline.stages.len(), "stage"),
+                count(pipeline.threads.len(), "thread"),
+                count(pipeline.edges.len(), "edge")
             );
             Exit::Done
         }
@@ -94,7 +98,7 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
             say!("{}  {}", code.code, code.title);
         }
         for (code, text) in majlis_loader::codes::ALL.iter().chain(majlis_store::CODES) {
-            say!("{code}  {}", text.split([':', '.']).next().unwrap_or(text));
+            say!("{code}  {}", first_words(text));
         }
         for code in ["R0101", "R0102", "R0103", "R0104"] {
             say!("{}", stage_code(code).and_then(|text| text.lines().next()).unwrap_or(code).replacen(':', " ", 1));
@@ -118,6 +122,15 @@ pub(crate) fn explain(code: Option<&str>) -> Exit {
             Exit::Usage
         }
     }
+}
+
+/// A text's first sentence, or what stands before its colon.
+fn first_words(text: &str) -> &str {
+    [". ", ": "]
+        .iter()
+        .filter_map(|end| text.find(end))
+        .min()
+        .map_or_else(|| text.trim_end_matches('.'), |end| &text[..end])
 }
 
 /// Codes of a stage that was not opened.

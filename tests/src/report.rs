@@ -135,9 +135,9 @@ impl<'a> Visit<'a> {
             .and_then(|fact| fact["value"].as_str())
     }
 
-    /// That the account's segments tile it, and that they explain all but the larger of 1 % and 5 ms.
+    /// That the account's segments tile it: no gap, no overlap.
     #[track_caller]
-    pub fn assert_account(self) {
+    pub fn assert_tiles(self) {
         let visit = self.0;
         let mut at = visit["arrival_ns"].as_u64();
         for segment in items(&visit["segments"]) {
@@ -146,6 +146,14 @@ impl<'a> Visit<'a> {
             at = segment["end_ns"].as_u64();
         }
         assert_eq!(at, visit["end_ns"].as_u64(), "the segments do not reach the end: {visit:#}");
+        assert_eq!(visit["untracked_ns"], 0, "no record contradicts itself: {visit:#}");
+    }
+
+    /// That they tile it and explain all but the larger of 1 % and 5 ms; for [`undisturbed`](crate::undisturbed) runs.
+    #[track_caller]
+    pub fn assert_account(self) {
+        self.assert_tiles();
+        let visit = self.0;
         let unexplained = ms(&visit["hand_over_ns"]) + ms(&visit["untracked_ns"]) + ms(&visit["folded_ns"]);
         let allowed = f64::max(0.01 * ms(&visit["length_ns"]), 5.0);
         assert!(unexplained <= allowed, "{unexplained:.2} ms of the way are explained by nothing: {visit:#}");

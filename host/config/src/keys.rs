@@ -140,7 +140,7 @@ pub static KEYS: &[Key] = &[
         name: "time_zone",
         form: Form::TimeZone,
         default: "UTC",
-        meaning: "the exhibition's; greetings depend on the hour there, never on the machine's",
+        meaning: "the exhibition's, which plugins are given instead of the machine's",
         codes: &[E0707],
     },
     Key {

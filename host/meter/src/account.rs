@@ -11,7 +11,7 @@ mod names;
 pub mod replay;
 pub mod walk;
 
-use crate::record::{Closed, Nanos, Others, Producer, RunRecord, VisitRecord};
+use crate::record::{CallKind, Closed, Nanos, Others, Producer, RunRecord, Span, VisitRecord};
 
 pub use lines::{Line, LineKind, LinePart, Mishap};
 pub use replay::{Replay, Zero};
@@ -164,12 +164,17 @@ impl End {
         }
         let to = record.closed.map_or_else(|| last_known(record), |(time, _)| time);
         let to = to.max(record.arrival);
-        // The way to a close is the way to what ended last before it.
-        let last = record
-            .indexed()
-            .filter(|(_, span)| span.start() < to)
-            .map(|(index, span)| (span.end().map_or(to, |end| end.min(to)), index))
-            .max();
+        // The way to a close is the way to what ended last before it. That the host tells of the visit is no part of it:
+        // an event's way leads straight to the source, past everything that was done.
+        let told = |span: &Span| matches!(span, Span::Call(call) if call.kind == CallKind::Event);
+        let ended_last = |wanted: &dyn Fn(&Span) -> bool| {
+            record
+                .indexed()
+                .filter(|(_, span)| span.start() < to && wanted(span))
+                .map(|(index, span)| (span.end().map_or(to, |end| end.min(to)), index))
+                .max()
+        };
+        let last = ended_last(&|span| !told(span)).or_else(|| ended_last(&|_| true));
         match last {
             Some((quiet_from, index)) => Self { to, producer: Producer::Span(index), quiet_from, reached: false },
             None => Self { to, producer: Producer::Origin(record.source), quiet_from: to, reached: false },
@@ -192,7 +197,7 @@ fn memory(record: &VisitRecord, run: &RunRecord, to: Nanos) -> Memory {
         memory.peak = memory.peak.max(fold.peak);
     }
     for span in &record.spans {
-        let crate::record::Span::Call(call) = span else {
+        let Span::Call(call) = span else {
             continue;
         };
         if call.start >= to {

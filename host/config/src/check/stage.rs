@@ -124,7 +124,7 @@ fn check_plugin_is_known(section: &Section<'_>, known: bool, context: &Context<'
     if section.entry("plugin").is_none() {
         findings
             .error(E0202, &section.span, "a stage needs its `plugin`")
-            .hint("`majlis plugins` lists those that are installed");
+            .hint("`majlis plugins list` lists those that are installed");
         return;
     }
     let Some(name) = section.name("plugin", findings).filter(|_| !known) else {

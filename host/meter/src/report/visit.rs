@@ -96,9 +96,10 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
             let words = match (others.visits, known) {
                 (0, false) => "other visits at the same time, not counted here".to_owned(),
                 (0, true) => format!("other visits at the same time ({calls}), not added"),
-                (n, _) => {
+                (n, known) => {
                     let visits = units::count(n.into(), "other visit");
-                    format!("{visits} at the same time ({calls}), not added")
+                    let calls = if known { format!(" ({calls})") } else { String::new() };
+                    format!("{visits} at the same time{calls}, not added")
                 }
             };
             sum(blank(), figure, words);

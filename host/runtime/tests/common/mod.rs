@@ -639,6 +639,12 @@ impl Observer for Seen {
 }
 
 impl Seen {
+    /// Whether so many visits close within this time.
+    pub fn closes(&self, count: usize, within: Duration) -> bool {
+        let records = self.records.lock().unwrap();
+        self.closed.wait_timeout_while(records, within, |all| all.len() < count).unwrap().0.len() >= count
+    }
+
     /// Waits for the records of this many visits.
     #[track_caller]
     pub fn visits(&self, count: usize) -> Vec<(VisitRecord, HowClosed, RunRecord)> {

@@ -71,11 +71,13 @@ fn the_report_is_data_and_everything_else_is_talk() {
         let file = folder.write("arabic.toml", ARABIC);
         let none = majlis(["run", "--report", "none"]).arg(&file).run().with(0);
         assert_eq!(none.stdout, "");
+        let few = majlis(["run", "--report", "json", "--visits", "few"]).arg(&file).run().report();
+        assert_eq!(few.visits().len(), 3, "the first, the slowest and the last");
         let json = majlis(["run", "--report", "json", "-vvv"]).arg(&file).run();
         assert_eq!(json.stdout.lines().count(), 1, "{json:?}");
         let report = json.report();
         assert_eq!(report.run()["pipeline"], "استقبال");
-        assert_eq!(report.visits().len(), 3, "the first, the slowest and the last");
+        assert_eq!(report.visits().len(), 5, "a program is told of every visit");
         assert_eq!(report.run()["to_milestone"]["count"], 5);
         let times = &report.run()["to_milestone"];
         assert!(

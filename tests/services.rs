@@ -189,7 +189,7 @@ fn a_key_that_only_the_plugin_can_judge_is_shown_where_it_stands() {
         "[stage.asker]\nplugin = \"fixture-services\"\nload = \"eager\"\n\n[stage.asker.config]\ndo = \"nothing\"\nlimit = 101\n",
     );
     let _ = majlis(["check"]).arg(&file).run().with(0);
-    let ended = majlis(["run", "--report", "none"]).arg(&file).run().with(4);
+    let ended = majlis(["run", "--report", "none"]).arg(&file).run().with(1);
     assert!(
         ended.stderr.contains("limit.toml:7:") && ended.stderr.contains("101 is more than this stage can do"),
         "{ended:?}"

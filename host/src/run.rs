@@ -68,6 +68,11 @@ fn watching(file: &File, pipeline: &Pipeline, args: &RunArgs, clock: &Monotonic)
     }))
 }
 
+/// Codes of the loader: it is the plugin, not what the stage was asked for.
+fn not_opened(error: &OpenError) -> Exit {
+    if error.code.starts_with('L') { Exit::Plugin } else { Exit::Failed }
+}
+
 pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
     let file = match pipeline::read(places, &args.pipeline) {
         Ok(file) => file,
@@ -95,8 +100,7 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
                     eprintln!(
                         "error: stage `{stage}` has to be open before the start and could not be opened; nothing was started"
                     );
-                    // Codes of the loader: it is the plugin, not what the stage was asked for.
-                    if error.code.starts_with('L') { Exit::Plugin } else { Exit::Failed }
+                    not_opened(&error)
                 }
                 other => {
                     eprintln!("error: {other}");
@@ -208,7 +212,7 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
         }
         Err(VerbError::Open { error, .. }) => {
             (observer.refused)(stage, &error);
-            Exit::Plugin
+            not_opened(&error)
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -126,7 +126,7 @@ impl CallSide for Entered<'_> {
                 // First, what this call did before has to be told to those who may make the space; and meanwhile they
                 // may have made it.
                 if !state.settle() {
-                    state.wait_for_space();
+                    state.wait_for_space(*edge);
                     packet.arrival = core.now();
                 }
                 if self.is_over(&state) {

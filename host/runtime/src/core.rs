@@ -25,8 +25,8 @@ pub(crate) struct Core {
     state: Mutex<State>,
     /// By thread: there is something to do.
     work: Vec<Condvar>,
-    /// Some edge has space, or nobody needs to wait any more.
-    space: Condvar,
+    /// By edge: it has space, or nobody needs to wait any more.
+    space: Vec<Condvar>,
     /// A thread has ended, or the run has.
     pub(crate) over: Condvar,
     /// The observer saw the run before any stage was closed.
@@ -56,6 +56,7 @@ impl Core {
         state: State,
     ) -> Self {
         let work = graph.threads.iter().map(|_| Condvar::new()).collect();
+        let space = graph.pipeline.edges.iter().map(|_| Condvar::new()).collect();
         let overhead = metering.then(|| majlis_meter::thread::overhead(&*clock));
         Self {
             started: clock.now(),
@@ -69,7 +70,7 @@ impl Core {
             overhead,
             state: Mutex::new(state),
             work,
-            space: Condvar::new(),
+            space,
             over: Condvar::new(),
             looked_at: std::sync::Once::new(),
         }
@@ -90,7 +91,7 @@ impl Core {
         for thread in 0..self.graph.threads.len() {
             state.wake_thread(thread);
         }
-        state.after.space = true;
+        state.after.all_space = true;
         state.after.ended = true;
     }
 
@@ -98,8 +99,14 @@ impl Core {
         after.wake.for_each(|thread| {
             self.work[thread].notify_one();
         });
-        if after.space {
-            self.space.notify_all();
+        if after.all_space {
+            self.space.iter().for_each(|edge| {
+                edge.notify_one();
+            });
+        } else {
+            after.space.for_each(|edge| {
+                self.space[edge].notify_one();
+            });
         }
         for notice in after.notices {
             notice.give();
@@ -158,12 +165,12 @@ impl Locked<'_> {
         self.threads[thread].asleep = false;
     }
 
-    /// Sleeps until some edge may have space, or the time of a drain is over.
-    pub(crate) fn wait_for_space(&mut self) {
+    /// Sleeps until an edge may have space, or the time of a drain is over.
+    pub(crate) fn wait_for_space(&mut self, edge: usize) {
         let core = self.core;
-        self.waiting_for_space += 1;
-        self.wait_until_drained(&core.space);
-        self.waiting_for_space -= 1;
+        self.edges[edge].awaited = true;
+        self.wait_until_drained(&core.space[edge]);
+        self.edges[edge].awaited = false;
     }
 
     /// Sleeps until the run or one of its threads is over, or the time of a drain is.

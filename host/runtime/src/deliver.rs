@@ -251,16 +251,20 @@ impl State {
     /// Takes the head of a queue.
     pub(crate) fn pop(&mut self, graph: &Graph, stage: usize, visit: u64, slot: usize) -> Option<(usize, Queued)> {
         let edge = graph.stages[stage].incoming[slot];
-        let packet = self.stages[stage].lanes.get_mut(visit)?.inputs[slot].packets.pop_front()?;
+        let packets = &mut self.stages[stage].lanes.get_mut(visit)?.inputs[slot].packets;
+        let packet = packets.pop_front()?;
+        let left = packets.len();
         self.edges[edge].bytes -= packet.buffer.len();
-        self.gave_space(edge);
+        self.gave_space(graph, edge, left);
         Some((edge, packet))
     }
 
-    /// An edge has space: whoever waits for it may go on.
-    pub(crate) fn gave_space(&mut self, edge: usize) {
-        if self.waiting_for_space > 0 {
-            self.after.space = true;
+    /// An edge has space: whoever waits for it may go on. A call is woken when a queue is half empty (`left` packets are
+    /// in it), not for each packet, which would cost a change of threads each time. Nothing is lost by that: as long as
+    /// its one producer waits, the edge's queues only get shorter.
+    pub(crate) fn gave_space(&mut self, graph: &Graph, edge: usize, left: usize) {
+        if self.edges[edge].awaited && left <= graph.edge(edge).depth / 2 {
+            self.after.space.insert(edge);
         }
         let waiting = &mut self.edges[edge].on_space;
         if !waiting.is_empty() {

@@ -114,7 +114,7 @@ impl State {
         for thread in 0..graph.threads.len() {
             self.wake_thread(thread);
         }
-        self.after.space = true;
+        self.after.all_space = true;
         self.after.ended = true;
     }
 }

@@ -160,6 +160,8 @@ pub(crate) struct EdgeState {
     pub(crate) bytes: u64,
     pub(crate) sequence: u64,
     pub(crate) drops: u64,
+    /// A call waits for space: there is one at most, on the thread of the stage that the edge begins at.
+    pub(crate) awaited: bool,
     /// Deferred work that waits for space, by number.
     pub(crate) on_space: Vec<(u64, Notice)>,
 }
@@ -213,7 +215,10 @@ impl WakeSet {
 #[derive(Default)]
 pub(crate) struct After {
     pub(crate) wake: WakeSet,
-    pub(crate) space: bool,
+    /// Edges whose waiting call may go on.
+    pub(crate) space: WakeSet,
+    /// All waiting calls have to look.
+    pub(crate) all_space: bool,
     pub(crate) ended: bool,
     pub(crate) notices: Vec<Notice>,
     pub(crate) closed: Vec<(VisitRecord, Closed)>,
@@ -225,7 +230,8 @@ pub(crate) struct After {
 impl After {
     pub(crate) fn is_empty(&self) -> bool {
         self.wake.is_empty()
-            && !self.space
+            && self.space.is_empty()
+            && !self.all_space
             && !self.ended
             && self.notices.is_empty()
             && self.closed.is_empty()
@@ -250,8 +256,6 @@ pub(crate) struct State {
     pub(crate) works: ByNumber<WorkState>,
     pub(crate) next_work: u64,
     pub(crate) calls: u64,
-    /// Calls that wait for space on an edge.
-    pub(crate) waiting_for_space: u32,
     pub(crate) openings: Vec<Opening>,
     pub(crate) totals: VisitTotals,
     pub(crate) to_milestone: Histogram,
@@ -273,7 +277,6 @@ impl State {
             works: ByNumber::default(),
             next_work: 0,
             calls: 0,
-            waiting_for_space: 0,
             openings: Vec::new(),
             totals: VisitTotals::default(),
             to_milestone: Histogram::new(),

@@ -135,7 +135,7 @@ impl State {
         }
         self.cancel_works(graph, Why::Gone, now, |work| work.visit == visit);
         // Calls that wait for space for this visit need not wait any more.
-        self.after.space = true;
+        self.after.all_space = true;
         self.advance_closing(graph, visit, now);
     }
 
@@ -148,7 +148,7 @@ impl State {
         }
         self.stages[stage].lanes.remove(visit);
         for edge in &graph.stages[stage].incoming {
-            self.gave_space(*edge);
+            self.gave_space(graph, *edge, 0);
         }
     }
 
@@ -309,7 +309,7 @@ impl State {
             self.cancel_works(graph, Why::Flush, now, begun_before);
         }
         // Calls that wait for space withdraw what they had, or find space.
-        self.after.space = true;
+        self.after.all_space = true;
         self.advance_closing(graph, visit, now);
     }
 }

@@ -99,6 +99,21 @@ fn words(error: &str, path: &Path) -> Verdict {
     Verdict::new(codes::L0404, format!("the system cannot open it: {error}"), remedy)
 }
 
+/// Tells native runtimes to send nothing about this machine: some builds of ONNX Runtime do so unless the environment
+/// forbids it before they are first loaded. To be called first in `main`; `own` is how many threads may be there beside
+/// the calling one that never look at the environment, such as the allocator's.
+///
+/// Answers false, and does nothing, if there are more, for then the environment may not be written.
+pub fn silence_native_telemetry(own: usize) -> bool {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return false };
+    let alone = threads.count() <= 1 + own;
+    if alone {
+        // SAFETY: no other thread of this process reads or writes the environment yet.
+        unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") }
+    }
+    alone
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,19 +134,4 @@ mod tests {
         assert_eq!(code("/store/ab.so: failed to map segment from shared object").0, codes::L0404);
         assert_eq!(code("/store/ab.so: cannot open shared object file: Permission denied").0, codes::L0404);
     }
-}
-
-/// Tells native runtimes to send nothing about this machine: some builds of ONNX Runtime do so unless the environment
-/// forbids it before they are first loaded. To be called first in `main`; `own` is how many threads may be there beside
-/// the calling one that never look at the environment, such as the allocator's.
-///
-/// Answers false, and does nothing, if there are more, for then the environment may not be written.
-pub fn silence_native_telemetry(own: usize) -> bool {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return false };
-    let alone = threads.count() <= 1 + own;
-    if alone {
-        // SAFETY: no other thread of this process reads or writes the environment yet.
-        unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") }
-    }
-    alone
 }

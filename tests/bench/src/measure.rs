@@ -10,6 +10,9 @@ use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
 use crate::{bare, boundary, gstreamer};
 
+/// Figures that are measured together.
+type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
+
 /// One frame at 30 a second.
 const PERIOD: Duration = Duration::from_nanos(33_333_333);
 
@@ -92,7 +95,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], &dyn Fn() -> Vec<Figure>); 8] = [
+        let groups: [(&[&str], Group<'_>); 8] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -143,26 +146,31 @@ impl Bench {
 
     fn same_thread(&self) -> Vec<Figure> {
         let plugins = Plugins::find(&self.plugins, &self.copies());
-        let pipeline = self.pipeline("same-thread");
-        let take = |beat, frames, metering| {
-            let tap = self.run(&plugins, &Plan { pipeline: &pipeline, beat, frames, metering });
-            tap.and_then(|tap| micros(&tap.latencies()))
+        let take = |pipeline, beat, metering| {
+            let plan = Plan { pipeline: &self.pipeline(pipeline), beat, frames: 20_000, metering };
+            self.run(&plugins, &plan).and_then(|tap| micros(&tap.latencies()))
         };
         let missing = gstreamer::missing();
-        let (mut metered, mut unmetered, mut in_visit, mut theirs) = (vec![], vec![], vec![], vec![]);
+        let (mut metered, mut unmetered, mut in_visit) = (vec![], vec![], vec![]);
+        let (mut alone, mut theirs) = (vec![], vec![]);
         for _ in 0..9 {
-            metered.push(take(Beat::Next, 20_000, true));
-            unmetered.push(take(Beat::Next, 20_000, false));
-            in_visit.push(take(Beat::AnsweredInVisit, 20_000, true));
+            metered.push(take("same-thread", Beat::Next, true));
+            let five = take("same-thread", Beat::Next, false);
+            let none = take("no-stage", Beat::Next, false);
+            alone.push(five.clone().and_then(|five| none.map(|none| five - none)));
+            unmetered.push(five);
+            in_visit.push(take("same-thread", Beat::AnsweredInVisit, true));
             theirs.push(missing.clone().map_or_else(gstreamer::five, Err));
         }
-        let ratio = ratios(&unmetered, &theirs);
+        // Like with like: GStreamer's figure is a pipeline with five of them less one without, too.
+        let ratio = ratios(&alone, &theirs);
         vec![
             must("chain5_same_thread_us", 1.5, rounds(metered), "a frame through five stages on one thread, p50"),
             must("chain5_unmetered_us", 0.6, rounds(unmetered), "the same without metering"),
             shown("chain5_in_visit_us", rounds(in_visit), "the same, metered, with each call in a visit's record"),
-            must("chain5_ratio_vs_gstreamer", 1.0, ratio, "unmetered over GStreamer's five identity"),
-            shown("gstreamer_identity5_us", rounds(theirs), "GStreamer's five identity, a buffer"),
+            shown("chain5_less_none_us", rounds(alone), "unmetered, less a pipeline without the five stages"),
+            must("chain5_ratio_vs_gstreamer", 1.0, ratio, "that over GStreamer's five identity"),
+            shown("gstreamer_identity5_us", rounds(theirs), "GStreamer's five identity less none, a buffer"),
         ]
     }
 
@@ -192,7 +200,12 @@ impl Bench {
             theirs.push(micros(&bare::paced(60, PERIOD)));
         }
         vec![
-            must("chain5_paced_ratio", 1.3, ratios(&ours, &theirs), "five threads at 30 frames/s over bare channels, p50"),
+            must(
+                "chain5_paced_ratio",
+                1.3,
+                ratios(&ours, &theirs),
+                "five threads at 30 frames/s over bare channels, p50",
+            ),
             shown("chain5_paced_us", rounds(ours), "five threads at 30 frames/s, p50"),
             shown("bare_paced_us", rounds(theirs), "bare channels, the same"),
         ]
@@ -283,7 +296,9 @@ impl Bench {
                     "recognised" => recognised = Some(moment.visit),
                     // Who is greeted without being recognised is greeted although nobody could look.
                     "greeted" if recognised == Some(moment.visit) => return Ok(moment.after.as_secs_f64() * 1e3),
-                    "greeted" => return Err("the first visitor was greeted as a guest: is ONNX Runtime there?".to_owned()),
+                    "greeted" => {
+                        return Err("the first visitor was greeted as a guest: is ONNX Runtime there?".to_owned());
+                    }
                     _ => {}
                 }
             }

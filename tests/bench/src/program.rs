@@ -56,7 +56,8 @@ impl Run {
                 return Err(format!("majlis ended or stood still; it said: {}", self.read.join(" / ")));
             };
             let said: Option<Value> = serde_json::from_str(&line).ok();
-            let milestone = said.and_then(|said| Some((said["milestone"].as_str()?.to_owned(), said["visit"].as_u64()?)));
+            let milestone =
+                said.and_then(|said| Some((said["milestone"].as_str()?.to_owned(), said["visit"].as_u64()?)));
             if let Some((name, visit)) = milestone {
                 return Ok(Moment { name, visit, after: at - self.begun });
             }

@@ -82,7 +82,7 @@ pub(crate) struct RunArgs {
     /// Of which visits the report has the account [default: few for text, all for json].
     #[arg(long, value_enum)]
     pub(crate) visits: Option<Visits>,
-    /// Write a trace that Perfetto opens (https://ui.perfetto.dev).
+    /// Write a trace that Perfetto opens, at ui.perfetto.dev.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// Append the account of each visit to this file as a line of JSON.

@@ -33,8 +33,8 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// Declares what a plugin is: an item at the top of its library. It makes `mod input` and `mod output` with a typed
 /// constant for each port, and the section that the host reads without running any code.
 ///
-/// In this order, those in brackets may be left out: `name`, `summary`, [`inputs`], [`outputs`], [`milestones`],
-/// [`native`], [`capabilities`], [`verbs`], `schema`. Name, version and licence of the crate are taken from Cargo.
+/// In this order: `name`, `summary`, `inputs`, `outputs`, `milestones`, `native`, `capabilities`, `verbs`, `schema`. Of
+/// these `name`, `summary` and `schema` are required. Name, version and licence of the crate are taken from Cargo.
 ///
 /// - A port is `name: Type`. Before an input may stand `#[optional]` (it need not be wired) and `#[many]` (it takes
 ///   several producers); before an output `#[origin]` (it does not wait for the stage's inputs) and

@@ -2,10 +2,10 @@
 //! and their records out.
 //!
 //! The decision that shapes this crate: **one lock for all that the scheduler knows**. Queues, wakes, visits and
-//! deferred work stand in one [`State`](state::State), and every rule (a visit that is gone empties every queue, a
+//! deferred work stand in one `State`, and every rule (a visit that is gone empties every queue, a
 //! flush withdraws what is under way, the last stage that has seen a visit writes its report) is one transaction on
 //! it. The lock is held for tens of nanoseconds and never across the boundary; what may block or call back (waking
-//! threads, a plugin's notices, reports) is collected in [`state::After`] and done after it is released. On the cores
+//! threads, a plugin's notices, reports) is collected in `After` and done after it is released. On the cores
 //! of an exhibition's machine a lock for each queue gains nothing, and deadlocks between them would be ours to find.
 //!
 //! It must never know: TOML, HTTP, what a frame or a face is, where a plugin's file lies.

@@ -20,6 +20,8 @@ enum State<S> {
     Open {
         stage: S,
         host: Host,
+        /// Lent to the thread for each call.
+        log: Option<HostHandle>,
     },
     /// It panicked, or it was closed.
     Over {
@@ -37,7 +39,7 @@ impl<S: Stage> Exported<S> {
 
     /// Runs the author's code: what it logs goes to its host, and a panic becomes an error that poisons the instance.
     fn guarded<R>(&mut self, work: impl FnOnce(&mut S, &Host) -> Result<R>) -> Result<R, RawError> {
-        let State::Open { stage, host } = &mut self.state else {
+        let State::Open { stage, host, log } = &mut self.state else {
             return Err(match self.state {
                 State::Over { poisoned: true } => {
                     RawError::new(error::POISONED, "the stage panicked before and is not entered again")
@@ -45,10 +47,14 @@ impl<S: Stage> Exported<S> {
                 _ => RawError::new(error::FAILED, "the stage is not open"),
             });
         };
-        let _here = log::Here::enter(&host.inner.handle);
+        let here = log::Here::lend(log);
         match catch_unwind(AssertUnwindSafe(|| work(stage, host))) {
             Ok(answer) => answer.map_err(Into::into),
             Err(payload) => {
+                // The instance goes, and the handle that it lent with it.
+                let handle = host.inner.handle.clone();
+                drop(here);
+                let _here = log::Here::enter(&handle);
                 drop_quietly(payload);
                 let text = log::take_panic();
                 // What the panic left half done must not be entered again; its drop may panic as well.
@@ -99,7 +105,8 @@ impl<S: Stage> Enter for Exported<S> {
         let opened = catch_unwind(AssertUnwindSafe(|| S::open(parse(open.config.as_str())?, &host)));
         match opened {
             Ok(Ok(stage)) => {
-                self.state = State::Open { stage, host };
+                let log = Some(host.inner.handle.clone());
+                self.state = State::Open { stage, host, log };
                 Ok(())
             }
             Ok(Err(error)) => Err(error.into()),
@@ -143,7 +150,7 @@ impl<S: Stage> Enter for Exported<S> {
 
     fn close(&mut self) -> Result<(), RawError> {
         match std::mem::replace(&mut self.state, State::Over { poisoned: false }) {
-            State::Open { stage, host } => {
+            State::Open { stage, host, .. } => {
                 let _here = log::Here::enter(&host.inner.handle);
                 match catch_unwind(AssertUnwindSafe(|| stage.close(&host))) {
                     Ok(answer) => answer.map_err(Into::into),

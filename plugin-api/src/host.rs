@@ -159,7 +159,7 @@ impl Host {
 /// A thread that the host knows; it ends on the thread that it was made on.
 pub struct Adopted {
     // Declared first, so that it is dropped while the thread is still adopted.
-    _log: log::Here,
+    _log: log::Here<'static>,
     _thread: AdoptedThread,
 }
 

@@ -1,6 +1,6 @@
 //! Each cdylib has its own `tracing` and its own panic hook. This bridges both to the host that entered the thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::marker::PhantomData;
 use std::sync::Once;
@@ -12,24 +12,41 @@ use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 thread_local! {
-    static HOSTS: RefCell<Vec<HostHandle>> = const { RefCell::new(Vec::new()) };
+    static HOST: Cell<Option<HostHandle>> = const { Cell::new(None) };
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// While it lives, what this thread logs goes to this host under its stage's name.
-pub(crate) struct Here(PhantomData<*const ()>);
+pub(crate) struct Here<'a> {
+    /// Whose it was.
+    before: Option<HostHandle>,
+    /// Where the handle goes when this is left: lent for each call, since a hold of its own would cost two atomic
+    /// counts a call.
+    lender: Option<&'a mut Option<HostHandle>>,
+    /// It is left on the thread that it was entered on.
+    here: PhantomData<*const ()>,
+}
 
-impl Here {
+impl<'a> Here<'a> {
+    /// For as long as a thread belongs to a host.
     pub(crate) fn enter(host: &HostHandle) -> Self {
-        HOSTS.with_borrow_mut(|hosts| hosts.push(host.clone()));
-        Self(PhantomData)
+        Self { before: HOST.replace(Some(host.clone())), lender: None, here: PhantomData }
+    }
+
+    /// For a call; the handle is back when it is over.
+    pub(crate) fn lend(host: &'a mut Option<HostHandle>) -> Self {
+        Self { before: HOST.replace(host.take()), lender: Some(host), here: PhantomData }
     }
 }
 
-impl Drop for Here {
+impl Drop for Here<'_> {
     fn drop(&mut self) {
         // The thread's locals may be gone while it ends; then there is nothing to leave.
-        let _ = HOSTS.try_with(|hosts| hosts.borrow_mut().pop());
+        let before = self.before.take();
+        let host = HOST.try_with(|host| host.replace(before)).ok().flatten();
+        if let Some(lender) = &mut self.lender {
+            **lender = host;
+        }
     }
 }
 
@@ -64,8 +81,14 @@ pub(crate) fn take_panic() -> String {
 }
 
 fn with_host<R>(ask: impl FnOnce(&HostHandle) -> R) -> Option<R> {
-    // A line logged while the list is borrowed, or on a thread that ends or that nobody adopted, goes nowhere.
-    HOSTS.try_with(|hosts| Some(ask(hosts.try_borrow().ok()?.last()?))).ok().flatten()
+    // A line logged by the asking itself, or on a thread that ends or that nobody adopted, goes nowhere.
+    let asked = HOST.try_with(|cell| {
+        let host = cell.take()?;
+        let answer = ask(&host);
+        cell.set(Some(host));
+        Some(answer)
+    });
+    asked.ok().flatten()
 }
 
 fn level(level: &Level) -> u32 {

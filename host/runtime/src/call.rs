@@ -16,6 +16,13 @@ use crate::state::{Phase, State, Stay, WorkState};
 use crate::timer::Timer;
 use crate::work::Work;
 
+/// A packet of no visit for the one stage, of the same thread, that its output is wired to. It cannot be served before
+/// its call is over, so it is handed over with what the call came to, in one transaction.
+pub(crate) struct Later {
+    pub(crate) edge: usize,
+    pub(crate) packet: Queued,
+}
+
 pub(crate) struct Entered<'a> {
     pub(crate) core: &'a Arc<Core>,
     pub(crate) stage: usize,
@@ -42,9 +49,17 @@ pub(crate) struct Entered<'a> {
     pub(crate) opened: Vec<(u64, u32)>,
     /// It emitted more than may be kept: it has failed, whatever it says.
     pub(crate) overrun: bool,
+    pub(crate) later: &'a mut Option<Later>,
 }
 
 impl Entered<'_> {
+    /// Delivers what was put off: whatever takes the lock next in this call comes after it.
+    fn deliver_later(&mut self, state: &mut State) {
+        if let Some(later) = self.later.take() {
+            self.overrun |= state.deliver_later(&self.core.graph, self.stage, self.flush, self.thread, later);
+        }
+    }
+
     fn producer(&self) -> Producer {
         self.span.map_or(Producer::Origin(self.stage as u16), Producer::Span)
     }
@@ -87,7 +102,17 @@ impl CallSide for Entered<'_> {
         let core = &**self.core;
         let edges = core.graph.stages[self.stage].outgoing.get(output as usize).ok_or(NotEmitted::NoPort)?;
         let produced = self.noted(edges);
+        if let ([edge], 0, None) = (&edges[..], self.visit, &self.later)
+            && core.graph.stages[core.graph.edge(*edge).to].thread == self.thread
+        {
+            let buffer = self.hand_over(buffer);
+            let (time, cause, producer) = (self.time, self.number, self.producer());
+            let packet = Queued { buffer, time, arrival: produced, sequence: 0, cause, producer, produced };
+            *self.later = Some(Later { edge: *edge, packet });
+            return Ok(());
+        }
         let mut state = core.lock();
+        self.deliver_later(&mut state);
         if self.is_withdrawn(&state) {
             state.late(self.visit);
             return Err(NotEmitted::Gone);
@@ -141,6 +166,7 @@ impl CallSide for Entered<'_> {
     fn open_visit(&mut self) -> Result<u64, NoVisit> {
         let now = self.core.now();
         let mut state = self.core.lock();
+        self.deliver_later(&mut state);
         let visit = state.open_visit(&self.core.graph, self.stage, self.number, now)?;
         let call = Call {
             stage: self.stage as u16,
@@ -163,6 +189,7 @@ impl CallSide for Entered<'_> {
         let core = self.core;
         let now = core.now();
         let mut state = core.lock();
+        self.deliver_later(&mut state);
         state.next_work += 1;
         let number = state.next_work;
         // Born cancelled: its visit left, or a flush passed, while the call went on.
@@ -206,6 +233,7 @@ impl CallSide for Entered<'_> {
     fn flush(&mut self, output: u32) {
         let now = self.core.now();
         let mut state = self.core.lock();
+        self.deliver_later(&mut state);
         state.flush(&self.core.graph, self.stage, output as usize, self.visit, now, self.producer());
     }
 

@@ -6,9 +6,10 @@ use majlis_config::Overflow;
 use majlis_meter::Nanos;
 use majlis_meter::record::Producer;
 
+use crate::call::Later;
 use crate::graph::Graph;
 use crate::lane::{Held, Queued, QueuedEvent};
-use crate::state::{Kept, State, Stay};
+use crate::state::{Kept, Phase, State, Stay};
 
 /// Packets that may be kept for a stage of the same thread, however short its edge is.
 const KEPT: usize = 1_024;
@@ -129,6 +130,23 @@ impl State {
             self.make_ready(graph, stage, visit);
         }
         Put::Taken
+    }
+
+    /// Puts a packet of no visit that a call on this thread emitted; true if more was kept than a thread may keep.
+    pub(crate) fn deliver_later(
+        &mut self,
+        graph: &Graph,
+        stage: usize,
+        flush: u64,
+        thread: usize,
+        later: Later,
+    ) -> bool {
+        if self.phase == Phase::Ending || self.stages[stage].lanes.none().flush != flush {
+            return false;
+        }
+        let put = self.put(graph, later.edge, 0, later.packet, By::Call { thread });
+        debug_assert!(!matches!(put, Put::Full(_)), "on its own thread a packet is kept and never waits");
+        matches!(put, Put::Overrun)
     }
 
     /// Puts a buffer on all edges of an output without waiting, or gives it back: half a fan-out could not be given

@@ -4,6 +4,7 @@ use majlis_abi::raw::{RawError, RawFlow, error, flow};
 use majlis_meter::Nanos;
 use majlis_meter::record::{CallKind, Cost, Outcome, Producer};
 
+use crate::call::Later;
 use crate::core::Core;
 use crate::graph::Graph;
 use crate::lane::Wake;
@@ -28,6 +29,8 @@ pub(crate) struct Returned {
     /// Its places in the records of visits that it opened.
     pub(crate) opened: Vec<(u64, u32)>,
     pub(crate) overrun: bool,
+    /// The flush number of its lane when it began.
+    pub(crate) flush: u64,
 }
 
 pub(crate) fn record_cost(cost: &majlis_meter::thread::Cost) -> Cost {
@@ -35,9 +38,20 @@ pub(crate) fn record_cost(cost: &majlis_meter::thread::Cost) -> Cost {
 }
 
 impl State {
-    /// Writes down what a call came to; true if its instance is over.
-    pub(crate) fn finish(&mut self, core: &Core, returned: &mut Returned) -> bool {
+    /// Writes down what a call came to; true if its instance is over. `later` is delivered first; `followed` if what it
+    /// emitted is served next.
+    pub(crate) fn finish(
+        &mut self,
+        core: &Core,
+        returned: &mut Returned,
+        later: Option<Later>,
+        followed: bool,
+    ) -> bool {
         let graph = &core.graph;
+        if let Some(later) = later {
+            let Returned { stage, flush, thread, .. } = *returned;
+            returned.overrun |= self.deliver_later(graph, stage, flush, thread, later);
+        }
         let (stage, key, end) = (returned.stage, returned.key, returned.cost.end);
         let node = &graph.stages[stage];
         self.threads[returned.thread].running = None;
@@ -92,7 +106,10 @@ impl State {
         if returned.saw_closed {
             self.saw_closed(graph, stage, key, end);
         }
-        self.after_call(graph, stage, end);
+        // What follows is under way, so nothing has ended; see `follows`.
+        if !followed {
+            self.after_call(graph, stage, end);
+        }
         over
     }
 

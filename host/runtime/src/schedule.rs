@@ -7,10 +7,12 @@
 
 use std::sync::Arc;
 
-use majlis_abi::raw::{RawEvent, event};
+use majlis_abi::raw::{RawEvent, event, flow};
 use majlis_meter::Nanos;
 use majlis_meter::record::{BegunFor, Call, CallKind, Cut, CutKind, Outcome, Producer, Span, Trigger};
 
+use crate::call::Later;
+use crate::finish::Returned;
 use crate::graph::Graph;
 use crate::lane::{Lane, Queued, QueuedEvent};
 use crate::state::{Kept, Life, Occupation, Phase, Running, SPANS, State, ThreadSpan};
@@ -134,6 +136,41 @@ impl State {
             return self.next(graph, thread, clock);
         }
         Next::Sleep(self.threads[thread].timers.next_due())
+    }
+
+    /// Whether the packet that a call emitted to a stage of its thread is what [`next`](Self::next) would come to once
+    /// it was queued: then it need not be.
+    pub(crate) fn follows(&self, graph: &Graph, returned: &Returned, later: &Later) -> bool {
+        let (stage, slot) = (graph.edge(later.edge).to, graph.slots[later.edge]);
+        let (from, thread) = (&self.stages[returned.stage], &self.threads[returned.thread]);
+        let lane = self.stages[stage].lanes.none();
+        let went_well = !returned.overrun
+            && !returned.saw_closed
+            && returned.flow.as_ref().is_ok_and(|flow| flow.kind != flow::ENDED)
+            && from.lanes.none().flush == returned.flush;
+        let goes_on = matches!(self.phase, Phase::Running | Phase::Draining)
+            && self.closing == 0
+            && !from.ended
+            && !from.inputs_ended.contains(&true);
+        let is_next = thread.urgent.is_empty()
+            && thread.kept.is_empty()
+            && (thread.timers.is_empty() || !self.calls.is_multiple_of(LOOK_AT_TIMERS));
+        let is_first = self.is_open(stage)
+            && lane.events.is_empty()
+            && lane.resumed.is_empty()
+            && lane.wake.is_none()
+            && !lane.inputs[slot].failed
+            && self.edges[later.edge].bytes == 0;
+        went_well && goes_on && is_next && is_first
+    }
+
+    /// Begins the call that a packet was emitted for; see [`follows`](Self::follows).
+    #[inline]
+    pub(crate) fn follow(&mut self, graph: &Graph, later: Later, clock: impl Fn() -> Nanos) -> Begun {
+        let Later { edge, mut packet } = later;
+        self.edges[edge].sequence += 1;
+        packet.sequence = self.edges[edge].sequence;
+        self.begin(graph, graph.edge(edge).to, 0, Item::Packet { edge, packet }, &clock)
     }
 
     fn next_kept(&mut self, graph: &Graph, thread: usize, clock: &impl Fn() -> Nanos) -> Option<Next> {
@@ -272,6 +309,7 @@ impl State {
     }
 
     /// Notes that a call begins.
+    #[inline]
     fn begin(&mut self, graph: &Graph, stage: usize, visit: u64, item: Item, clock: &impl Fn() -> Nanos) -> Begun {
         let own = Producer::Origin(stage as u16);
         let trigger = match &item {

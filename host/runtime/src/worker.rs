@@ -8,8 +8,8 @@ use majlis_abi::raw::{RawEdge, RawError, RawFlow, RawInput, RawOpen, RawPacket, 
 use majlis_meter::record::{CallKind, MappedFile, Opening, OpeningOutcome, Producer, Why};
 use majlis_meter::{Arenas, CallMeter, thread};
 
-use crate::call::Entered;
-use crate::core::{Core, this_is_thread};
+use crate::call::{Entered, Later};
+use crate::core::{Core, Locked, this_is_thread};
 use crate::finish::{Returned, record_cost};
 use crate::host::{Holding, StageHost};
 use crate::lane::Wake;
@@ -43,19 +43,8 @@ impl Worker {
         this_is_thread(self.thread);
         Arenas::process().bind(Arenas::process().named(&core.graph.pipeline.threads[self.thread]));
         ready(eager.iter().try_for_each(|stage| self.open(*stage, None, None).map_err(|error| (*stage, error))));
-        let mut returned: Option<Returned> = None;
+        let mut state = core.lock();
         loop {
-            let mut state = core.lock();
-            // What the last call came to and what comes next are one transaction.
-            if let Some(done) = &mut returned
-                && state.finish(&core, done)
-            {
-                drop(state);
-                // What is left of the instance may call the host, so it is dropped without the lock.
-                self.instances[done.stage] = None;
-                returned = None;
-                continue;
-            }
             let next = loop {
                 match state.next(&core.graph, self.thread, || core.clock.now()) {
                     Next::Sleep(due) => {
@@ -67,13 +56,13 @@ impl Worker {
                 }
             };
             drop(state);
-            returned = None;
             match next {
                 Next::Open { stage, begun_for, slot } => {
                     // Its failure has its record, and whoever waits for its packets was told.
                     let _ = self.open(stage, begun_for, slot);
+                    state = core.lock();
                 }
-                Next::Call(begun) => returned = Some(self.call(&core, begun)),
+                Next::Call(begun) => state = self.calls(&core, begun),
                 Next::End | Next::Sleep(_) => break,
             }
         }
@@ -83,6 +72,32 @@ impl Worker {
         let mut state = core.lock();
         state.threads[self.thread].over = true;
         state.after.ended = true;
+    }
+
+    /// Makes a call, and those that follow from it at once. What a call came to and what comes next are one transaction,
+    /// which the answer goes on with.
+    fn calls<'a>(&mut self, core: &'a Arc<Core>, mut begun: Begun) -> Locked<'a> {
+        let mut later = None;
+        loop {
+            let mut returned = self.call(core, begun, &mut later);
+            let mut state = core.lock();
+            if let Some(packet) = later.take_if(|later| state.follows(&core.graph, &returned, later)) {
+                state.finish(core, &mut returned, None, true);
+                begun = state.follow(&core.graph, packet, || core.clock.now());
+                continue;
+            }
+            let over = state.finish(core, &mut returned, later.take(), false);
+            if !over && returned.flow.is_ok() {
+                return state;
+            }
+            drop(state);
+            // What is left of the instance, and its error, may call the host: both are dropped without the lock.
+            if over {
+                self.instances[returned.stage] = None;
+            }
+            drop(returned);
+            return core.lock();
+        }
     }
 
     /// Opens a stage. If that fails, the packet that needed it, the head of `slot`, has no answer.
@@ -160,7 +175,8 @@ impl Worker {
         opened
     }
 
-    fn call(&mut self, core: &Arc<Core>, begun: Begun) -> Returned {
+    #[inline]
+    fn call(&mut self, core: &Arc<Core>, begun: Begun, later: &mut Option<Later>) -> Returned {
         let Begun { stage, visit, item, span, trigger, flush, number } = begun;
         let kind = item.kind();
         let node = &core.graph.stages[stage];
@@ -192,6 +208,7 @@ impl Worker {
             facts: Vec::new(),
             opened: Vec::new(),
             overrun: false,
+            later,
         };
         let saw_closed = matches!(&item, Item::Event(queued) if queued.event.kind == event::VISIT_CLOSED);
         let flow = match &mut self.instances[stage] {
@@ -209,7 +226,7 @@ impl Worker {
         };
         let Entered { steps, facts, opened, overrun, .. } = entered;
         let thread = self.thread;
-        Returned { stage, thread, key: visit, span, kind, saw_closed, flow, cost, steps, facts, opened, overrun }
+        Returned { stage, thread, key: visit, span, kind, saw_closed, flow, cost, steps, facts, opened, overrun, flush }
     }
 
     fn close_all(&mut self) {

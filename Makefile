@@ -13,16 +13,16 @@ MAJLIS := $(TARGET)/debug/majlis
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
-demo: ## build, then receive one visitor with stand-in stages (first build: about 3 minutes on 2 cores, then seconds)
-	@echo "building the host and its plugins; the first time takes about 3 minutes on 2 cores"
-	cargo build --workspace --exclude majlis-tests
+demo: ## build, then receive one visitor with stand-in stages (first build: minutes on 2 cores, then seconds)
+	@echo "building the host and the plugin of the demo; the first time takes some minutes on 2 cores"
+	cargo build -p majlis -p majlis-replay
 	@echo "running pipelines/demo.toml: the steps of a real reception, 20 times as fast"
 	$(MAJLIS) --plugins $(PLUGINS) run pipelines/demo.toml
 
 build: ## build the workspace
 	cargo build --workspace
 
-test: build ## build, fetch what the tests can use, and run them (first time: about 10 minutes on 2 cores)
+test: build ## build, fetch what the tests can use, and run them (first time: about 8 minutes on 2 cores)
 	@bash tests/prepare.sh
 	MAJLIS_PLUGINS=$(abspath $(PLUGINS)) cargo test --workspace --no-fail-fast
 

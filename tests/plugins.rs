@@ -82,14 +82,24 @@ fn inspect_shows_ports_milestones_verbs_and_configuration() {
     assert_eq!(json["inputs"].as_array().map(Vec::len), Some(4));
     assert_eq!(json["config"]["type"], "object");
     assert_eq!(json["sha256"].as_str().map(str::len), Some(64));
+    let json = majlis(["plugins", "inspect", "fixture-services", "--json"]).run().with(0).json();
+    let native = serde_json::json!([{ "name": "fixture-native", "version": "1.0" }, { "name": "fixture-other", "version": null }]);
+    assert_eq!(json["native"], native);
 }
 
 #[test]
 fn an_unknown_plugin_is_named_with_those_that_there_are() {
     for verb in ["inspect", "why"] {
         let ended = majlis(["plugins", verb, "greting"]).run().with(4);
-        assert!(ended.stderr.contains("`greting`") && ended.stderr.contains("greeting"), "{ended:?}");
+        for part in ["no plugin `greting`", "these are here: ", "identity, ", "did you mean `greeting`?"] {
+            assert!(ended.stderr.contains(part), "`{part}` is missing: {ended:?}");
+        }
         assert_eq!(ended.stdout, "");
+        let json = majlis(["plugins", verb, "greting", "--json"]).run().with(4).json();
+        let hint = json["diagnostics"][0]["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains("did you mean `greeting`?"), "{json}");
+        let far = majlis(["plugins", verb, "zzz"]).run().with(4);
+        assert!(!far.stderr.contains("did you mean"), "{far:?}");
     }
 }
 
@@ -106,6 +116,31 @@ fn why_keeps_the_reason_of_a_refusal_and_says_when_there_is_none() {
     assert!(code.starts_with('L') && text.stdout.contains(code), "{json}");
     let explained = majlis(["explain", code]).run().with(0);
     assert!(explained.stdout.contains(code), "{explained:?}");
+}
+
+#[test]
+fn why_takes_a_librarys_file_name_and_its_path() {
+    let folder = mixed();
+    let path = |file: &str| folder.file(file).display().to_string();
+    // The same file by another way.
+    let _ = folder.write("sub/here", "");
+    for name in ["good.so", &path("good.so"), &path("sub/../good.so")] {
+        let good = at(folder.path(), &["plugins", "why", name]).with(0);
+        assert!(good.stdout.contains("`identity` is not refused"), "{name}: {good:?}");
+    }
+    for name in ["text.so", &path("text.so")] {
+        let text = at(folder.path(), &["plugins", "why", name]).with(4);
+        assert!(text.stdout.contains("text.so") && text.stdout.contains("L0103"), "{name}: {text:?}");
+    }
+    // A file that no folder of the search holds is judged all the same.
+    for (file, code) in [("good.so", 0), ("cut.so", 4)] {
+        let ended = Majlis::without_plugins(["plugins", "why", &path(file)]).run().with(code);
+        assert!(ended.stdout.contains(file), "{ended:?}");
+    }
+    let typo = majlis(["plugins", "why", "libmajlis_greting.so"]).run().with(4);
+    assert!(typo.stderr.contains("did you mean `greeting`?"), "{typo:?}");
+    let built = majlis(["plugins", "inspect", "libmajlis_greeting.so"]).run().with(0);
+    assert!(built.stdout.starts_with("greeting "), "{built:?}");
 }
 
 #[test]

@@ -35,7 +35,9 @@ fn a_show_leaves_no_trace_of_its_visitors() {
 
     // The words are on the terminal, for whoever stands there; that is the one place.
     assert!(ended.stderr.contains("Eileen Collins"), "{ended:?}");
-    let log: String = ended.log().iter().map(|line| format!("{line}\n")).collect();
+    let (shown, log): (Vec<_>, Vec<_>) = ended.log().into_iter().partition(|line| line["shown"].is_string());
+    assert!(!shown.is_empty(), "what a stage shows can be told from the log: {ended:?}");
+    let log: String = log.iter().map(|line| format!("{line}\n")).collect();
     assert!(!log.is_empty(), "the most talkative log says something: {ended:?}");
     for (what, text) in [
         ("the log", log),

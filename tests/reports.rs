@@ -91,6 +91,44 @@ fn the_report_is_data_and_everything_else_is_talk() {
 }
 
 #[test]
+fn the_json_report_has_what_the_text_shows_of_latest_visits_and_of_the_processor() {
+    let folder = Folder::new();
+    let report = majlis(["run", "--report", "json"]).arg(folder.write("arabic.toml", ARABIC)).run().report();
+    let recent = report.run()["recent_visits"].as_array().expect("a list");
+    let of_each = |key: &str| recent.iter().map(|visit| visit[key].as_u64()).collect::<Vec<_>>();
+    let mut numbers = of_each("visit");
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5].map(Some));
+    assert!(of_each("closed_ns").is_sorted(), "in the order in which they closed: {recent:#?}");
+    assert!(recent.iter().all(|visit| visit["how"] == "ended" && visit["to_milestone_ns"].as_u64() > Some(0)));
+
+    let whole = report.run()["cpu_ns"].as_u64().expect("it is known");
+    let threads = report.run()["threads"].as_array().expect("a list");
+    for stage in ["door", "faces", "greeting"] {
+        assert!(threads.iter().any(|thread| thread["stages"] == serde_json::json!([stage])), "{stage}: {threads:#?}");
+    }
+    // Each thread's time is told in hundredths of a second.
+    let sum: u64 = threads.iter().filter_map(|thread| thread["cpu_ns"].as_u64()).sum();
+    assert!(whole > 0 && sum <= whole + 10_000_000 * threads.len() as u64, "{sum} of {whole}");
+
+    let text = majlis(["run"]).arg(folder.file("arabic.toml")).run().with(0);
+    assert!(
+        text.stdout.lines().any(|line| line.starts_with("Processor: ") && line.contains("% of one core")),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn events_of_the_host_have_no_lines_in_a_text_and_all_of_them_in_json() {
+    // A visit of a second: an event would have to take 10 ms to have a line.
+    let text = majlis(["run"]).arg(pipeline("demo.toml")).run().with(0);
+    assert!(!text.stdout.contains("(event)") && !text.stdout.contains("Visit events"), "{text:?}");
+    assert_eq!(text.stdout.matches("  not listed: ").count(), 1, "{text:?}");
+    let json = majlis(["run", "--report", "json"]).arg(pipeline("demo.toml")).run().report();
+    assert!(json.visit().steps().any(|step| step["kind"] == "event"), "{:#}", json.visit().0);
+}
+
+#[test]
 fn a_trace_has_the_calls_of_every_visit() {
     let folder = Folder::new();
     let (file, trace) = (folder.write("arabic.toml", ARABIC), folder.file("trace.json"));

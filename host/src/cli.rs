@@ -11,7 +11,11 @@ const CODES: &str = "Exit codes:
   3  the pipeline file has errors
   4  a plugin was refused, or there is no such plugin
 
-`majlis explain CODE` tells what an error code means.";
+`majlis explain CODE` tells what an error code means.
+
+With --json a command prints one JSON value to stdout, also when it fails: then {file, diagnostics: [{code, severity, message,
+file, line, column, hint}]}; where it is about no file, without one. With --log json each line of stderr is a JSON object; one
+with `shown` is what a stage shows, and may hold a name.";
 
 /// Receives visitors: runs a pipeline of stage plugins, and tells what every call took.
 #[derive(Debug, Parser)]
@@ -19,7 +23,7 @@ const CODES: &str = "Exit codes:
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) places: Places,
-    /// How log lines look; they go to stderr.
+    /// How log lines, diagnostics and errors look; they go to stderr.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log: LogFormat,
     /// More log lines: -v for info, -vv for debug, -vvv for trace.
@@ -42,9 +46,9 @@ pub(crate) struct Places {
 pub(crate) enum LogFormat {
     /// A line for people.
     Text,
-    /// A JSON object for each line.
+    /// A JSON object for each line, and no other line.
     Json,
-    /// None.
+    /// No log; errors as text.
     Off,
 }
 
@@ -60,9 +64,16 @@ pub(crate) enum Verb {
     Explain {
         /// Like E0301.
         code: Option<String>,
+        /// As JSON: {code, title, text}, or an array of them for the list.
+        #[arg(long)]
+        json: bool,
     },
     /// Print the JSON Schema of pipeline files, the tables of the installed plugins included.
-    Schema,
+    Schema {
+        /// It is JSON in any case.
+        #[arg(long)]
+        json: bool,
+    },
     /// What plugins there are.
     Plugins {
         #[command(subcommand)]
@@ -117,7 +128,8 @@ pub(crate) enum Visits {
 pub(crate) struct CheckArgs {
     /// The pipeline file.
     pub(crate) pipeline: PathBuf,
-    /// Diagnostics as JSON: an array of {code, severity, message, line, column, hint}.
+    /// As JSON: {file, diagnostics: [{code, severity, message, file, line, column, span, label, hint, related}], pipeline:
+    /// {name, stages, threads, edges, queue_bytes}}; `pipeline` is null where there is an error.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -129,6 +141,10 @@ pub(crate) struct GraphArgs {
     /// How it is drawn.
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub(crate) format: GraphFormat,
+    /// As JSON: {file, diagnostics, pipeline: {name, stages: [{name, title, plugin, load, thread}], edges: [{from, to, type,
+    /// depth, overflow, loop}]}}; `pipeline` is null where there is an error.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -147,15 +163,16 @@ pub(crate) enum PluginsVerb {
     },
     /// Show a plugin's ports, milestones, verbs and configuration.
     Inspect {
-        /// The plugin's name.
+        /// The plugin's name, or its library's file name or path.
         name: String,
-        /// As JSON.
+        /// As JSON: {name, version, summary, licence, path, sha256, milestones, native, capabilities, inputs, outputs, verbs,
+        /// config}.
         #[arg(long)]
         json: bool,
     },
     /// Tell why a plugin is refused; opens it, which `list` does not.
     Why {
-        /// The plugin's name, or its file's.
+        /// The plugin's name, or its library's file name or path.
         name: String,
         /// As JSON: an array of {name, path, code, reason, remedy}.
         #[arg(long)]
@@ -174,4 +191,15 @@ pub(crate) struct StageArgs {
     /// Arguments, as `name=value`; a value that is JSON is taken as such.
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) arguments: Vec<String>,
+    /// The list of verbs as JSON: {file, stage, plugin, verbs: [{name, summary, arguments}]}. What a verb answers is JSON in
+    /// any case.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Whether a command line that clap refused asks for a log in JSON: who collects stderr is answered in JSON then too.
+pub(crate) fn wants_json_log(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let arguments: Vec<_> = arguments.collect();
+    arguments.iter().any(|argument| argument == "--log=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--log" && pair[1] == "json")
 }

@@ -6,6 +6,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::LogFormat;
+use crate::talk;
 
 pub(crate) fn install(format: LogFormat, verbose: u8) {
     let level = match verbose {
@@ -19,13 +20,14 @@ pub(crate) fn install(format: LogFormat, verbose: u8) {
     let _ = match format {
         LogFormat::Off => Ok(()),
         LogFormat::Text => {
-            let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-                && std::io::IsTerminal::is_terminal(&std::io::stderr());
+            // Never in colour: the crate does that only with a feature that brings another crate, and asked for it without
+            // the feature it panics, on terminals alone.
             let lines =
-                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color).with_target(false);
+                tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false);
             registry.with(lines).try_init()
         }
         LogFormat::Json => {
+            talk::in_json();
             let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
             registry.with(lines).try_init()
         }

@@ -25,16 +25,21 @@ macro_rules! say {
 
 mod catalogue;
 mod cli;
+mod codes;
 mod folders;
 mod ledgers;
 mod log;
 mod observer;
 mod opener;
 mod pipeline;
+mod plugins;
+mod processor;
 mod reports;
 mod run;
 mod services;
 mod signals;
+mod stage;
+mod talk;
 mod verbs;
 
 use std::process::ExitCode;
@@ -66,13 +71,24 @@ impl From<Exit> for ExitCode {
     }
 }
 
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn main() -> ExitCode {
     // First of all: times of a run count from here.
     let clock = majlis_meter::Monotonic::new();
     // This program sees faces: nothing that it loads may report home. The one thread is the allocator's.
     let silent = majlis_loader::silence_native_telemetry(1);
     majlis_meter::Arenas::process().bind(majlis_meter::Arenas::process().named(ledgers::HOST));
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && cli::wants_json_log(std::env::args_os()) => {
+            talk::misused(&error);
+            return Exit::Usage.into();
+        }
+        Err(error) => error.exit(),
+    };
     log::install(cli.log, cli.verbose);
     if !silent {
         tracing::warn!("another thread was there first: set ORT_DISABLE_TELEMETRY=1 in the environment instead");
@@ -81,10 +97,10 @@ fn main() -> ExitCode {
         cli::Verb::Run(args) => run::run(&cli.places, &args, clock),
         cli::Verb::Check(args) => verbs::check(&cli.places, &args),
         cli::Verb::Graph(args) => verbs::graph(&cli.places, &args),
-        cli::Verb::Explain { code } => verbs::explain(code.as_deref()),
-        cli::Verb::Schema => verbs::schema(&cli.places),
-        cli::Verb::Plugins { verb } => verbs::plugins(&cli.places, &verb),
-        cli::Verb::Stage(args) => run::stage(&cli.places, &args, clock),
+        cli::Verb::Explain { code, json } => verbs::explain(code.as_deref(), json),
+        cli::Verb::Schema { .. } => verbs::schema(&cli.places),
+        cli::Verb::Plugins { verb } => plugins::plugins(&cli.places, &verb),
+        cli::Verb::Stage(args) => stage::stage(&cli.places, &args, clock),
     };
     exit.into()
 }

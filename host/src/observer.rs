@@ -1,14 +1,13 @@
 //! What happens in a run, on its way to the terminal, the logs and the reports.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use majlis_meter::record::{Closed, RunRecord, VisitRecord};
 use majlis_meter::{Clock, Monotonic};
 use majlis_runtime::{Observer, OpenError};
 
-use crate::log;
 use crate::reports::Reporter;
+use crate::{log, talk};
 
 /// Shows a stage that was not opened.
 pub(crate) type Refused = Box<dyn Fn(usize, &OpenError) + Send + Sync>;
@@ -41,13 +40,8 @@ impl Observer for Watching {
         log::plugin_line(stage, level, target, message);
     }
 
-    fn print(&self, _: &str, _: u64, text: &str) {
-        // A terminal that is gone must not end the show.
-        if self.print_to_stderr {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
-        } else {
-            let _ = writeln!(std::io::stdout().lock(), "{text}");
-        }
+    fn print(&self, stage: &str, visit: u64, text: &str) {
+        if self.print_to_stderr { talk::shown(stage, visit, text) } else { say!("{text}") }
     }
 
     fn ready(&self) {

@@ -8,7 +8,7 @@ use majlis_meter::record::MappedFile;
 use majlis_meter::resident::{Snapshot, ThisProcess};
 use majlis_runtime::{OpenError, Opened, Opener};
 
-use crate::verbs::hex;
+use crate::hex;
 
 pub(crate) struct FromLibraries {
     loader: Arc<Loader>,

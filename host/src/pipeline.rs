@@ -3,11 +3,13 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use majlis_config::{Catalogue, Checked, Diagnostic, Pipeline, Source, Surroundings};
+use majlis_config::{Catalogue, Checked, Diagnostic, NotText, Pipeline, Source, Surroundings};
 use majlis_loader::Loader;
+use serde_json::{Value, json};
 
 use crate::cli::Places;
-use crate::{Exit, catalogue};
+use crate::talk::{self, Problem};
+use crate::{Exit, catalogue, codes};
 
 /// The process as a pipeline file may ask for it.
 pub(crate) struct Process;
@@ -43,15 +45,20 @@ impl File {
     /// Diagnostics as an operator reads them, on stderr.
     pub(crate) fn show(&self, diagnostics: &[Diagnostic]) {
         if !diagnostics.is_empty() {
-            eprint!("{}", majlis_config::render(diagnostics, &self.source(), stderr_color()));
+            talk::diagnostics(diagnostics, &self.source(), stderr_color());
         }
+    }
+
+    /// What `--json` shows of it for any verb.
+    pub(crate) fn json(&self) -> Value {
+        json!({ "file": self.path, "diagnostics": self.checked.diagnostics })
     }
 
     /// Shows the diagnostics and gives the pipeline, if it has no error.
     pub(crate) fn pipeline(&self) -> Result<&Pipeline, Exit> {
         self.show(&self.checked.diagnostics);
         self.checked.pipeline.as_ref().ok_or_else(|| {
-            eprintln!("{}: nothing was started", self.path.display());
+            talk::notice(&format!("{}: nothing was started", self.path.display()));
             Exit::Pipeline
         })
     }
@@ -65,21 +72,43 @@ pub(crate) fn stdout_color() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
 }
 
+/// Why a pipeline file could not be looked at.
+pub(crate) enum Unread {
+    /// Its bytes could not be had.
+    File(Problem),
+    /// They are no text.
+    NotText(Box<NotText>),
+}
+
+impl Unread {
+    /// Says it in the way that was asked for.
+    pub(crate) fn tell(&self, as_json: bool, path: &Path) -> Exit {
+        match self {
+            Self::File(problem) => problem.tell(as_json, Some(path)),
+            Self::NotText(wrong) if as_json => {
+                say!("{}", json!({ "file": path, "diagnostics": [wrong.diagnostic] }));
+            }
+            Self::NotText(wrong) => {
+                let source = Source { file: path, text: &wrong.text };
+                talk::diagnostics(std::slice::from_ref(&wrong.diagnostic), &source, stderr_color());
+            }
+        }
+        Exit::Pipeline
+    }
+}
+
 /// Reads and checks a pipeline file; opens no plugin.
-pub(crate) fn read(places: &Places, path: &Path) -> Result<File, Exit> {
+pub(crate) fn read(places: &Places, path: &Path) -> Result<File, Unread> {
     let bytes = std::fs::read(path).map_err(|error| {
-        eprintln!("error: the pipeline file {} cannot be read: {error}", path.display());
-        Exit::Pipeline
+        let message = format!("the pipeline file {} cannot be read: {error}", path.display());
+        Unread::File(Problem { code: codes::R0201, message, hint: "check the path and its permissions".to_owned() })
     })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        eprintln!("error: {} is not UTF-8 text: byte {at} is no letter; save it as UTF-8", path.display());
-        Exit::Pipeline
-    })?;
+    let text = majlis_config::text_of(path, bytes).map_err(Unread::NotText)?;
     let source = Source { file: path, text: &text };
     let (loader, catalogue) = catalogue::find(places, Some(&source));
     for refusal in catalogue.refused.iter().filter(|refusal| refusal.code == majlis_loader::codes::L0202) {
-        eprintln!("warning[{}]: {}: {}; {}", refusal.code, refusal.path.display(), refusal.reason, refusal.remedy);
+        let message = format!("{}: {}", refusal.path.display(), refusal.reason);
+        Problem { code: majlis_loader::codes::L0202, message, hint: refusal.remedy.clone() }.warn();
     }
     let checked = majlis_config::check(&source, &catalogue, &Process);
     // Libraries were read whole to be judged; a host that waits for its first visitor does not keep that.

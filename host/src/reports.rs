@@ -16,8 +16,8 @@ use majlis_meter::report::{self, Look};
 use parking_lot::Mutex;
 
 use crate::cli::{ReportFormat, RunArgs, Visits};
-use crate::ledgers;
 use crate::pipeline::stdout_color;
+use crate::{ledgers, processor};
 
 /// Accounts that are kept where all are asked for.
 const ACCOUNTS: usize = 64;
@@ -79,6 +79,7 @@ impl Reporter {
     pub(crate) fn ending(&self, mut run: RunRecord) {
         if self.wanted {
             ledgers::fill(&mut run, &self.copies);
+            processor::fill(&mut run);
             self.say(Word::Ending(Box::new(run)));
         }
     }
@@ -209,6 +210,8 @@ impl Reports {
             run.resident = before.resident;
             run.in_flight = before.in_flight;
             run.strangers = before.strangers;
+            run.cpu = before.cpu;
+            run.threads_cpu = before.threads_cpu;
         }
         self.write_trace(&run);
         let accounts: Vec<Account> = self.accounts.drain(..).collect();

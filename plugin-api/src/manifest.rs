@@ -39,8 +39,11 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// - A port is `name: Type`. Before an input may stand `#[optional]` (it need not be wired) and `#[many]` (it takes
 ///   several producers); before an output `#[origin]` (it does not wait for the stage's inputs) and
 ///   `#[same_as(input)]` (its packets are those of that input).
-/// - `native` names the native libraries that the plugin opens through [`service::native`](crate::service::native).
-/// - `capabilities`: `"finite"` for a source that ends.
+/// - `native` names the native libraries that the plugin opens through [`service::native`](crate::service::native):
+///   `"onnxruntime"`, or `"onnxruntime" = "1.22"` for one that it needs in this very version. A process holds one version
+///   of each, so a pipeline whose plugins need two is refused before it starts.
+/// - `capabilities`: `"finite"` for a source that ends; `"acts-on-events"` for a stage that must hear of what its
+///   producers could not do, and is therefore no use while it is closed: `check` warns where it is lazy.
 /// - A verb is `"name": ("what it does", "path of its arguments' schema")`.
 /// - `schema` is the path of the configuration's JSON Schema, from the file of the invocation;
 ///   `majlis_testkit::schema` holds it against the type and can write it.
@@ -52,7 +55,7 @@ macro_rules! manifest {
         $(inputs: { $( $(#[$in_flag:ident])* $in:ident : $in_type:ty ),* $(,)? },)?
         $(outputs: { $( $(#[$out_flag:ident $(($out_arg:ident))?])* $out:ident : $out_type:ty ),* $(,)? },)?
         $(milestones: [ $($milestone:literal),* $(,)? ],)?
-        $(native: [ $($native:literal),* $(,)? ],)?
+        $(native: [ $($native:literal $(= $native_version:literal)?),* $(,)? ],)?
         $(capabilities: [ $($capability:literal),* $(,)? ],)?
         $(verbs: { $( $verb:literal : ($verb_summary:literal, $verb_schema:literal) ),* $(,)? },)?
         schema: $schema:literal $(,)?
@@ -82,7 +85,7 @@ macro_rules! manifest {
                 "abi = 1\nname = \"", $name, "\"\nversion = \"", env!("CARGO_PKG_VERSION"),
                 "\"\nsummary = \"", $summary, "\"\nlicence = \"", env!("CARGO_PKG_LICENSE"), "\"\n",
                 $("milestones = [", $("\"", $milestone, "\", ",)* "]\n",)?
-                $("native = [", $("\"", $native, "\", ",)* "]\n",)?
+                $("native = [", $($crate::manifest!(@native $native $($native_version)?),)* "]\n",)?
                 $("capabilities = [", $("\"", $capability, "\", ",)* "]\n",)?
                 "config_schema = '''\n", include_str!($schema), "'''\n",
                 $($(
@@ -107,6 +110,10 @@ macro_rules! manifest {
                 Err(_) => panic!("the joined parts are text"),
             };
         }
+    };
+    (@native $name:literal) => { concat!("\"", $name, "\", ") };
+    (@native $name:literal $version:literal) => {
+        concat!("{ name = \"", $name, "\", version = \"", $version, "\" }, ")
     };
     (@in optional) => { "required = false\n" };
     (@in many) => { "many = true\n" };

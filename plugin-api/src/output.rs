@@ -1,5 +1,5 @@
 use majlis_abi::host::NotEmitted;
-use majlis_abi::plugin::{Buffer, CallHandle};
+use majlis_abi::plugin::CallHandle;
 
 use crate::message::Message;
 use crate::{AnyOut, Error, Host, NoVisit, Out, Packet, Pending, Result, Time, Visit, VisitId};
@@ -18,25 +18,16 @@ impl Output<'_> {
     /// The message cannot be encoded, or the edge overran: an endless loop of one thread.
     pub fn emit<T: Message>(&mut self, port: Out<T>, message: T) -> Result<()> {
         let buffer = message.encode(self.call.host())?;
-        self.send(port.index(), buffer)
+        self.call.emit(port.index(), buffer).or_else(not_sent)
     }
 
     /// Sends the packet's own buffer on: nothing is copied.
     ///
     /// # Errors
     /// As [`emit`](Output::emit).
-    pub fn forward<T>(&mut self, port: Out<T>, packet: &Packet<'_>) -> Result<()> {
-        self.send(port.index(), packet.buffer.clone())
-    }
-
-    fn send(&mut self, output: u32, buffer: Buffer) -> Result<()> {
-        match self.call.emit(output, buffer) {
-            Ok(()) | Err(NotEmitted::Gone | NotEmitted::Full(_)) => Ok(()),
-            Err(NotEmitted::Overrun) => Err(Error::new(
-                "more packets were emitted in one call than the edge to a stage of the same thread holds",
-            )),
-            Err(NotEmitted::NoPort) => Err(Error::new("the manifest has no such output")),
-        }
+    pub fn forward<T>(&mut self, port: Out<T>, _packet: &Packet<'_>) -> Result<()> {
+        // A packet cannot outlive its call, so it is the one that the host knows this call by.
+        self.call.forward(port.index()).or_else(not_sent)
     }
 
     /// Opens a visit; from here on this call's messages are of that visit.
@@ -95,5 +86,17 @@ impl Output<'_> {
     #[must_use]
     pub fn visit(&self) -> Option<VisitId> {
         VisitId::from_number(self.call.visit())
+    }
+}
+
+#[cold]
+fn not_sent(why: NotEmitted) -> Result<()> {
+    match why {
+        NotEmitted::Gone | NotEmitted::Full(_) => Ok(()),
+        NotEmitted::Overrun => {
+            Err(Error::new("more packets were emitted in one call than the edge to a stage of the same thread holds"))
+        }
+        NotEmitted::NoPort => Err(Error::new("the manifest has no such output")),
+        NotEmitted::NoPacket => Err(Error::new("the call was entered with no packet that could be passed on")),
     }
 }

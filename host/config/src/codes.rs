@@ -49,10 +49,14 @@ fn written_out(code: &Code) -> String {
 codes! {
     E0101 "the file is not TOML"
     "The text cannot be read as TOML 1.1. The place is where the reader gave up; the cause often stands just before it: a quote \
-that is not closed, a text without quotes, a missing `=`. Nothing else of the file is checked until this is repaired."
+that is not closed, a text without quotes, a missing `=`. What could not be read is left out, and the rest of the file is checked \
+as if it stood there."
     E0102 "a key stands twice"
     "A key or a table has been written twice. TOML does not say which of them counts, so neither does. Two producers for one \
 input are written as an array where the input accepts several: `inputs = { faces = [\"a.faces\", \"b.faces\"] }`."
+    E0103 "the file is not UTF-8"
+    "A pipeline file is UTF-8 text. The place is that of the first byte that is not. Editors of other systems may have saved it as \
+UTF-16, or in a code page such as Windows-1256 for Arabic: save it anew as UTF-8."
 
     E0201 "unknown key"
     "The host does not know this key in this table. Nothing in a pipeline file is accepted and ignored. A key of the plugin itself \
@@ -64,8 +68,9 @@ stands in the stage's own table: `[stage.NAME.config]`."
     E0205 "a key of a plugin is missing"
     "The plugin cannot do without this key in `[stage.NAME.config]`."
     E0206 "a key without effect"
-    "The key says something that cannot happen here, such as a queue in front of a stage that has no inputs. Remove it, or move it \
-to the stage that was meant: a queue belongs to the stage that takes the packets."
+    "The key says something that cannot happen here, such as a queue in front of a stage that has no inputs, or of an input that \
+nothing is wired to. Remove it, wire the input, or move it to the stage that was meant: a queue belongs to the stage that takes the \
+packets."
 
     E0301 "unknown plugin"
     "No plugin of that name was found. Plugins are looked for in `--plugins`, in `MAJLIS_PLUGIN_PATH`, in the folders of \
@@ -77,6 +82,9 @@ to the stage that was meant: a queue belongs to the stage that takes the packets
 Install the pinned one, or pin the new one after you have checked where it comes from."
     E0304 "not a SHA-256"
     "A SHA-256 is written as 64 hexadecimal digits. `sha256sum FILE` prints it."
+    E0305 "two versions of a native library"
+    "The plugins of two stages need different versions of one native library, and one process holds one. Install builds of the two \
+plugins that need the same version, or run one of the stages in a pipeline of its own."
 
     E0401 "unknown stage"
     "The reference names a stage that the file does not have. A stage is made by its table `[stage.NAME]`; case matters."
@@ -127,13 +135,22 @@ stages."
     "While a stage opens, its thread does nothing else: the first packet for a lazy stage halts all the stages that share the \
 thread, for seconds if a model is loaded. Use `load = \"prewarm\"` or `\"eager\"`, or threads of their own."
     W0602 "the stage cannot be lazy"
-    "A lazy stage is opened by its first packet. This one acts before any packet reaches it (it is a source, or has an output that \
-waits for no input), so it is opened in the background at the start, as with `prewarm`."
+    "A lazy stage is opened by its first packet. This one acts before any packet reaches it (none of its inputs is wired, or it has \
+an output that waits for no input), so it is opened in the background at the start, as with `prewarm`."
     W0603 "the stage is never called"
     "All inputs of the plugin are optional and none of them is wired, so nothing ever reaches this stage."
+    W0604 "a lazy stage that has to hear of visitors"
+    "The plugin says that it acts on events (capability `acts-on-events`): it has something to do for a visitor of whom no packet \
+comes, such as a greeting for somebody at whom nobody could look. A lazy stage is opened by its first packet and hears nothing \
+before. Write `load = \"eager\"`, or `\"prewarm\"` where the first visitors may be missed."
+    W0605 "no texts in the pipeline's language"
+    "The stage speaks the language of `[pipeline] language` unless its own table names others, and its plugin has no texts in it: \
+visitors would hear another one. Name languages that it has, or bring texts. Which languages a plugin has stands in its schema as \
+`x-languages`, beside the key that takes them."
 
     E0701 "a value of the wrong type"
-    "The key takes a value of another type. Texts stand in quotes; numbers, `true` and `false` do not; lists stand in brackets."
+    "The key takes a value of another type. Texts stand in quotes; numbers, `true` and `false` do not; lists stand in brackets. What \
+comes from a variable of the environment is read as the type that the key takes."
     E0702 "a value out of range"
     "The value is smaller or larger than the key allows."
     E0703 "not one of the values allowed"
@@ -174,8 +191,10 @@ file was shared, replace the secret."
     E0804 "an empty secret"
     "The variable is set, or the file exists, but nothing is in it."
     E0805 "not a reference"
-    "A secret is `{ env = \"NAME\" }` or `{ file = \"path\" }`. Any other text may come from the environment: \
-`{ env = \"NAME\" }`, with `append = \"folder/file\"` joined to it as a path and `default = \"…\"` when the variable is not set."
+    "A secret is `{ env = \"NAME\" }` or `{ file = \"path\" }`. Any other text, number, \
+`true` or `false` of a plugin's table may come from the environment: `{ env = \"NAME\" }`, with `default = \"…\"` when the variable \
+is not set. To a text, `append = \"folder/file\"` is joined as a path. Lists and tables are written here, and their items may be such \
+references."
     E0806 "a variable is not set"
     "The value comes from the environment, which has no variable of that name, and the reference has no `default`."
 
@@ -198,7 +217,8 @@ maxProperties, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf,
 minItems, maxItems, uniqueItems, format, $ref (inside the schema), allOf, anyOf, oneOf, $defs, definitions. Allowed as description: \
 $schema, $id, $comment, title, description, default, examples, deprecated, readOnly, writeOnly, contentEncoding, contentMediaType, \
 and anything that begins with `x-`. The formats `secret` and `path` have a meaning of their own: a secret is never written in the \
-file, a path is joined to the folder of the pipeline file."
+file, a path is joined to the folder of the pipeline file. So has `x-languages`, beside a key that takes languages: those that the \
+plugin has texts in, and with `x-languages-unless` a key that brings others."
 
     E1001 "not in this version: a stage in another process"
     "`isolation = \"process\"` is part of the file's design and is not done in this version. It is refused rather than ignored: a \

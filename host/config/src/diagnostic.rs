@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use crate::check::Source;
+
 /// Whether a finding keeps the pipeline from starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -16,8 +18,19 @@ pub enum Severity {
 }
 
 /// One problem of a pipeline file, with the place that it is about.
+///
+/// Written as JSON it is an object with these fields; `label` and `hint` may be `null`, `span` is `{ "start", "end" }`. Fields are
+/// added and never renamed:
+///
+/// ```json
+/// { "file": "expo.toml", "code": "E0401", "severity": "error", "message": "no stage is called `camrea`", "line": 7, "column": 20,
+///   "span": { "start": 91, "end": 105 }, "label": null, "hint": "a stage `camera` exists",
+///   "related": [{ "message": "the producer", "file": "expo.toml", "line": 1, "column": 8, "span": { "start": 7, "end": 13 } }] }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
+    /// The file, as it was named to the check.
+    pub file: String,
     /// Stable: `majlis explain CODE` says more, and scripts may match it.
     pub code: &'static str,
     /// Error or warning.
@@ -46,6 +59,8 @@ pub struct Diagnostic {
 pub struct Related {
     /// What this place has to do with it.
     pub message: String,
+    /// The file, the same as the problem's.
+    pub file: String,
     /// 1-based.
     pub line: u32,
     /// 1-based, in characters.
@@ -73,7 +88,13 @@ impl Diagnostic {
     }
 
     pub(crate) fn related(&mut self, span: &Range<usize>, message: impl Into<String>) -> &mut Self {
-        self.related.push(Related { message: message.into(), line: 0, column: 0, span: span.clone() });
+        self.related.push(Related {
+            message: message.into(),
+            file: String::new(),
+            line: 0,
+            column: 0,
+            span: span.clone(),
+        });
         self
     }
 
@@ -84,6 +105,7 @@ impl Diagnostic {
 
     pub(crate) fn new(code: &'static str, severity: Severity, span: Range<usize>, message: String) -> Self {
         Diagnostic {
+            file: String::new(),
             code,
             severity,
             message,
@@ -100,13 +122,19 @@ impl Diagnostic {
 
 /// The findings of one check, in the order in which they are made; lines and columns are filled in at the end.
 pub(crate) struct Findings<'s> {
+    file: String,
     text: &'s str,
     list: Vec<Diagnostic>,
 }
 
 impl<'s> Findings<'s> {
-    pub(crate) fn new(text: &'s str) -> Self {
-        Findings { text, list: Vec::new() }
+    pub(crate) fn new(source: &Source<'s>) -> Self {
+        Findings { file: source.file.display().to_string(), text: source.text, list: Vec::new() }
+    }
+
+    /// Takes findings back.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.list.retain(keep);
     }
 
     pub(crate) fn error(
@@ -148,7 +176,9 @@ impl<'s> Findings<'s> {
         let mut list = self.list;
         for diagnostic in &mut list {
             (diagnostic.line, diagnostic.column) = lines.place(diagnostic.span.start);
+            diagnostic.file.clone_from(&self.file);
             for related in &mut diagnostic.related {
+                related.file.clone_from(&self.file);
                 (related.line, related.column) = lines.place(related.span.start);
             }
         }

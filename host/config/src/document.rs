@@ -3,11 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::codes::*;
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::keys::{self, Form, Key, Table};
 use crate::manifest::is_name;
 use crate::nearest::{either, is_bidi_control, listed, nearest, shown};
@@ -44,34 +43,6 @@ pub(crate) fn entries<'d>(table: &'d DeTable<'d>) -> Vec<Entry<'d>> {
     entries
 }
 
-/// Reads the text; `None` after syntax errors, which are all reported. What a parser recovers from a broken line is a guess,
-/// and findings about guesses would bury the one that matters.
-pub(crate) fn parse<'s>(text: &'s str, findings: &mut Findings<'_>) -> Option<Spanned<DeTable<'s>>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    // Inside a table that stands twice, each key that both have is a duplicate again: the header says it all.
-    let mut repeated_table = 0..0;
-    for error in &errors {
-        let span = error.span().unwrap_or(text.len()..text.len());
-        if !error.message().contains("duplicate key") {
-            findings.error(E0101, &span, error.message());
-            continue;
-        }
-        if repeated_table.contains(&span.start) {
-            continue;
-        }
-        let key = text.get(span.clone()).unwrap_or_default();
-        let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-        if text[line..].trim_start().starts_with('[') {
-            let end = text[span.start..].find("\n[").map_or(text.len(), |at| span.start + at);
-            repeated_table = span.end..end;
-        }
-        findings
-            .error(E0102, &span, format!("{} stands here for the second time", shown(key)))
-            .hint("keep one of them");
-    }
-    errors.is_empty().then_some(table)
-}
-
 /// Words for a TOML value's type.
 pub(crate) fn type_words(value: &DeValue<'_>) -> &'static str {
     match value {
@@ -88,6 +59,8 @@ pub(crate) fn type_words(value: &DeValue<'_>) -> &'static str {
 /// A table of the host's own, whose keys are those of [`keys`].
 pub(crate) struct Section<'d> {
     table: Table,
+    /// The stage that it belongs to.
+    stage: Option<&'d str>,
     /// What is underlined when something is missing in it.
     pub(crate) span: Range<usize>,
     entries: Vec<Entry<'d>>,
@@ -97,6 +70,7 @@ impl<'d> Section<'d> {
     /// Keeps the known keys and reports the others. `known_elsewhere` may explain a key that belongs to another place.
     pub(crate) fn new(
         table: Table,
+        stage: Option<&'d str>,
         content: &'d DeTable<'d>,
         span: Range<usize>,
         findings: &mut Findings<'_>,
@@ -111,20 +85,25 @@ impl<'d> Section<'d> {
             match known_elsewhere(&entry) {
                 Elsewhere::Known => {}
                 Elsewhere::Hint(hint) => {
-                    unknown_key(table, &entry, findings).hint(hint);
+                    unknown_key(table, stage, &entry, findings).hint(hint);
                 }
                 Elsewhere::No => {
-                    let hint = hint_for_key(table, entry.key);
-                    unknown_key(table, &entry, findings).hint(hint);
+                    let hint = hint_for_key(table, stage, entry.key);
+                    unknown_key(table, stage, &entry, findings).hint(hint);
                 }
             }
         }
-        Section { table, span, entries: known }
+        Section { table, stage, span, entries: known }
     }
 
     /// A table that is not in the file: each key has its default.
     pub(crate) fn absent(table: Table) -> Self {
-        Section { table, span: 0..0, entries: Vec::new() }
+        Section { table, stage: None, span: 0..0, entries: Vec::new() }
+    }
+
+    /// The stage that it belongs to.
+    pub(crate) fn stage(&self) -> Option<&'d str> {
+        self.stage
     }
 
     /// The default of a key, as written in the table of keys.
@@ -152,7 +131,10 @@ impl<'d> Section<'d> {
         let entry = self.entry(name)?;
         let text = string(entry, findings)?;
         if text.trim().is_empty() {
-            findings.error(E0709, &entry.span(), format!("{} cannot be empty", shown(name)));
+            let default = self.key(name).default;
+            findings
+                .error(E0709, &entry.span(), format!("{} cannot be empty", shown(name)))
+                .hint(format!("write a text, or leave the key out; the default is {default}"));
             return None;
         }
         match text.chars().find(|letter| letter.is_control() || is_bidi_control(*letter)) {
@@ -327,7 +309,11 @@ impl<'d> Section<'d> {
         match entry.value {
             DeValue::Table(table) => Some((table, entry.key_span.clone())),
             _ => {
-                wrong_type(entry, "a table", findings);
+                let is_wiring = matches!(self.key(name).form, Form::Inputs);
+                let error = wrong_type(entry, "a table", findings);
+                if is_wiring {
+                    error.hint("write `inputs = { INPUT = \"STAGE.OUTPUT\" }`");
+                }
                 None
             }
         }
@@ -347,18 +333,24 @@ pub(crate) enum Elsewhere {
 pub(crate) const NAME_HINT: &str =
     "a name starts with a letter A to Z and has letters, digits, `-` and `_`; a title may be in any script";
 
-fn unknown_key<'f>(table: Table, entry: &Entry<'_>, findings: &'f mut Findings<'_>) -> &'f mut crate::Diagnostic {
-    findings.error(E0201, &entry.key_span, format!("{} is not a key of {}", shown(entry.key), table.header()))
+fn unknown_key<'f>(
+    table: Table,
+    stage: Option<&str>,
+    entry: &Entry<'_>,
+    findings: &'f mut Findings<'_>,
+) -> &'f mut Diagnostic {
+    let header = table.header_of(stage);
+    findings.error(E0201, &entry.key_span, format!("{} is not a key of {header}", shown(entry.key)))
 }
 
 /// The nearest key here, otherwise the table where there is such a key, otherwise all keys.
-fn hint_for_key(table: Table, key: &str) -> String {
+fn hint_for_key(table: Table, stage: Option<&str>, key: &str) -> String {
     let here: Vec<&str> = keys::of(table).map(|key| key.name).collect();
     if let Some(near) = nearest(key, here.iter().copied()) {
         return format!("a key `{near}` exists");
     }
     match keys::KEYS.iter().find(|known| known.name == key) {
-        Some(elsewhere) => format!("`{key}` is a key of {}", elsewhere.table.header()),
+        Some(elsewhere) => format!("`{key}` is a key of {}", elsewhere.table.header_of(stage)),
         None => format!("the keys are {}", listed(&here)),
     }
 }
@@ -379,8 +371,23 @@ pub(crate) fn string<'d>(entry: &Entry<'d>, findings: &mut Findings<'_>) -> Opti
     }
 }
 
-/// Reports a value of the wrong type.
-pub(crate) fn wrong_type(entry: &Entry<'_>, expected: &str, findings: &mut Findings<'_>) {
+/// Reports a value of the wrong type, with what to write instead.
+pub(crate) fn wrong_type<'f>(entry: &Entry<'_>, expected: &str, findings: &'f mut Findings<'_>) -> &'f mut Diagnostic {
     let found = type_words(entry.value);
-    findings.error(E0701, &entry.span(), format!("{} must be {expected}, found {found}", shown(entry.key)));
+    let is_reference = entry.value.as_table().is_some_and(|table| table.contains_key("env"));
+    let key = entry.key;
+    let hint = match (expected, entry.value) {
+        _ if is_reference => {
+            "only what stands in a plugin's own table may come from the environment; write the value here".to_owned()
+        }
+        ("a whole number", DeValue::String(text)) if text.trim().parse::<i64>().is_ok() => {
+            format!("write `{key} = {}`, without quotes", text.trim())
+        }
+        ("a text", DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)) => {
+            "put it in quotes".to_owned()
+        }
+        ("a table", _) => format!("write `{key} = {{ KEY = VALUE }}`, or a table of its own below a header"),
+        _ => format!("write {expected}"),
+    };
+    findings.error(E0701, &entry.span(), format!("{} must be {expected}, found {found}", shown(key))).hint(hint)
 }

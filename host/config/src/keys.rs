@@ -36,6 +36,14 @@ impl Table {
             Table::Report => "[report]",
         }
     }
+
+    /// The same for a stage that has a name.
+    pub(crate) fn header_of(self, stage: Option<&str>) -> String {
+        match stage {
+            Some(stage) => self.header().replace("NAME", stage),
+            None => self.header().to_owned(),
+        }
+    }
 }
 
 /// A key of the file.
@@ -133,14 +141,14 @@ pub static KEYS: &[Key] = &[
         form: Form::Language,
         default: "ar",
         meaning: "the language of greetings, unless a stage has its own",
-        codes: &[E0706],
+        codes: &[E0706, W0605],
     },
     Key {
         table: Table::Pipeline,
         name: "time_zone",
         form: Form::TimeZone,
         default: "UTC",
-        meaning: "the exhibition's, which plugins are given instead of the machine's",
+        meaning: "handed to the plugins instead of the machine's; none of those that come with Majlis uses it yet, and log lines are in UTC",
         codes: &[E0707],
     },
     Key {
@@ -173,7 +181,7 @@ pub static KEYS: &[Key] = &[
         form: Form::Name,
         default: "required",
         meaning: "the plugin of which this stage is an instance",
-        codes: &[E0202, E0301, E0302],
+        codes: &[E0202, E0301, E0302, E0305],
     },
     Key {
         table: Table::Stage,
@@ -221,7 +229,7 @@ pub static KEYS: &[Key] = &[
         form: Form::Choice(&[("lazy", None), ("prewarm", None), ("eager", None)]),
         default: "lazy; prewarm for a stage that acts before any packet",
         meaning: "when it is opened: at its first packet; in the background after the start; before the start, which fails when it does",
-        codes: &[E0703, W0601, W0602],
+        codes: &[E0703, W0601, W0602, W0604],
     },
     Key {
         table: Table::Stage,
@@ -278,8 +286,8 @@ pub static KEYS: &[Key] = &[
         default: "{}",
         meaning: "the plugin's own keys, checked against its schema",
         codes: &[
-            E0204, E0205, E0701, E0702, E0703, E0709, E0710, E0711, E0712, E0713, E0801, E0802, E0803, E0804, E0805,
-            E0806,
+            E0204, E0205, E0701, E0702, E0703, E0706, E0709, E0710, E0711, E0712, E0713, E0801, E0802, E0803, E0804,
+            E0805, E0806,
         ],
     },
     Key {

@@ -26,13 +26,15 @@ mod quantity;
 mod render;
 mod schema;
 mod surroundings;
+mod syntax;
+mod text;
 mod validator;
 
 pub use catalogue::{Catalogue, Entry, Refusal};
 pub use check::{Checked, Source, check, plugin_folders};
 pub use codes::explain;
 pub use diagnostic::{Diagnostic, Related, Severity};
-pub use manifest::{InputPort, Manifest, ManifestError, OutputPort, Verb};
+pub use manifest::{InputPort, Manifest, ManifestError, Native, OutputPort, Verb};
 pub use pipeline::{
     Edge, Load, OnFailure, Overflow, Pipeline, Place, Restart, Stage, edge_worst_case_bytes, worst_case_bytes,
 };
@@ -40,4 +42,5 @@ pub use quantity::{parse_duration, parse_size, show_duration};
 pub use render::render;
 pub use schema::schema;
 pub use surroundings::{Fixed, Surroundings, bundled_time_zone};
+pub use text::{NotText, text_of};
 pub use validator::{Fault, Violation, violations};

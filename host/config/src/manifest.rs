@@ -1,6 +1,7 @@
 //! What a plugin says of itself: the TOML text of its library's section `.stage.manifest`.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +16,8 @@ use crate::validator;
 const ABI: u32 = 1;
 /// A source with this capability ends: edges behind it block by default, so that nothing of it is lost.
 const FINITE: &str = "finite";
+/// A stage with this capability has to do something for a visitor of whom no packet ever came, so it must not be lazy.
+const ACTS_ON_EVENTS: &str = "acts-on-events";
 
 /// A plugin's ports, verbs and configuration schema; read from the bytes of its file, without running it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +34,8 @@ pub struct Manifest {
     pub licence: String,
     /// Milestones that its stages may set; `[report] until` names one of some stage.
     pub milestones: Vec<String>,
-    /// Native libraries that the host opens for it, by name.
-    pub native: Vec<String>,
+    /// Native libraries that the host opens for it.
+    pub native: Vec<Native>,
     /// What else the host should know of it, such as `finite`.
     pub capabilities: Vec<String>,
     /// It has no inputs.
@@ -48,6 +51,22 @@ pub struct Manifest {
     /// JSON Schema of `[stage.NAME.config]`. A property of `"format": "secret"` is never written in the file; one of
     /// `"format": "path"` is joined to the folder of the pipeline file.
     pub config_schema: Value,
+}
+
+/// A native library of which one process holds one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Native {
+    /// As the plugin asks for it.
+    pub name: String,
+    /// The version that it needs, where it needs one; it is compared with that of other plugins and with nothing else.
+    pub version: Option<String>,
+}
+
+impl fmt::Display for Native {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.version.as_ref().map_or(Ok(()), |version| write!(f, " {version}"))
+    }
 }
 
 /// A port that takes packets.
@@ -191,7 +210,7 @@ struct Raw {
     #[serde(default)]
     milestones: Vec<String>,
     #[serde(default)]
-    native: Vec<String>,
+    native: Vec<RawNative>,
     #[serde(default)]
     capabilities: Vec<String>,
     config_schema: Option<String>,
@@ -201,6 +220,29 @@ struct Raw {
     output: Vec<OutputPort>,
     #[serde(default)]
     verb: Vec<RawVerb>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a native library is a name, or `{ name = \"…\", version = \"…\" }`")]
+enum RawNative {
+    Name(String),
+    Versioned(Versioned),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Versioned {
+    name: String,
+    version: String,
+}
+
+impl From<RawNative> for Native {
+    fn from(raw: RawNative) -> Self {
+        match raw {
+            RawNative::Name(name) => Self { name, version: None },
+            RawNative::Versioned(Versioned { name, version }) => Self { name, version: Some(version) },
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -248,7 +290,7 @@ impl Manifest {
             summary: raw.summary,
             licence: raw.licence,
             milestones: raw.milestones,
-            native: raw.native,
+            native: raw.native.into_iter().map(Native::from).collect(),
             capabilities: raw.capabilities,
             source,
             finite,
@@ -272,6 +314,11 @@ impl Manifest {
     /// cannot be lazy, for its first packet might be the answer to one of its own.
     pub fn starts_by_itself(&self) -> bool {
         self.source || self.outputs.iter().any(|port| port.origin)
+    }
+
+    /// Whether it has to act on events before its first packet (capability `acts-on-events`), which a lazy stage does not hear.
+    pub fn acts_on_events(&self) -> bool {
+        self.capabilities.iter().any(|capability| capability == ACTS_ON_EVENTS)
     }
 }
 

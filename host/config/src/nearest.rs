@@ -41,10 +41,9 @@ pub(crate) fn either(words: &[&str]) -> String {
 /// Sixteen at most, then a count.
 fn enumerated(words: &[&str], joint: &str) -> String {
     const MOST: usize = 16;
-    let mut words: Vec<String> = words.iter().map(|word| shown(word)).collect();
-    if words.len() > MOST {
-        let more = words.len() - MOST;
-        words.truncate(MOST);
+    let more = words.len().saturating_sub(MOST);
+    let mut words: Vec<String> = words.iter().take(MOST).map(|word| shown(word)).collect();
+    if more > 0 {
         return format!("{} and {more} more", words.join(", "));
     }
     match words.pop() {

@@ -132,6 +132,8 @@ pub struct Restart {
 /// A place in the pipeline file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {
+    /// The file, as it was named to the check.
+    pub file: Arc<str>,
     /// 1-based.
     pub line: u32,
     /// 1-based, in characters.
@@ -141,9 +143,9 @@ pub struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(span: &Range<usize>, lines: &Lines<'_>) -> Self {
+    pub(crate) fn new(file: &Arc<str>, span: &Range<usize>, lines: &Lines<'_>) -> Self {
         let (line, column) = lines.place(span.start);
-        Place { line, column, span: span.clone() }
+        Place { file: Arc::clone(file), line, column, span: span.clone() }
     }
 }
 
@@ -231,7 +233,11 @@ impl Pipeline {
         let message = format!("stage {} was not opened: {reason}", shown(&stage.name));
         let mut diagnostic = Diagnostic::new(codes::E0713, Severity::Error, place.span, message);
         (diagnostic.line, diagnostic.column) = (place.line, place.column);
-        diagnostic.label(format!("plugin {} refuses this", shown(&stage.plugin)));
+        diagnostic.file = place.file.to_string();
+        diagnostic.label(format!("plugin {} refuses this", shown(&stage.plugin))).hint(format!(
+            "change it; `majlis plugins inspect {}` lists the plugin's keys and what they take",
+            stage.plugin
+        ));
         // The plugin may have refused a secret, and the text around it is drawn.
         for secret in stage.secrets.iter().filter_map(|pointer| stage.config_places.get(pointer)) {
             diagnostic.hide(&secret.span);

@@ -26,17 +26,37 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source<'_>, color: bool) -> S
     out
 }
 
+/// The lines from the first place to the last. The rest is left out: the renderer looks at all that it is given, for each
+/// diagnostic again.
+fn lines_of(diagnostic: &Diagnostic, text: &str) -> Range<usize> {
+    let spans = || diagnostic.related.iter().map(|related| &related.span).chain([&diagnostic.span]);
+    let first = spans().map(|span| inside(span, text).start).min().unwrap_or(0);
+    let last = spans().map(|span| inside(span, text).end).max().unwrap_or(0);
+    let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    start..text[last..].find('\n').map_or(text.len(), |at| last + at + 1)
+}
+
 fn group<'a>(diagnostic: &'a Diagnostic, text: &'a str, file: &'a str) -> annotate_snippets::Group<'a> {
+    let lines = lines_of(diagnostic, text);
+    let first_line = diagnostic.related.iter().map(|related| related.line).chain([diagnostic.line]).min();
+    let here = |span: &Range<usize>| {
+        let span = inside(span, text);
+        span.start - lines.start..span.end - lines.start
+    };
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let primary = AnnotationKind::Primary.span(inside(&diagnostic.span, text)).label(diagnostic.label.as_deref());
+    let primary = AnnotationKind::Primary.span(here(&diagnostic.span)).label(diagnostic.label.as_deref());
     let related = diagnostic
         .related
         .iter()
-        .map(|related| AnnotationKind::Context.span(inside(&related.span, text)).label(related.message.as_str()));
-    let snippet = Snippet::source(text).path(file).annotation(primary).annotations(related);
+        .map(|related| AnnotationKind::Context.span(here(&related.span)).label(related.message.as_str()));
+    let snippet = Snippet::source(&text[lines.clone()])
+        .line_start(first_line.map_or(1, |line| line as usize))
+        .path(file)
+        .annotation(primary)
+        .annotations(related);
     let group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(snippet);
     match &diagnostic.hint {
         Some(hint) => group.element(Level::HELP.message(hint.as_str())),

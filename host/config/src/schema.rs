@@ -124,7 +124,7 @@ fn reference() -> Value {
     json!({
         "type": "object",
         "description": "a value from the environment",
-        "properties": { "env": { "type": "string" }, "append": { "type": "string" }, "default": { "type": "string" } },
+        "properties": { "env": { "type": "string" }, "append": { "type": "string" }, "default": { "type": ["string", "number", "boolean"] } },
         "required": ["env"],
         "additionalProperties": false
     })
@@ -140,8 +140,8 @@ fn secret() -> Value {
     })
 }
 
-/// A plugin's schema as a part of the whole: its references lead to its new place, and where it takes a text the file may also
-/// have a reference.
+/// A plugin's schema as a part of the whole: its references lead to its new place, and where it takes a text, a number or `true`
+/// and `false` the file may also have a reference.
 fn adapted(schema: &Value, at: &str) -> Value {
     let map = match schema {
         Value::Object(map) => map,
@@ -179,7 +179,8 @@ fn adapted(schema: &Value, at: &str) -> Value {
     }
     let types = types_of(schema);
     let is_word = made.contains_key("const");
-    if types.contains(&"string") && !types.contains(&"object") && !is_word {
+    let is_one_value = ["string", "integer", "number", "boolean"].iter().any(|ty| types.contains(ty));
+    if is_one_value && !types.contains(&"object") && !is_word {
         let description = made.remove("description");
         let mut either = json!({ "anyOf": [Value::Object(made), { "$ref": "#/$defs/reference" }] });
         if let Some(description) = description {

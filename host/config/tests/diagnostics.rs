@@ -5,7 +5,9 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use majlis_config::{check, codes, explain, render};
+use std::path::Path;
+
+use majlis_config::{Source, check, codes, explain, render, text_of};
 use support::{checked, files, source};
 
 /// The codes in a fixture's first line, sorted.
@@ -29,6 +31,9 @@ fn each_broken_pipeline_gets_its_codes_and_its_text() {
             wrong.push(format!("{name}: {codes:?}, promised {:?}", promised(&text)));
         }
         let has_errors = codes.iter().any(|code| code.starts_with('E'));
+        for diagnostic in &checked.diagnostics {
+            assert!(diagnostic.hint.is_some(), "{name}: what is an operator to do? {diagnostic}");
+        }
         assert_eq!(checked.pipeline.is_none(), has_errors, "{name}: a pipeline is made exactly when there is no error");
         let mut settings = insta::Settings::clone_current();
         settings.set_prepend_module_to_snapshot(false);
@@ -41,8 +46,8 @@ fn each_broken_pipeline_gets_its_codes_and_its_text() {
 #[test]
 fn each_code_has_a_broken_pipeline_or_a_test_of_its_own() {
     let mut shown: BTreeSet<String> = files("broken").iter().flat_map(|(_, text)| promised(text)).collect();
-    // Manifests have tests/manifests.rs; E0713 is said by a plugin at `open`, see tests/pipelines.rs.
-    shown.extend(["E0713", "E0901", "E0902", "E0903", "E0904", "E0905", "E0906"].map(str::to_owned));
+    // Manifests have tests/manifests.rs; E0713 is said by a plugin at `open`, see tests/pipelines.rs; E0103 is said of bytes, below.
+    shown.extend(["E0103", "E0713", "E0901", "E0902", "E0903", "E0904", "E0905", "E0906"].map(str::to_owned));
     let all: BTreeSet<String> = codes::ALL.iter().map(|code| code.code.to_owned()).collect();
     assert_eq!(shown, all);
 }
@@ -60,6 +65,19 @@ fn a_secret_in_the_file_is_in_no_text_that_is_made_of_it() {
         let diagnostics = checked(&text).diagnostics;
         assert!(!render(&diagnostics, &source(&text), true).contains("very-secret"), "{name}");
         assert!(!format!("{diagnostics:?}").contains("very-secret"), "{name}");
+    }
+}
+
+#[test]
+fn what_a_variable_holds_is_in_no_text() {
+    let fixtures = files("broken").into_iter().filter(|(name, _)| name.starts_with("variable-"));
+    for (name, text) in fixtures {
+        let diagnostics = checked(&text).diagnostics;
+        let drawn = render(&diagnostics, &source(&text), false);
+        for held in ["sk-from-the-environment", "/data/expo", "1000"] {
+            assert!(!drawn.contains(held), "{name} shows {held}");
+            assert!(!format!("{diagnostics:?}").contains(held), "{name} holds {held}");
+        }
     }
 }
 
@@ -90,10 +108,56 @@ fn a_file_that_breaks_off_anywhere_is_read_and_drawn_without_a_panic() {
         let checked = check(&source(text), &catalogue, &around);
         let drawn = render(&checked.diagnostics, &source(text), false);
         assert_eq!(drawn.is_empty(), checked.diagnostics.is_empty());
+        assert!(checked.diagnostics.iter().all(|diagnostic| diagnostic.hint.is_some()), "{drawn}");
     };
     let arabic = "[stage.camera]\nplugin = \"camera\"\ntitle = \"كاميرا\u{202e}\"\r\nqueue = { overflow = \"bl";
     for whole in [support::good("riyadh").as_str(), arabic] {
         whole.char_indices().for_each(|(end, _)| draw(&whole[..end]));
     }
     draw(&format!("[stage.x.config]\na = {}", "[".repeat(10_000)));
+    draw(&"[stage.x]\ninputs = { in = \"\n".repeat(10_000));
+}
+
+#[test]
+fn a_break_in_any_one_line_hides_nothing_of_the_others_and_makes_nothing_up() {
+    let good = support::good("riyadh");
+    for (number, line) in good.lines().enumerate().filter(|(_, line)| line.contains(" = ")) {
+        let broken = good.replacen(line, &line.replacen(" = ", " ", 1), 1) + "\n[stage.last]\nplugin = \"camrea\"\n";
+        let codes: Vec<&str> = checked(&broken).diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes, ["E0101", "E0301"], "line {}: {line}", number + 1);
+    }
+    for header in good.lines().filter(|line| line.starts_with('[')) {
+        let broken = good.replacen(header, header.trim_end_matches(']'), 1);
+        let codes: Vec<&str> = checked(&broken).diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes, ["E0101"], "{header}");
+    }
+}
+
+#[test]
+fn of_a_file_that_is_no_toml_at_all_not_every_line_is_reported() {
+    let diagnostics = checked(&"- a: b\n".repeat(1_000)).diagnostics;
+    assert_eq!(diagnostics.len(), 25);
+    assert_eq!(diagnostics[24].message, "lines that cannot be read either: 976");
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_gets_its_code_its_place_and_a_remedy() {
+    let file = Path::new("expo/pipeline.toml");
+    let bytes = b"[pipeline]\nname = \"caf\xe9\"\n".to_vec();
+    let not_text = text_of(file, bytes).unwrap_err();
+    let found = &not_text.diagnostic;
+    assert_eq!((found.file.as_str(), found.line, found.column), ("expo/pipeline.toml", 2, 12));
+    let drawn = render(std::slice::from_ref(found), &Source { file, text: &not_text.text }, false);
+    insta::assert_snapshot!("not_utf_8", drawn);
+    let utf_16 = text_of(file, b"\xff\xfe[\0".to_vec()).unwrap_err();
+    assert_eq!((utf_16.diagnostic.line, utf_16.diagnostic.column), (1, 1));
+    assert_eq!(utf_16.diagnostic.message, "the file is UTF-16 and not UTF-8");
+    assert_eq!(text_of(file, "name = \"café\"".into()).unwrap(), "name = \"café\"");
+}
+
+#[test]
+fn as_json_a_diagnostic_has_its_file_and_all_its_places() {
+    let text =
+        "[stage.camera]\nplugin = \"camera\"\n[stage.a]\nplugin = \"greeting\"\ninputs.faces = \"camera.frame\"\n";
+    insta::assert_snapshot!("as_json", serde_json::to_string_pretty(&checked(text).diagnostics).unwrap());
 }

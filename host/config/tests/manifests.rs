@@ -26,6 +26,17 @@ fn a_manifest_arrives_whole() {
 }
 
 #[test]
+fn a_native_library_is_a_name_or_a_name_with_a_version() {
+    let parse = |native: &str| Manifest::parse(&format!("{HEAD}native = {native}\n"));
+    let both = parse(r#"["stdcxx", { name = "onnxruntime", version = "1.22" }, ]"#).unwrap().native;
+    assert_eq!(both.iter().map(ToString::to_string).collect::<Vec<_>>(), ["stdcxx", "onnxruntime 1.22"]);
+    for wrong in [r#"[{ name = "onnxruntime" }]"#, r#"[{ name = "x", version = "1", build = "2" }]"#, "[1]"] {
+        let error = parse(wrong).unwrap_err();
+        assert!(error.code() == "E0903" && error.to_string().contains("a native library is a name"), "{error}");
+    }
+}
+
+#[test]
 fn an_input_is_needed_and_single_unless_it_says_otherwise() {
     let manifest = Manifest::parse(&format!("{HEAD}[[input]]\nname = \"a\"\ntype = \"any\"\n")).unwrap();
     assert!(manifest.inputs[0].required && !manifest.inputs[0].many && !manifest.source);

@@ -205,3 +205,39 @@ fn the_worst_case_of_a_queue_is_bounded_by_its_bytes() {
     let one = self::pipeline(&one);
     assert_eq!(edge_worst_case_bytes(&one, edge(&one, "photos.frame", "tap.in")), frame, "one packet always fits");
 }
+
+#[test]
+fn a_number_of_a_plugin_may_come_from_the_environment() {
+    let config = |config: &str| {
+        let text = format!(
+            "[stage.camera]\nplugin = \"camera\"\n[stage.faces]\nplugin = \"insightface\"\n\
+             inputs.frame = \"camera.frame\"\nconfig = {{ {config} }}\n"
+        );
+        pipeline(&text).stages[1].config.clone()
+    };
+    assert_eq!(config("ids = { env = \"FEW\" }"), serde_json::json!({ "ids": 5 }));
+    assert_eq!(config("threshold = { env = \"NONE\", default = 0.5 }"), serde_json::json!({ "threshold": 0.5 }));
+    assert_eq!(config("largest_only = { env = \"QUIET\" }"), serde_json::json!({ "largest_only": false }));
+    assert_eq!(config("size = [{ env = \"MANY\" }, 640]"), serde_json::json!({ "size": [1000, 640] }));
+}
+
+#[test]
+fn a_stage_of_which_no_input_is_wired_is_opened_at_the_start() {
+    let clock = "[stage.clock]\nplugin = \"clock\"\n";
+    assert_eq!(pipeline(clock).stages[0].load, Load::Prewarm);
+    let asked = format!(
+        "{clock}inputs.asked = \"room.invite\"\n[stage.room]\nplugin = \"room\"\ninputs.utterance = \"clock.utterance\"\n"
+    );
+    assert_eq!(pipeline(&asked).stages[0].load, Load::Lazy);
+}
+
+#[test]
+fn a_listener_that_is_not_lazy_and_a_language_that_is_known_need_no_word() {
+    let text = "[pipeline]\nlanguage = \"en-GB\"\n[stage.camera]\nplugin = \"camera\"\n[stage.faces]\nplugin = \"insightface\"\n\
+                inputs.frame = \"camera.frame\"\n[stage.welcome]\nplugin = \"welcome\"\nload = \"eager\"\n\
+                inputs.faces = \"faces.faces\"\n";
+    pipeline(text);
+    let french = text.replace("en-GB", "fr");
+    pipeline(&format!("{french}config = {{ texts = \"texts.toml\" }}\n"));
+    pipeline(&format!("{french}config = {{ languages = [\"AR-sa\"] }}\n"));
+}

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Once};
+use std::time::{Duration, Instant, SystemTime};
 
 use majlis_abi::raw::{RawExtension, StageBox};
 use majlis_abi::root::Plugin;
@@ -27,6 +27,7 @@ pub struct Loader {
     /// By sha256.
     slots: Mutex<HashMap<[u8; 32], Slot>>,
     failures: Arc<Failures>,
+    swept: Once,
 }
 
 /// Its own lock lets different libraries open at once, and one library only once.
@@ -70,7 +71,9 @@ impl Failures {
 
 impl Loader {
     /// `store` is the folder of the private copies, such as `majlis/plugins` in the user's cache; it is made with
-    /// mode 0700 when the first plugin is opened.
+    /// mode 0700 when the first plugin is opened, and rid of copies that nobody has used for [`store::KEPT`].
+    ///
+    /// [`store::KEPT`]: crate::store::KEPT
     #[must_use]
     pub fn new(store: PathBuf) -> Self {
         Self {
@@ -79,6 +82,7 @@ impl Loader {
             scanned: Mutex::default(),
             slots: Mutex::default(),
             failures: Arc::default(),
+            swept: Once::new(),
         }
     }
 
@@ -127,6 +131,10 @@ impl Loader {
         }
         let begun = Instant::now();
         let verified = self.store.verified(&entry.path, &entry.sha256)?;
+        self.swept.call_once(|| {
+            let wanted: Vec<[u8; 32]> = self.scanned.lock().probed.keys().copied().chain([entry.sha256]).collect();
+            self.store.sweep(SystemTime::now(), &wanted);
+        });
         let probed = self.probed(entry, &verified)?;
         self.open_companions(entry, &probed)?;
         let plugin = open::plugin(&verified, &probed)?;

@@ -120,6 +120,8 @@ impl Scanned {
         let stem = file.strip_prefix("lib").and_then(|file| file.split(".so").next()).unwrap_or_default();
         let needed = self.probed.values().flat_map(|probed| &probed.needed).any(|needed| needed == file);
         let mut entries = self.catalogue.plugins.values();
-        needed || entries.any(|entry| entry.manifest.native.iter().any(|native| native == stem || native == file))
+        needed
+            || entries
+                .any(|entry| entry.manifest.native.iter().any(|native| native.name == stem || native.name == file))
     }
 }

@@ -3,16 +3,24 @@
 //! A copy is written beside its place, made read-only, synced and then renamed, so that a reader sees it whole or not
 //! at all; nobody writes to it again, so that a loaded library cannot change under the process. The folder belongs to
 //! the user alone.
+//!
+//! A copy that nobody has used for [`KEPT`] is removed by the next process that opens a plugin ([`Store::sweep`]). Its time of modification
+//! says when it was last used, because few file systems keep the time of access. A library that is mapped survives the
+//! removal of its file; a process that has verified a copy and has not opened it yet does not, and has made it young.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use crate::codes;
 use crate::hash::{Hex, Short, of_reader};
 use crate::refused::Refused;
+
+/// How long a copy stays that nobody uses: longer than an exhibition is closed, and a copy that is missed is made again.
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A folder of copies.
 #[derive(Debug)]
@@ -65,7 +73,9 @@ impl Store {
             let reason = format!("the store of plugin copies, {folder}, cannot be used: {error}");
             refused(codes::L0301, reason, "choose another cache folder")
         })?;
-        let path = self.folder.join(format!("{}.so", Hex(sha256)));
+        let path = self.folder.join(copy_of(sha256));
+        // Before its bytes are read, so that from here on no other process takes it for forgotten.
+        touch(&path);
         let verified = || Verified { path: path.clone(), origin: origin.to_owned() };
         if is_whole(&path, sha256) {
             return Ok(verified());
@@ -93,6 +103,25 @@ impl Store {
         Ok(verified())
     }
 
+    /// Removes copies, and drafts of processes that were killed, that nobody has used for [`KEPT`] before `now`, but none
+    /// of `wanted`. What cannot be removed stays, and what is none of the store's is left alone.
+    pub fn sweep(&self, now: SystemTime, wanted: &[[u8; 32]]) {
+        let wanted: Vec<String> = wanted.iter().map(copy_of).collect();
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
+            let old = |file: &fs::Metadata| {
+                // A time in the future is that of a clock that was wrong: it says nothing of age.
+                let age = file.modified().ok().and_then(|used| now.duration_since(used).ok());
+                file.is_file() && age.is_some_and(|age| age > KEPT)
+            };
+            // Not through a link: the entry's own metadata.
+            if wanted.iter().all(|wanted| wanted != name) && entry.metadata().is_ok_and(|file| old(&file)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     fn prepare_folder(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         if fs::metadata(&self.folder)?.mode() & 0o077 != 0 {
@@ -101,6 +130,24 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Says that a copy is in use. A file that is not there yet is young when it is made.
+fn touch(path: &Path) {
+    // A store that cannot be written to is still good for reading; its copies are then removed too early at worst.
+    let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+}
+
+fn copy_of(sha256: &[u8; 32]) -> String {
+    format!("{}.so", Hex(sha256))
+}
+
+/// Whether a file has the name of a copy or of a draft.
+fn is_ours(file: &str) -> bool {
+    let copy = |name: &str| name.len() == 64 && name.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let draft = |name: &str| name.bytes().all(|letter| letter.is_ascii_digit() || letter == b'-');
+    file.strip_suffix(".so").is_some_and(copy)
+        || file.strip_prefix('.').and_then(|file| file.strip_suffix(".part")).is_some_and(draft)
 }
 
 fn is_whole(path: &Path, sha256: &[u8; 32]) -> bool {

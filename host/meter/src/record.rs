@@ -12,7 +12,7 @@ mod span;
 
 pub use run::{
     EdgeDrops, EdgeInfo, Growth, InFlightRow, LedgerRow, LedgerView, MappedFile, Opening, OpeningOutcome, Quantiles,
-    RunRecord, StageInfo, StageTotals, VisitSummary, VisitTotals,
+    RunRecord, StageInfo, StageTotals, ThreadCpu, VisitSummary, VisitTotals,
 };
 pub use span::{
     BegunFor, Call, CallKind, Cost, Cut, CutKind, Outcome, Producer, Span, Trigger, Why, Work, WorkOutcome,

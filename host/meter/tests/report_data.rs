@@ -115,6 +115,20 @@ fn the_json_report_says_its_schema_and_adds_up() {
 }
 
 #[test]
+fn the_json_report_has_the_latest_visits_and_the_processor_time_of_each_thread_with_its_stages() {
+    let run = fixture::whole_run();
+    let report = json::value(&run, &[]);
+    let recent = report["run"]["recent_visits"].as_array().expect("a list");
+    assert_eq!(recent.len(), run.visits.recent.len());
+    assert_eq!((&recent[1]["visit"], &recent[1]["how"]), (&11.into(), &"gone".into()));
+    assert_eq!(recent[1]["to_milestone_ns"], Value::Null);
+    assert_eq!(report["run"]["cpu_ns"], 78_400 * fixture::MS);
+    let faces = &report["run"]["threads"][0];
+    assert_eq!((&faces["cpu_ns"], &faces["stages"]), (&(61_120 * fixture::MS).into(), &serde_json::json!(["faces"])));
+    assert_eq!(report["run"]["threads"][3]["stages"], serde_json::json!([]));
+}
+
+#[test]
 fn every_field_of_the_json_report_is_documented() {
     let fields = json::fields();
     assert!(fields.iter().all(|field| !field.meaning.is_empty()));

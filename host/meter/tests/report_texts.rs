@@ -1,10 +1,12 @@
 //! Reports as their readers see them, compared whole, and what must hold for any of them.
 
 mod fixture;
+mod simulator;
 
-use majlis_meter::account;
-use majlis_meter::record::{RunRecord, VisitRecord};
+use majlis_meter::account::{self, LineKind};
+use majlis_meter::record::{CallKind, Outcome, RunRecord, Span, VisitRecord};
 use majlis_meter::report::{self, Look};
+use simulator::{MILESTONE, World};
 use unicode_width::UnicodeWidthStr;
 
 fn visit_text(visit: &VisitRecord, run: &RunRecord) -> String {
@@ -51,31 +53,99 @@ fn a_whole_run() {
     insta::assert_snapshot!(text);
 }
 
+/// A visit's table of steps: its rows without their words, and the rows of sums below the rule.
+struct Printed<'a> {
+    heads: &'a str,
+    rows: Vec<&'a str>,
+    sums: Vec<&'a str>,
+}
+
+impl<'a> Printed<'a> {
+    fn of(text: &'a str) -> Self {
+        let table: Vec<&str> = text.lines().skip_while(|line| !line.contains("ON WAY")).collect();
+        let rule = table.iter().position(|line| line.contains("──")).expect("sums follow a rule");
+        Self { heads: table[0], rows: table[1..rule].to_vec(), sums: table[rule + 1..].to_vec() }
+    }
+
+    /// What a line has under a heading, in the steps of its column: all of a column have one unit.
+    fn figure(&self, line: &str, head: &str) -> i64 {
+        let Some(at) = self.heads.find(head) else { return 0 };
+        let until: String = line.chars().take(at + head.len()).collect();
+        let figure = if until.chars().count() < at + head.len() { "" } else { until.rsplit("  ").next().unwrap_or("") };
+        let digits: String = figure.chars().filter(char::is_ascii_digit).collect();
+        let steps: i64 = digits.parse().unwrap_or(0);
+        if figure.starts_with('-') { -steps } else { steps }
+    }
+
+    fn sum(&self, head: &str) -> i64 {
+        self.rows.iter().map(|row| self.figure(row, head)).sum()
+    }
+}
+
 #[test]
 fn the_column_on_the_way_adds_up_as_it_is_printed() {
     for (visit, run) in [fixture::sequential(), fixture::overlapping()] {
-        let account = account::of(&visit, &run, Some("greeted"));
-        let text = report::visit_text(&account, &run, Look::default());
-        let table: Vec<&str> = text.lines().skip_while(|l| !l.contains("ON WAY")).collect();
-        let edge = table[0].find("ON WAY").expect("it is a heading") + "ON WAY".len();
-        let column = |line: &str| -> String {
-            line.chars()
-                .take(edge)
-                .collect::<String>()
-                .trim_end()
-                .rsplit("  ")
-                .next()
-                .expect("a split has a last part")
-                .into()
-        };
-        let hundredths =
-            |text: String| -> Option<i64> { text.strip_suffix(" s")?.trim().replace('.', "").parse().ok() };
-        let rule = table.iter().position(|l| l.contains("──")).expect("sums follow a rule");
-        let rows = table[1..rule].iter();
-        let on_way = rows.filter(|l| l.chars().nth(edge - 1).is_some_and(|c| c == 's'));
-        let sum: i64 = on_way.filter_map(|l| hundredths(column(l))).sum();
-        assert_eq!(Some(sum), hundredths(column(table[rule + 1])), "{text}");
+        let text = visit_text(&visit, &run);
+        let table = Printed::of(&text);
+        assert_eq!(table.sum("ON WAY"), table.figure(table.sums[0], "ON WAY"), "{text}");
     }
+}
+
+/// The same visit, slowed down to milliseconds, in which a third of the calls are events, and every call leaves some
+/// bytes.
+fn with_events(visit: &mut VisitRecord) {
+    const SLOWER: u64 = 3_300;
+    let slow = |time: &mut u64| *time *= SLOWER;
+    slow(&mut visit.arrival);
+    visit.closed.iter_mut().for_each(|(time, _)| slow(time));
+    visit.milestones.iter_mut().for_each(|milestone| slow(&mut milestone.time));
+    for (at, span) in visit.spans.iter_mut().enumerate() {
+        match span {
+            Span::Work(work) => {
+                slow(&mut work.begun);
+                work.end.iter_mut().for_each(slow);
+                work.marks.iter_mut().for_each(|(_, time)| slow(time));
+            }
+            Span::Call(call) => {
+                [&mut call.start, &mut call.end, &mut call.trigger.time].into_iter().for_each(slow);
+                call.trigger.due.iter_mut().for_each(slow);
+                call.waits.iter_mut().flat_map(|cut| [&mut cut.start, &mut cut.end]).for_each(slow);
+                call.cost.live = i64::try_from(at).expect("few") * 30_011 - 100_000;
+                if at % 3 == 1 && call.outcome == Outcome::Ok {
+                    (call.kind, call.cost.live) = (CallKind::Event, call.cost.live / 1_000);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn small_events_have_no_rows_and_what_is_printed_still_adds_up() {
+    let (mut unlisted, mut listed) = (0, 0);
+    for seed in 1..=300 {
+        for mut visit in World::new(seed).run(None).visits {
+            with_events(&mut visit);
+            let run = RunRecord { until: Some(MILESTONE.into()), ..RunRecord::default() };
+            let account = account::of(&visit, &run, Some(MILESTONE));
+            let text = visit_text(&visit, &run);
+            let table = Printed::of(&text);
+            for (head, sum) in [("ON WAY", 0), ("HEAP", 1)] {
+                let sum = table.figure(table.sums[sum], head);
+                assert_eq!(table.sum(head), sum, "seed {seed}, {head}:\n{text}");
+            }
+            let events = account.lines.iter().filter(|line| line.kind == LineKind::Call(CallKind::Event));
+            let (small, large): (Vec<_>, Vec<_>) =
+                events.partition(|line| line.took * 100 <= account.length() && line.mishap.is_none());
+            let rows = table.rows.iter().chain(&table.sums).take_while(|row| !row.contains("SIDE BY SIDE"));
+            let own = rows.filter(|row| row.contains("(event)") && row.contains(['●', '○'])).count();
+            let named = large.iter().filter(|line| line.title.ends_with("(event)")).count();
+            assert_eq!(own, named, "seed {seed}:\n{text}");
+            assert_eq!(text.contains("  not listed: "), !small.is_empty(), "seed {seed}:\n{text}");
+            unlisted += small.len();
+            listed += large.len();
+        }
+    }
+    assert!(unlisted > 100 && listed > 100, "{unlisted} not listed, {listed} listed");
 }
 
 #[test]

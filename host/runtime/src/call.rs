@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use majlis_abi::host::{CallSide, NoVisit, NotEmitted};
 use majlis_abi::plugin::Buffer;
+use majlis_abi::raw::{RawEvent, event};
 use majlis_meter::Nanos;
 use majlis_meter::record::{Call, CallKind, Producer, Span, Trigger, Work as WorkRecord};
 
@@ -12,6 +13,7 @@ use crate::core::Core;
 use crate::deliver::{By, Put};
 use crate::host::StageHost;
 use crate::lane::{Held, Queued};
+use crate::schedule::{Begun, Item};
 use crate::state::{Phase, State, Stay, WorkState};
 use crate::timer::Timer;
 use crate::work::Work;
@@ -23,45 +25,134 @@ pub(crate) struct Later {
     pub(crate) packet: Queued,
 }
 
+/// What a call is entered with, beside the packet that it holds itself.
+pub(crate) enum With {
+    Packet,
+    Event(RawEvent),
+    Wake { due: Nanos },
+    Resumed(Arc<Work>),
+}
+
+/// What few calls say.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) steps: Vec<(String, Nanos)>,
+    pub(crate) facts: Vec<(String, String)>,
+    /// The call's places in the records of visits that it opened.
+    pub(crate) opened: Vec<(u64, u32)>,
+}
+
+/// It is used again for the call that follows on its thread, which is cheaper than to make another one.
 pub(crate) struct Entered<'a> {
     pub(crate) core: &'a Arc<Core>,
-    pub(crate) stage: usize,
     pub(crate) thread: usize,
+    pub(crate) stage: usize,
+    /// The visit with which it began: that of its wake.
+    pub(crate) key: u64,
     /// The visit that its messages are of now.
     pub(crate) visit: u64,
-    /// Its place in that visit's record.
+    /// Its place in the record of the visit with which it began.
     pub(crate) span: Option<u32>,
+    /// Its place in the record of the visit that its messages are of.
+    pub(crate) here: Option<u32>,
     pub(crate) kind: CallKind,
     pub(crate) trigger: Trigger,
+    /// The flush number of its lane when it began, or when it opened its visit.
     pub(crate) flush: u64,
     /// When it began.
     pub(crate) start: Nanos,
     /// The time stamp that its packets carry.
     pub(crate) time: Nanos,
     pub(crate) number: u64,
-    /// The queue's hold on the packet that it was entered with, kept until it is over or has been passed on.
+    /// Of the packet that it was entered with: the edge, the place on it, and the call that it came from.
+    pub(crate) edge: usize,
+    pub(crate) sequence: u64,
+    pub(crate) cause: u64,
+    /// The queue's hold on that packet, kept until the call is over; none while `later` has it.
     pub(crate) packet: Option<Held>,
-    /// Keeps the packet's bytes until the call is over when that hold was passed on.
-    pub(crate) passed_on: Option<Buffer>,
-    pub(crate) steps: Vec<(String, Nanos)>,
-    pub(crate) facts: Vec<(String, String)>,
-    /// Its places in the records of visits that it opened.
-    pub(crate) opened: Vec<(u64, u32)>,
+    pub(crate) later: Option<Later>,
     /// It emitted more than may be kept: it has failed, whatever it says.
     pub(crate) overrun: bool,
-    pub(crate) later: &'a mut Option<Later>,
+    /// It is told of a visit's close.
+    pub(crate) saw_closed: bool,
+    pub(crate) notes: Option<Box<Notes>>,
 }
 
-impl Entered<'_> {
+impl<'a> Entered<'a> {
+    pub(crate) fn new(core: &'a Arc<Core>, thread: usize, begun: Begun) -> (Self, With) {
+        let Begun { stage, visit, item, span, trigger, flush, number } = begun;
+        let mut call = Self {
+            core,
+            thread,
+            stage,
+            key: visit,
+            visit,
+            span,
+            here: span,
+            kind: item.kind(),
+            trigger,
+            flush,
+            start: 0,
+            time: 0,
+            number,
+            edge: 0,
+            sequence: 0,
+            cause: 0,
+            packet: None,
+            later: None,
+            overrun: false,
+            saw_closed: false,
+            notes: None,
+        };
+        let with = match item {
+            Item::Packet { edge, packet } => {
+                call.take(edge, packet);
+                With::Packet
+            }
+            Item::Event(queued) => {
+                call.saw_closed = queued.event.kind == event::VISIT_CLOSED;
+                With::Event(queued.event)
+            }
+            Item::Wake { due } => {
+                call.time = due;
+                With::Wake { due }
+            }
+            Item::Resumed(work) => {
+                call.time = work.time;
+                With::Resumed(work)
+            }
+        };
+        (call, with)
+    }
+
+    /// The packet that it is entered with.
+    #[inline]
+    pub(crate) fn take(&mut self, edge: usize, packet: Queued) {
+        let Queued { buffer, time, sequence, cause, .. } = packet;
+        (self.edge, self.sequence, self.cause, self.time) = (edge, sequence, cause, time);
+        self.packet = Some(buffer);
+    }
+
+    fn notes(&mut self) -> &mut Notes {
+        self.notes.get_or_insert_default()
+    }
+
+    pub(crate) fn opened(&self) -> &[(u64, u32)] {
+        self.notes.as_ref().map_or(&[], |notes| &notes.opened)
+    }
+
     /// Delivers what was put off: whatever takes the lock next in this call comes after it.
     fn deliver_later(&mut self, state: &mut State) {
-        if let Some(later) = self.later.take() {
-            self.overrun |= state.deliver_later(&self.core.graph, self.stage, self.flush, self.thread, later);
+        let Some(later) = self.later.take() else { return };
+        if self.packet.is_none() && self.kind == CallKind::Packet {
+            // The stage may still look at what it passed on.
+            self.packet = Some(later.packet.buffer.again());
         }
+        self.overrun |= state.deliver_later(&self.core.graph, self.stage, self.flush, self.thread, later);
     }
 
     fn producer(&self) -> Producer {
-        self.span.map_or(Producer::Origin(self.stage as u16), Producer::Span)
+        self.here.map_or(Producer::Origin(self.stage as u16), Producer::Span)
     }
 
     /// The time of an emission. Of packets of no visit that stay on this thread nobody will ask for it, and reading
@@ -72,68 +163,37 @@ impl Entered<'_> {
         if self.visit == 0 && edges.iter().all(stays) { self.start } else { self.core.now() }
     }
 
-    /// Puts a buffer on the queues' account. Of a packet that is passed on, the hold on which it came goes on with it,
-    /// and the stage's takes its place: that saves counting one down and another up.
-    fn hand_over(&mut self, buffer: Buffer) -> Held {
-        match self.packet.take_if(|held| held.is(&buffer)) {
-            Some(held) => {
-                self.passed_on = Some(buffer);
-                held
+    /// The edge to the one stage, of the same thread, that a message of no visit goes to, if nothing was put off yet.
+    fn only_here(&self, edges: &[usize]) -> Option<usize> {
+        match edges {
+            [edge] if self.visit == 0 && self.later.is_none() => {
+                let graph = &self.core.graph;
+                (graph.stages[graph.edge(*edge).to].thread == self.thread).then_some(*edge)
             }
-            None => Held::of(buffer, self.stage as u16),
+            _ => None,
         }
     }
 
-    /// What it still does is for nobody.
-    fn is_over(&self, state: &State) -> bool {
-        state.phase == Phase::Ending || self.is_withdrawn(state)
+    fn queued(&self, buffer: Held, produced: Nanos) -> Queued {
+        let (time, cause, producer) = (self.time, self.number, self.producer());
+        Queued { buffer, time, arrival: produced, sequence: 0, cause, producer, produced }
     }
 
-    fn is_withdrawn(&self, state: &State) -> bool {
-        let visit_gone = self.visit != 0 && state.visits.get(&self.visit).is_none_or(|visit| visit.stay == Stay::Gone);
-        visit_gone || state.stages[self.stage].lanes.get(self.visit).map_or(0, |lane| lane.flush) != self.flush
-    }
-}
-
-impl CallSide for Entered<'_> {
-    type Host = StageHost;
-
-    fn emit(&mut self, output: u32, buffer: Buffer) -> Result<(), NotEmitted> {
+    /// Puts a message on all edges of an output, and waits for space where it must.
+    fn put_all(&mut self, edges: &[usize], held: Held, produced: Nanos) -> Result<(), NotEmitted> {
         let core = &**self.core;
-        let edges = core.graph.stages[self.stage].outgoing.get(output as usize).ok_or(NotEmitted::NoPort)?;
-        let produced = self.noted(edges);
-        if let ([edge], 0, None) = (&edges[..], self.visit, &self.later)
-            && core.graph.stages[core.graph.edge(*edge).to].thread == self.thread
-        {
-            let buffer = self.hand_over(buffer);
-            let (time, cause, producer) = (self.time, self.number, self.producer());
-            let packet = Queued { buffer, time, arrival: produced, sequence: 0, cause, producer, produced };
-            *self.later = Some(Later { edge: *edge, packet });
-            return Ok(());
-        }
         let mut state = core.lock();
         self.deliver_later(&mut state);
         if self.is_withdrawn(&state) {
             state.late(self.visit);
             return Err(NotEmitted::Gone);
         }
-        let mut rest = Some(buffer);
+        let mut rest = Some(held);
         for (at, edge) in edges.iter().enumerate() {
-            let held = if at + 1 == edges.len() {
-                rest.take().map(|buffer| self.hand_over(buffer))
-            } else {
-                rest.as_ref().map(Held::share)
-            };
-            let Some(buffer) = held else { break };
-            let mut packet = Queued {
-                buffer,
-                time: self.time,
-                arrival: produced,
-                sequence: 0,
-                cause: self.number,
-                producer: self.producer(),
-                produced,
-            };
+            let held = if at + 1 == edges.len() { rest.take() } else { rest.as_ref().map(Held::again) };
+            let Some(held) = held else { break };
+            let mut packet = self.queued(held, produced);
+            let mut looked = false;
             loop {
                 match state.put(&core.graph, *edge, self.visit, packet, By::Call { thread: self.thread }) {
                     Put::Taken | Put::Late => break,
@@ -151,7 +211,12 @@ impl CallSide for Entered<'_> {
                 // First, what this call did before has to be told to those who may make the space; and meanwhile they
                 // may have made it.
                 if !state.settle() {
-                    state.wait_for_space(*edge);
+                    looked = !looked;
+                    if looked {
+                        state.look_for_space(*edge)
+                    } else {
+                        state.wait_for_space(*edge)
+                    }
                     packet.arrival = core.now();
                 }
                 if self.is_over(&state) {
@@ -161,6 +226,47 @@ impl CallSide for Entered<'_> {
             }
         }
         if self.overrun { Err(NotEmitted::Overrun) } else { Ok(()) }
+    }
+
+    /// What it still does is for nobody.
+    fn is_over(&self, state: &State) -> bool {
+        state.phase == Phase::Ending || self.is_withdrawn(state)
+    }
+
+    fn is_withdrawn(&self, state: &State) -> bool {
+        let visit_gone = self.visit != 0 && state.visits.get(&self.visit).is_none_or(|visit| visit.stay == Stay::Gone);
+        visit_gone || state.stages[self.stage].lanes.get(self.visit).map_or(0, |lane| lane.flush) != self.flush
+    }
+}
+
+impl CallSide for Entered<'_> {
+    type Host = StageHost;
+
+    fn emit(&mut self, output: u32, buffer: Buffer) -> Result<(), NotEmitted> {
+        let core = self.core;
+        let edges = core.graph.stages[self.stage].outgoing.get(output as usize).ok_or(NotEmitted::NoPort)?;
+        let produced = self.noted(edges);
+        let held = Held::of(buffer, self.stage as u16);
+        if let Some(edge) = self.only_here(edges) {
+            self.later = Some(Later { edge, packet: self.queued(held, produced) });
+            return Ok(());
+        }
+        self.put_all(edges, held, produced)
+    }
+
+    fn forward(&mut self, output: u32) -> Result<(), NotEmitted> {
+        let core = self.core;
+        let edges = core.graph.stages[self.stage].outgoing.get(output as usize).ok_or(NotEmitted::NoPort)?;
+        let produced = self.noted(edges);
+        if let Some(edge) = self.only_here(edges) {
+            // The hold on which it came goes on with it, and nobody has to count.
+            let held = self.packet.take().ok_or(NotEmitted::NoPacket)?;
+            self.later = Some(Later { edge, packet: self.queued(held, produced) });
+            return Ok(());
+        }
+        let held = self.packet.as_ref().or(self.later.as_ref().map(|later| &later.packet.buffer));
+        let held = held.filter(|_| self.kind == CallKind::Packet).map(Held::again).ok_or(NotEmitted::NoPacket)?;
+        self.put_all(edges, held, produced)
     }
 
     fn open_visit(&mut self) -> Result<u64, NoVisit> {
@@ -177,8 +283,9 @@ impl CallSide for Entered<'_> {
             end: Call::RUNNING,
             ..Call::default()
         };
-        self.span = state.visits.get_mut(&visit).map(|state| state.record.push(Span::Call(call)));
-        self.opened.extend(self.span.map(|span| (visit, span)));
+        self.here = state.visits.get_mut(&visit).map(|state| state.record.push(Span::Call(call)));
+        let place = self.here.map(|span| (visit, span));
+        self.notes().opened.extend(place);
         self.visit = visit;
         self.flush = state.stages[self.stage].lanes.get(visit).map_or(0, |lane| lane.flush);
         self.time = now;
@@ -194,7 +301,7 @@ impl CallSide for Entered<'_> {
         let number = state.next_work;
         // Born cancelled: its visit left, or a flush passed, while the call went on.
         let over = self.is_over(&state);
-        let span = match (self.span, state.visits.get_mut(&self.visit)) {
+        let span = match (self.here, state.visits.get_mut(&self.visit)) {
             (Some(call), Some(visit)) if !over => {
                 let (stage, label) = (self.stage as u16, label.to_owned());
                 let record = WorkRecord { stage, label, call, begun: now, ..WorkRecord::default() };
@@ -244,11 +351,12 @@ impl CallSide for Entered<'_> {
     }
 
     fn step(&mut self, name: &str) {
-        self.steps.push((name.to_owned(), self.core.now()));
+        let now = self.core.now();
+        self.notes().steps.push((name.to_owned(), now));
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        self.facts.push((name.to_owned(), value.to_owned()));
+        self.notes().facts.push((name.to_owned(), value.to_owned()));
     }
 
     fn cancelled(&self) -> bool {

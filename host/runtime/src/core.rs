@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use majlis_meter::{Clock, Nanos, Pool};
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -25,6 +26,10 @@ pub(crate) struct Core {
     state: Mutex<State>,
     /// By thread: there is something to do.
     work: Vec<Condvar>,
+    /// By thread: it was called, perhaps while it looked.
+    called: Vec<AtomicBool>,
+    /// By edge: so was who waits for its space.
+    spaced: Vec<AtomicBool>,
     /// By edge: it has space, or nobody needs to wait any more.
     space: Vec<Condvar>,
     /// A thread has ended, or the run has.
@@ -56,6 +61,8 @@ impl Core {
         state: State,
     ) -> Self {
         let work = graph.threads.iter().map(|_| Condvar::new()).collect();
+        let called = graph.threads.iter().map(|_| AtomicBool::new(false)).collect();
+        let spaced = graph.pipeline.edges.iter().map(|_| AtomicBool::new(false)).collect();
         let space = graph.pipeline.edges.iter().map(|_| Condvar::new()).collect();
         let overhead = metering.then(|| majlis_meter::thread::overhead(&*clock));
         Self {
@@ -70,6 +77,8 @@ impl Core {
             overhead,
             state: Mutex::new(state),
             work,
+            called,
+            spaced,
             space,
             over: Condvar::new(),
             looked_at: std::sync::Once::new(),
@@ -97,14 +106,17 @@ impl Core {
 
     fn perform(&self, after: crate::state::After) {
         after.wake.for_each(|thread| {
+            self.called[thread].store(true, Ordering::Release);
             self.work[thread].notify_one();
         });
         if after.all_space {
+            self.spaced.iter().for_each(|edge| edge.store(true, Ordering::Release));
             self.space.iter().for_each(|edge| {
                 edge.notify_one();
             });
         } else {
             after.space.for_each(|edge| {
+                self.spaced[edge].store(true, Ordering::Release);
                 self.space[edge].notify_one();
             });
         }
@@ -125,6 +137,27 @@ impl Core {
         }
         if after.ended {
             self.over.notify_all();
+        }
+    }
+}
+
+/// Looks for a while whether somebody calls. Where packets stream from thread to thread the next one is mostly a
+/// microsecond away, and going to sleep and being woken costs twenty: channels do the same before they park. A thread
+/// without work pays for it once, a few microseconds, and then sleeps.
+fn look_for(called: &AtomicBool) {
+    const SPINS: u32 = 3;
+    const TURNS: usize = 8;
+    let is_called = || called.load(Ordering::Acquire);
+    for spins in 0..SPINS {
+        (0..1 << spins).for_each(|_| std::hint::spin_loop());
+        if is_called() {
+            return;
+        }
+    }
+    for _ in 0..TURNS {
+        std::thread::yield_now();
+        if is_called() {
+            return;
         }
     }
 }
@@ -150,6 +183,18 @@ impl Locked<'_> {
         true
     }
 
+    /// Lets go of the lock and looks for a while whether this thread is called; whatever comes of it, everything may
+    /// have changed.
+    pub(crate) fn look(&mut self, thread: usize) {
+        let core = self.core;
+        self.threads[thread].asleep = true;
+        let called = &core.called[thread];
+        called.store(false, Ordering::Relaxed);
+        let guard = self.guard.as_mut().expect(HELD);
+        MutexGuard::unlocked(guard, || look_for(called));
+        self.threads[thread].asleep = false;
+    }
+
     /// Sleeps until there may be something to do for this thread, or the due time comes.
     pub(crate) fn sleep(&mut self, thread: usize, due: Option<Nanos>) {
         let core = self.core;
@@ -163,6 +208,17 @@ impl Locked<'_> {
             None => core.work[thread].wait(guard),
         }
         self.threads[thread].asleep = false;
+    }
+
+    /// Lets go of the lock and looks for a while whether an edge has space; everything may have changed.
+    pub(crate) fn look_for_space(&mut self, edge: usize) {
+        let core = self.core;
+        self.edges[edge].awaited = true;
+        let called = &core.spaced[edge];
+        called.store(false, Ordering::Relaxed);
+        let guard = self.guard.as_mut().expect(HELD);
+        MutexGuard::unlocked(guard, || look_for(called));
+        self.edges[edge].awaited = false;
     }
 
     /// Sleeps until an edge may have space, or the time of a drain is over.

@@ -4,33 +4,18 @@ use majlis_abi::raw::{RawError, RawFlow, error, flow};
 use majlis_meter::Nanos;
 use majlis_meter::record::{CallKind, Cost, Outcome, Producer};
 
-use crate::call::Later;
+use crate::call::Entered;
 use crate::core::Core;
 use crate::graph::Graph;
 use crate::lane::Wake;
 use crate::setup::OpenError;
 use crate::state::{Occupation, State, ThreadSpan};
 
-/// A call that has returned.
+/// What a call that has returned said and cost.
 pub(crate) struct Returned {
-    pub(crate) stage: usize,
-    pub(crate) thread: usize,
-    /// The visit with which it began: that of its wake.
-    pub(crate) key: u64,
-    /// Its place in that visit's record.
-    pub(crate) span: Option<u32>,
-    pub(crate) kind: CallKind,
-    /// It was told of a visit's close.
-    pub(crate) saw_closed: bool,
-    pub(crate) flow: Result<RawFlow, RawError>,
+    /// Its error is boxed so that the rest stays small: it is moved for every call.
+    pub(crate) flow: Result<RawFlow, Box<RawError>>,
     pub(crate) cost: majlis_meter::thread::Cost,
-    pub(crate) steps: Vec<(String, Nanos)>,
-    pub(crate) facts: Vec<(String, String)>,
-    /// Its places in the records of visits that it opened.
-    pub(crate) opened: Vec<(u64, u32)>,
-    pub(crate) overrun: bool,
-    /// The flush number of its lane when it began.
-    pub(crate) flush: u64,
 }
 
 pub(crate) fn record_cost(cost: &majlis_meter::thread::Cost) -> Cost {
@@ -38,72 +23,44 @@ pub(crate) fn record_cost(cost: &majlis_meter::thread::Cost) -> Cost {
 }
 
 impl State {
-    /// Writes down what a call came to; true if its instance is over. `later` is delivered first; `followed` if what it
-    /// emitted is served next.
+    /// Writes down what a call came to; true if its instance is over. `followed` if what it put off is served next; if
+    /// not, that is delivered first.
     pub(crate) fn finish(
         &mut self,
         core: &Core,
+        call: &mut Entered<'_>,
         returned: &mut Returned,
-        later: Option<Later>,
         followed: bool,
     ) -> bool {
         let graph = &core.graph;
-        if let Some(later) = later {
-            let Returned { stage, flush, thread, .. } = *returned;
-            returned.overrun |= self.deliver_later(graph, stage, flush, thread, later);
+        if !followed && let Some(later) = call.later.take() {
+            call.overrun |= self.deliver_later(graph, call.stage, call.flush, call.thread, later);
         }
-        let (stage, key, end) = (returned.stage, returned.key, returned.cost.end);
-        let node = &graph.stages[stage];
-        self.threads[returned.thread].running = None;
-        if returned.overrun && returned.flow.is_ok() {
+        let (stage, key, end) = (call.stage, call.key, returned.cost.end);
+        self.threads[call.thread].running = None;
+        if call.overrun && returned.flow.is_ok() {
             let text = "it emitted more in one call than the edge to a stage of the same thread holds";
-            returned.flow = Err(RawError::new(error::FAILED, text));
+            returned.flow = Err(Box::new(RawError::new(error::FAILED, text)));
         }
-        let late = node.deadline.is_some_and(|deadline| end.saturating_sub(returned.cost.start) > deadline);
-        let outcome = match &returned.flow {
-            Ok(_) if late => Outcome::Late,
-            Ok(_) => Outcome::Ok,
-            Err(error) if matches!(error.code, error::PANICKED | error::POISONED) => {
-                Outcome::Panicked(error.message.to_string())
-            }
-            Err(error) => Outcome::Failed(error.message.to_string()),
-        };
-        self.write_down(core, returned, &outcome);
-        // Its last visit is the one whose packet has no answer; that of its wake is the one with which it began.
-        let own = Producer::Origin(stage as u16);
+        let deadline = graph.stages[stage].deadline;
+        let late = deadline.is_some_and(|deadline| end.saturating_sub(returned.cost.start) > deadline);
         let mut over = false;
-        match &returned.flow {
-            Ok(flow) => self.take_flow(graph, stage, key, *flow, end, returned.span.map_or(own, Producer::Span)),
-            Err(error) => {
-                let panicked = matches!(outcome, Outcome::Panicked(_));
-                let text = format!("{}: {}", if panicked { "panicked" } else { "failed" }, error.message);
-                self.after.complaints.push((stage, text));
-                // A wake of no visit is the beat of a source; for another stage it is housekeeping.
-                let answers = match returned.kind {
-                    CallKind::Packet | CallKind::Resumed => true,
-                    CallKind::Wake => key != 0 || node.source,
-                    _ => false,
-                };
-                if answers {
-                    let last = returned.opened.last().copied();
-                    let (visit, span) = last.map_or((key, returned.span), |(visit, span)| (visit, Some(span)));
-                    self.tell_failed(graph, stage, visit, end, span.map_or(own, Producer::Span));
-                    self.stop_if_wanted(graph, stage, &error.message, end);
-                }
-                if panicked {
-                    let reason = format!("the stage panicked: {}", error.message);
-                    self.failed(graph, stage, OpenError { code: "R0101", reason, path: String::new() }, end);
-                    over = true;
-                } else if node.source
-                    && key == 0
-                    && returned.kind == CallKind::Wake
-                    && self.lane(stage, 0).wake.is_none()
-                {
-                    over = self.source_failed(graph, stage, &error.message, end);
-                }
+        self.count(core, call, &returned.cost);
+        if let Ok(flow) = &returned.flow {
+            if late {
+                self.stages[stage].totals.late += 1;
             }
+            if call.span.is_some() || call.notes.is_some() {
+                self.write_down(call, &returned.cost, &if late { Outcome::Late } else { Outcome::Ok });
+            }
+            if flow.kind != flow::CONTINUE {
+                let producer = call.span.map_or(Producer::Origin(stage as u16), Producer::Span);
+                self.take_flow(graph, stage, key, *flow, end, producer);
+            }
+        } else if let Err(error) = &returned.flow {
+            over = self.call_failed(graph, call, error, &returned.cost);
         }
-        if returned.saw_closed {
+        if call.saw_closed {
             self.saw_closed(graph, stage, key, end);
         }
         // What follows is under way, so nothing has ended; see `follows`.
@@ -113,22 +70,65 @@ impl State {
         over
     }
 
-    fn write_down(&mut self, core: &Core, returned: &Returned, outcome: &Outcome) {
-        let (stage, key, cost) = (returned.stage, returned.key, &returned.cost);
+    /// What a failed call means; true if its instance is over.
+    #[cold]
+    fn call_failed(
+        &mut self,
+        graph: &Graph,
+        call: &Entered<'_>,
+        error: &RawError,
+        cost: &majlis_meter::thread::Cost,
+    ) -> bool {
+        let (stage, key, end) = (call.stage, call.key, cost.end);
+        let (node, own) = (&graph.stages[stage], Producer::Origin(stage as u16));
+        let panicked = matches!(error.code, error::PANICKED | error::POISONED);
         let totals = &mut self.stages[stage].totals;
-        totals.calls += 1;
+        let outcome = if panicked {
+            totals.panicked += 1;
+            Outcome::Panicked(error.message.to_string())
+        } else {
+            totals.failed += 1;
+            Outcome::Failed(error.message.to_string())
+        };
+        self.write_down(call, cost, &outcome);
+        let text = format!("{}: {}", if panicked { "panicked" } else { "failed" }, error.message);
+        self.after.complaints.push((stage, text));
+        // A wake of no visit is the beat of a source; for another stage it is housekeeping.
+        let answers = match call.kind {
+            CallKind::Packet | CallKind::Resumed => true,
+            CallKind::Wake => key != 0 || node.source,
+            _ => false,
+        };
+        if answers {
+            // Its last visit is the one whose packet has no answer; that of its wake is the one with which it began.
+            let last = call.opened().last().copied();
+            let (visit, span) = last.map_or((key, call.span), |(visit, span)| (visit, Some(span)));
+            self.tell_failed(graph, stage, visit, end, span.map_or(own, Producer::Span));
+            self.stop_if_wanted(graph, stage, &error.message, end);
+        }
+        if panicked {
+            let reason = format!("the stage panicked: {}", error.message);
+            self.failed(graph, stage, OpenError { code: "R0101", reason, path: String::new() }, end);
+            return true;
+        }
+        let is_beat = node.source && key == 0 && call.kind == CallKind::Wake;
+        is_beat && self.lane(stage, 0).wake.is_none() && self.source_failed(graph, stage, &error.message, end)
+    }
+
+    /// What is counted of every call.
+    fn count(&mut self, core: &Core, call: &Entered<'_>, cost: &majlis_meter::thread::Cost) {
+        let stage = call.stage;
+        let totals = &mut self.stages[stage].totals;
+        let is_event = matches!(call.kind, CallKind::Event);
+        *if is_event { &mut totals.events } else { &mut totals.calls } += 1;
         totals.allocated += cost.allocated;
         totals.freed += cost.freed;
         totals.max_peak = totals.max_peak.max(cost.peak);
-        match outcome {
-            Outcome::Late => totals.late += 1,
-            Outcome::Panicked(_) => totals.panicked += 1,
-            Outcome::Failed(_) => totals.failed += 1,
-            Outcome::Ok | Outcome::Skipped(_) => {}
-        }
-        let visit = returned.opened.last().map_or(key, |(visit, _)| *visit);
+        let visit = call.opened().last().map_or(call.key, |(visit, _)| *visit);
         if core.metering {
-            self.stages[stage].wall.record(cost.end.saturating_sub(cost.start));
+            if !is_event {
+                self.stages[stage].wall.record(cost.end.saturating_sub(cost.start));
+            }
             // What other visits do on the same stages is a line of each visit's report.
             if self.visits.len() > 1 {
                 for (number, other) in &mut self.visits {
@@ -139,23 +139,30 @@ impl State {
                 }
             }
         }
-        if core.metering || returned.span.is_some() || !returned.opened.is_empty() {
+        if core.metering || call.span.is_some() || visit != call.key {
             let what = Occupation::Call { visit };
-            self.occupied(returned.thread, ThreadSpan { stage, what, start: cost.start, end: cost.end });
+            self.occupied(call.thread, ThreadSpan { stage, what, start: cost.start, end: cost.end });
         }
-        for (visit, span) in returned.span.map(|span| (key, span)).into_iter().chain(returned.opened.iter().copied()) {
+    }
+
+    /// Its lines in the records of the visits that it was for.
+    fn write_down(&mut self, call: &Entered<'_>, cost: &majlis_meter::thread::Cost, outcome: &Outcome) {
+        let places = call.span.map(|span| (call.key, span)).into_iter().chain(call.opened().iter().copied());
+        for (visit, span) in places {
             let Some(state) = self.visits.get_mut(&visit) else { continue };
-            let Some(call) = state.record.call_mut(span) else { continue };
-            call.kind = returned.kind;
-            call.start = cost.start;
-            call.end = cost.end;
-            call.cost = record_cost(cost);
-            call.outcome = outcome.clone();
-            call.steps.clone_from(&returned.steps);
-            call.facts.clone_from(&returned.facts);
+            let Some(line) = state.record.call_mut(span) else { continue };
+            line.kind = call.kind;
+            line.start = cost.start;
+            line.end = cost.end;
+            line.cost = record_cost(cost);
+            line.outcome = outcome.clone();
+            if let Some(notes) = &call.notes {
+                line.steps.clone_from(&notes.steps);
+                line.facts.clone_from(&notes.facts);
+            }
             // The wait ended when the call began, which is a little after it was taken.
-            let ready = call.trigger.ready();
-            call.waits.retain_mut(|cut| {
+            let ready = line.trigger.ready();
+            line.waits.retain_mut(|cut| {
                 cut.end = cut.end.min(cost.start);
                 cut.start = cut.start.max(ready);
                 cut.start < cut.end

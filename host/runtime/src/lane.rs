@@ -51,13 +51,13 @@ impl Held {
         Self(Some(buffer.clone()))
     }
 
-    pub(crate) fn len(&self) -> u64 {
-        self.buffer().len() as u64
+    /// Another hold on the same bytes.
+    pub(crate) fn again(&self) -> Self {
+        Self::share(self.buffer())
     }
 
-    /// Whether it holds the same bytes.
-    pub(crate) fn is(&self, other: &Buffer) -> bool {
-        self.buffer().token() == other.token()
+    pub(crate) fn len(&self) -> u64 {
+        self.buffer().len() as u64
     }
 
     pub(crate) fn raw(&self) -> RawBuffer {

@@ -9,6 +9,9 @@ use crate::setup::OpenError;
 use crate::state::{Life, State, Stay};
 use crate::timer::Timer;
 
+/// The plugin did not accept its configuration.
+pub(crate) const REFUSED: &str = "R0102";
+
 impl State {
     /// Counts a failure; false if the stage is to be given up by its restart policy.
     fn may_go_on(&mut self, graph: &Graph, stage: usize, now: Nanos) -> bool {
@@ -30,7 +33,8 @@ impl State {
     /// An instance is over: it may be made anew, by its restart policy. Then the wakes of its visits stay: whoever
     /// waits for a greeting at a deadline gets it from the next instance.
     pub(crate) fn failed(&mut self, graph: &Graph, stage: usize, error: OpenError, now: Nanos) {
-        if !self.may_go_on(graph, stage, now) {
+        // A table that the plugin refused is the same at every try: it waits for the operator and the next run.
+        if error.code == REFUSED || !self.may_go_on(graph, stage, now) {
             self.give_up(graph, stage, error, now);
             return;
         }

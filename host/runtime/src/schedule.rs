@@ -11,7 +11,7 @@ use majlis_abi::raw::{RawEvent, event, flow};
 use majlis_meter::Nanos;
 use majlis_meter::record::{BegunFor, Call, CallKind, Cut, CutKind, Outcome, Producer, Span, Trigger};
 
-use crate::call::Later;
+use crate::call::{Entered, Later};
 use crate::finish::Returned;
 use crate::graph::Graph;
 use crate::lane::{Lane, Queued, QueuedEvent};
@@ -138,16 +138,17 @@ impl State {
         Next::Sleep(self.threads[thread].timers.next_due())
     }
 
-    /// Whether the packet that a call emitted to a stage of its thread is what [`next`](Self::next) would come to once
-    /// it was queued: then it need not be.
-    pub(crate) fn follows(&self, graph: &Graph, returned: &Returned, later: &Later) -> bool {
+    /// Whether the packet that a call put off is what [`next`](Self::next) would come to once it was queued: then it
+    /// need not be.
+    pub(crate) fn follows(&self, graph: &Graph, call: &Entered<'_>, returned: &Returned) -> bool {
+        let Some(later) = &call.later else { return false };
         let (stage, slot) = (graph.edge(later.edge).to, graph.slots[later.edge]);
-        let (from, thread) = (&self.stages[returned.stage], &self.threads[returned.thread]);
+        let (from, thread) = (&self.stages[call.stage], &self.threads[call.thread]);
         let lane = self.stages[stage].lanes.none();
-        let went_well = !returned.overrun
-            && !returned.saw_closed
+        let went_well = !call.overrun
+            && !call.saw_closed
             && returned.flow.as_ref().is_ok_and(|flow| flow.kind != flow::ENDED)
-            && from.lanes.none().flush == returned.flush;
+            && from.lanes.none().flush == call.flush;
         let goes_on = matches!(self.phase, Phase::Running | Phase::Draining)
             && self.closing == 0
             && !from.ended
@@ -164,13 +165,23 @@ impl State {
         went_well && goes_on && is_next && is_first
     }
 
-    /// Begins the call that a packet was emitted for; see [`follows`](Self::follows).
+    /// Makes of a call the one that its packet was put off for; see [`follows`](Self::follows).
     #[inline]
-    pub(crate) fn follow(&mut self, graph: &Graph, later: Later, clock: impl Fn() -> Nanos) -> Begun {
-        let Later { edge, mut packet } = later;
+    pub(crate) fn follow(&mut self, graph: &Graph, call: &mut Entered<'_>) {
+        let Some(Later { edge, mut packet }) = call.later.take() else { return };
+        let stage = graph.edge(edge).to;
         self.edges[edge].sequence += 1;
         packet.sequence = self.edges[edge].sequence;
-        self.begin(graph, graph.edge(edge).to, 0, Item::Packet { edge, packet }, &clock)
+        self.calls += 1;
+        self.threads[call.thread].running = Some(Running { stage, visit: 0, number: self.calls });
+        call.stage = stage;
+        call.kind = CallKind::Packet;
+        call.trigger = Trigger { producer: packet.producer, time: packet.produced, due: None };
+        call.flush = self.stages[stage].lanes.none().flush;
+        call.number = self.calls;
+        // It began with no visit, and so did the one before, which could put off nothing else.
+        call.notes = None;
+        call.take(edge, packet);
     }
 
     fn next_kept(&mut self, graph: &Graph, thread: usize, clock: &impl Fn() -> Nanos) -> Option<Next> {

@@ -197,10 +197,6 @@ impl WakeSet {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.bits == 0 && self.more.is_empty()
-    }
-
     pub(crate) fn for_each(self, mut wake: impl FnMut(usize)) {
         let mut bits = self.bits;
         while bits != 0 {
@@ -228,16 +224,12 @@ pub(crate) struct After {
 }
 
 impl After {
+    /// Asked whenever the lock is released, so it adds up instead of asking one by one.
     pub(crate) fn is_empty(&self) -> bool {
-        self.wake.is_empty()
-            && self.space.is_empty()
-            && !self.all_space
-            && !self.ended
-            && self.notices.is_empty()
-            && self.closed.is_empty()
-            && self.milestones.is_empty()
-            && self.complaints.is_empty()
-            && self.refused.is_empty()
+        let sets = self.wake.bits | self.space.bits | u64::from(self.all_space) | u64::from(self.ended);
+        let more = self.wake.more.len() | self.space.more.len();
+        let lists = self.notices.len() | self.closed.len() | self.milestones.len() | self.complaints.len();
+        sets == 0 && more | lists | self.refused.len() == 0
     }
 }
 

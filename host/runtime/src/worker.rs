@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use majlis_abi::host::{host_handle, pending_raw, with_call};
 use majlis_abi::plugin::HostHandle;
-use majlis_abi::raw::{RawEdge, RawError, RawFlow, RawInput, RawOpen, RawPacket, StageBox, error, event};
+use majlis_abi::raw::{RResult, RawEdge, RawError, RawFlow, RawInput, RawOpen, RawPacket, StageBox, error};
 use majlis_meter::record::{CallKind, MappedFile, Opening, OpeningOutcome, Producer, Why};
 use majlis_meter::{Arenas, CallMeter, thread};
 
-use crate::call::{Entered, Later};
+use crate::call::{Entered, With};
 use crate::core::{Core, Locked, this_is_thread};
 use crate::finish::{Returned, record_cost};
 use crate::host::{Holding, StageHost};
 use crate::lane::Wake;
-use crate::schedule::{Begun, Item, Next};
+use crate::schedule::{Begun, Next};
 use crate::setup::{OpenError, Opened};
 use crate::state::{Life, Occupation, Phase, ThreadSpan};
 
@@ -45,11 +45,14 @@ impl Worker {
         ready(eager.iter().try_for_each(|stage| self.open(*stage, None, None).map_err(|error| (*stage, error))));
         let mut state = core.lock();
         loop {
+            let mut looked = false;
             let next = loop {
                 match state.next(&core.graph, self.thread, || core.clock.now()) {
                     Next::Sleep(due) => {
+                        // Looking lets go of the lock, so before it sleeps it asks once more.
                         if !state.settle() {
-                            state.sleep(self.thread, due);
+                            looked = !looked;
+                            if looked { state.look(self.thread) } else { state.sleep(self.thread, due) }
                         }
                     }
                     next => break next,
@@ -76,24 +79,25 @@ impl Worker {
 
     /// Makes a call, and those that follow from it at once. What a call came to and what comes next are one transaction,
     /// which the answer goes on with.
-    fn calls<'a>(&mut self, core: &'a Arc<Core>, mut begun: Begun) -> Locked<'a> {
-        let mut later = None;
+    fn calls<'a>(&mut self, core: &'a Arc<Core>, begun: Begun) -> Locked<'a> {
+        let (mut call, mut with) = Entered::new(core, self.thread, begun);
         loop {
-            let mut returned = self.call(core, begun, &mut later);
+            let mut returned = self.enter(&mut call, with);
             let mut state = core.lock();
-            if let Some(packet) = later.take_if(|later| state.follows(&core.graph, &returned, later)) {
-                state.finish(core, &mut returned, None, true);
-                begun = state.follow(&core.graph, packet, || core.clock.now());
+            if state.follows(&core.graph, &call, &returned) {
+                state.finish(core, &mut call, &mut returned, true);
+                state.follow(&core.graph, &mut call);
+                with = With::Packet;
                 continue;
             }
-            let over = state.finish(core, &mut returned, later.take(), false);
+            let over = state.finish(core, &mut call, &mut returned, false);
             if !over && returned.flow.is_ok() {
                 return state;
             }
             drop(state);
             // What is left of the instance, and its error, may call the host: both are dropped without the lock.
             if over {
-                self.instances[returned.stage] = None;
+                self.instances[call.stage] = None;
             }
             drop(returned);
             return core.lock();
@@ -176,57 +180,36 @@ impl Worker {
     }
 
     #[inline]
-    fn call(&mut self, core: &Arc<Core>, begun: Begun, later: &mut Option<Later>) -> Returned {
-        let Begun { stage, visit, item, span, trigger, flush, number } = begun;
-        let kind = item.kind();
-        let node = &core.graph.stages[stage];
+    fn enter(&mut self, call: &mut Entered<'_>, with: With) -> Returned {
+        let core = call.core;
+        let node = &core.graph.stages[call.stage];
         // Somebody may look at when it began: a record, a deadline, or a visit that it opens.
-        let told = span.is_some() || node.deadline.is_some() || node.starts_by_itself || kind == CallKind::Event;
+        let told = call.span.is_some()
+            || node.deadline.is_some()
+            || node.starts_by_itself
+            || matches!(call.kind, CallKind::Event);
         let meter = core.metering.then(|| CallMeter::start(&*core.clock));
-        let start = if told { core.now() } else { trigger.ready() };
-        let time = match &item {
-            Item::Packet { packet, .. } => packet.time,
-            Item::Wake { due } => *due,
-            Item::Resumed(work) => work.time,
-            Item::Event(_) => start,
-        };
-        let mut entered = Entered {
-            core,
-            stage,
-            thread: self.thread,
-            visit,
-            span,
-            kind,
-            trigger,
-            flush,
-            start,
-            time,
-            number,
-            packet: None,
-            passed_on: None,
-            steps: Vec::new(),
-            facts: Vec::new(),
-            opened: Vec::new(),
-            overrun: false,
-            later,
-        };
-        let saw_closed = matches!(&item, Item::Event(queued) if queued.event.kind == event::VISIT_CLOSED);
-        let flow = match &mut self.instances[stage] {
+        call.start = if told { core.now() } else { call.trigger.ready() };
+        if let With::Event(_) = with {
+            call.time = call.start;
+        }
+        let flow = match &mut self.instances[call.stage] {
             Some(instance) => {
-                let _holding = Holding::stage(stage);
-                let flow = enter(&mut instance.stage, core, visit, item, &mut entered);
-                (entered.packet, entered.passed_on) = (None, None);
+                let _holding = Holding::stage(call.stage);
+                let flow = enter(&mut instance.stage, call, with);
+                call.packet = None;
                 flow
             }
-            None => Err(RawError::new(error::FAILED, "the stage is not open")),
+            None => Err(Box::new(RawError::new(error::FAILED, "the stage is not open"))),
         };
         let cost = match meter {
             Some(meter) => meter.stop(&*core.clock),
-            None => thread::Cost { start, end: if told { core.now() } else { start }, ..Default::default() },
+            None => {
+                let end = if told { core.now() } else { call.start };
+                thread::Cost { start: call.start, end, ..Default::default() }
+            }
         };
-        let Entered { steps, facts, opened, overrun, .. } = entered;
-        let thread = self.thread;
-        Returned { stage, thread, key: visit, span, kind, saw_closed, flow, cost, steps, facts, opened, overrun, flush }
+        Returned { flow, cost }
     }
 
     fn close_all(&mut self) {
@@ -299,44 +282,46 @@ pub(crate) fn make(core: &Arc<Core>, stage: usize, instance: u64) -> Result<Inst
     }
 }
 
-fn enter(
-    made: &mut StageBox,
-    core: &Core,
-    visit: u64,
-    item: Item,
-    entered: &mut Entered<'_>,
-) -> Result<RawFlow, RawError> {
-    match item {
-        Item::Event(queued) => with_call(entered, |call| made.event(&queued.event, call)).into_result(),
-        Item::Wake { due } => {
-            let raw = RawInput::wake(visit, due);
-            with_call(entered, |call| made.process(&raw, call)).into_result()
-        }
-        Item::Resumed(work) => {
-            let raw = RawInput::resumed(visit, pending_raw(work));
-            with_call(entered, |call| made.process(&raw, call)).into_result()
-        }
-        Item::Packet { edge, packet } => {
+#[inline]
+fn enter(made: &mut StageBox, call: &mut Entered<'_>, with: With) -> Result<RawFlow, Box<RawError>> {
+    let answer = match with {
+        With::Packet => {
+            let Some(packet) = &call.packet else {
+                return Err(Box::new(RawError::new(error::FAILED, "there is no packet to enter the stage with")));
+            };
+            let graph = &call.core.graph;
             let raw_packet = RawPacket {
-                input: core.graph.edge(edge).input as u32,
-                edge: core.graph.slots[edge] as u32,
-                sequence: packet.sequence,
-                time: packet.time,
-                visit,
-                cause: packet.cause,
-                buffer: packet.buffer.raw(),
+                input: graph.edge(call.edge).input as u32,
+                edge: graph.slots[call.edge] as u32,
+                sequence: call.sequence,
+                time: call.time,
+                visit: call.key,
+                cause: call.cause,
+                // The stage only borrows it: until the call is over somebody keeps a hold.
+                buffer: packet.raw(),
             };
             let raw = RawInput::packet(&raw_packet);
-            // The stage only borrows it: until the call is over somebody keeps a hold.
-            entered.packet = Some(packet.buffer);
-            with_call(entered, |call| made.process(&raw, call)).into_result()
+            with_call(call, |call| made.process(&raw, call))
         }
+        With::Event(event) => with_call(call, |call| made.event(&event, call)),
+        With::Wake { due } => {
+            let raw = RawInput::wake(call.key, due);
+            with_call(call, |call| made.process(&raw, call))
+        }
+        With::Resumed(work) => {
+            let raw = RawInput::resumed(call.key, pending_raw(work));
+            with_call(call, |call| made.process(&raw, call))
+        }
+    };
+    match answer {
+        RResult::ROk(RawFlow { kind, at, reserved }) => Ok(RawFlow { kind, at, reserved }),
+        RResult::RErr(error) => Err(Box::new(error)),
     }
 }
 
 fn open_error(raw: &RawError) -> OpenError {
     let code = match raw.code {
-        error::CONFIG => "R0102",
+        error::CONFIG => crate::life::REFUSED,
         error::PANICKED => "R0101",
         _ => "R0103",
     };

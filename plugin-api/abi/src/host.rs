@@ -35,6 +35,8 @@ pub enum NotEmitted {
     Overrun,
     /// There is no such output.
     NoPort,
+    /// The call was entered with no packet that could be passed on.
+    NoPacket,
 }
 
 /// How a visit closes.
@@ -168,6 +170,11 @@ pub trait CallSide {
     /// # Errors
     /// See [`NotEmitted`]; never `Full`.
     fn emit(&mut self, output: u32, buffer: Buffer) -> Result<(), NotEmitted>;
+    /// Emits the bytes of the packet that the call was entered with; may block.
+    ///
+    /// # Errors
+    /// As [`emit`](CallSide::emit), and `NoPacket`.
+    fn forward(&mut self, output: u32) -> Result<(), NotEmitted>;
     /// Opens a visit.
     ///
     /// # Errors
@@ -228,6 +235,7 @@ fn status_of(answer: Result<(), NotEmitted>) -> u32 {
         Err(NotEmitted::Gone) => status::GONE,
         Err(NotEmitted::Overrun) => status::OVERRUN,
         Err(NotEmitted::NoPort) => status::NO_PORT,
+        Err(NotEmitted::NoPacket) => status::NO_PACKET,
     }
 }
 
@@ -411,6 +419,7 @@ struct CallThunks<C>(PhantomData<C>);
 impl<C: CallSide> CallThunks<C> {
     const TABLE: &'static CallTable = &CallTable {
         emit: Self::emit,
+        forward: Self::forward,
         open_visit: Self::open_visit,
         defer: Self::defer,
         flush: Self::flush,
@@ -429,6 +438,11 @@ impl<C: CallSide> CallThunks<C> {
     unsafe extern "C" fn emit(call: Opaque, output: u32, buffer: RawBuffer) -> u32 {
         // SAFETY: see the block's comment; the buffer's hold comes with it.
         status_of(unsafe { Self::call(call).emit(output, Buffer::from_raw(buffer)) })
+    }
+
+    unsafe extern "C" fn forward(call: Opaque, output: u32) -> u32 {
+        // SAFETY: see the block's comment.
+        status_of(unsafe { Self::call(call) }.forward(output))
     }
 
     unsafe extern "C" fn open_visit(call: Opaque) -> u64 {

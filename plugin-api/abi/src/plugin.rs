@@ -224,14 +224,21 @@ pub fn heap_buffer(len: usize) -> BufferMut {
     }
 }
 
+fn not_emitted(code: u32) -> NotEmitted {
+    match code {
+        status::GONE => NotEmitted::Gone,
+        status::OVERRUN => NotEmitted::Overrun,
+        status::NO_PACKET => NotEmitted::NoPacket,
+        _ => NotEmitted::NoPort,
+    }
+}
+
 fn emitted(code: u32, raw: RawBuffer) -> Result<(), NotEmitted> {
     match code {
         status::OK => Ok(()),
         // SAFETY: on `FULL` the hold stayed with the caller.
         status::FULL => Err(NotEmitted::Full(unsafe { Buffer::from_raw(raw) })),
-        status::GONE => Err(NotEmitted::Gone),
-        status::OVERRUN => Err(NotEmitted::Overrun),
-        _ => Err(NotEmitted::NoPort),
+        code => Err(not_emitted(code)),
     }
 }
 
@@ -458,6 +465,19 @@ impl<'a> CallHandle<'a> {
         let raw = buffer.into_raw();
         // SAFETY: see above; the hold goes with the buffer.
         emitted(unsafe { (self.raw.table.emit)(self.raw.call, output, raw) }, raw)
+    }
+
+    /// Emits the packet that the call was entered with, and counts no hold for it; may block.
+    ///
+    /// # Errors
+    /// See [`NotEmitted`].
+    #[inline]
+    pub fn forward(&mut self, output: u32) -> Result<(), NotEmitted> {
+        // SAFETY: see above.
+        match unsafe { (self.raw.table.forward)(self.raw.call, output) } {
+            status::OK => Ok(()),
+            code => Err(not_emitted(code)),
+        }
     }
 
     /// Opens a visit.

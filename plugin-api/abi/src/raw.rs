@@ -2,9 +2,10 @@
 //!
 //! Times are nanoseconds on the host's monotonic clock. A visit is a number; 0 means *no visit*.
 
+pub use abi_stable::std_types::RResult;
 use abi_stable::{
     StableAbi,
-    std_types::{ROption, RResult, RSlice, RStr, RString},
+    std_types::{ROption, RSlice, RStr, RString},
     type_layout::TypeLayout,
 };
 
@@ -229,6 +230,8 @@ pub mod status {
     pub const OVERRUN: u32 = 3;
     /// There is no such output; the buffer was released.
     pub const NO_PORT: u32 = 4;
+    /// The call was entered with no packet that could be passed on.
+    pub const NO_PACKET: u32 = 5;
 }
 
 /// Answers of `open_visit` that are not a visit.
@@ -265,6 +268,9 @@ pub mod ending {
 pub struct CallTable {
     /// Sends a buffer on an output; may block on a full `block` edge.
     pub emit: unsafe extern "C" fn(call: Opaque, output: u32, buffer: RawBuffer) -> u32,
+    /// Sends the packet that the call was entered with on an output: the same bytes, on the host's own hold, so that
+    /// nothing is counted for it. May block as `emit` does.
+    pub forward: unsafe extern "C" fn(call: Opaque, output: u32) -> u32,
     /// Opens a visit; from here on this call's packets are of it. See [`no_visit`].
     pub open_visit: unsafe extern "C" fn(call: Opaque) -> u64,
     /// Begins deferred work. Never null.

@@ -14,6 +14,8 @@ pub(crate) struct Call {
     pub(crate) visit: u64,
     /// The time stamp of what the call was entered with.
     pub(crate) time: u64,
+    /// The packet that the call was entered with.
+    pub(crate) packet: Option<Buffer>,
 }
 
 impl CallSide for Call {
@@ -24,6 +26,11 @@ impl CallSide for Call {
             return Err(NotEmitted::NoPort);
         }
         self.shared.state().keep(output, self.visit, self.time, buffer)
+    }
+
+    fn forward(&mut self, output: u32) -> Result<(), NotEmitted> {
+        let packet = self.packet.clone().ok_or(NotEmitted::NoPacket)?;
+        self.emit(output, packet)
     }
 
     fn open_visit(&mut self) -> Result<u64, NoVisit> {

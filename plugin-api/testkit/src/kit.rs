@@ -5,7 +5,7 @@ use std::time::Duration;
 use majlis_abi::entry::stage_box;
 use majlis_abi::export::{ROption, RResult};
 use majlis_abi::host::{Closing, pending_raw, with_call};
-use majlis_abi::plugin::HostHandle;
+use majlis_abi::plugin::{Buffer, HostHandle};
 use majlis_abi::raw::{
     RawCall, RawError, RawEvent, RawFlow, RawInput, RawOpen, RawPacket, StageBox, closed, event, flow, input,
 };
@@ -34,6 +34,8 @@ pub struct Kit<S> {
     sequences: BTreeMap<usize, u64>,
     /// The one wake of each visit; 0 is the stage's own.
     wakes: BTreeMap<u64, u64>,
+    /// What the next call is entered with, if that is a packet.
+    packet: Option<Buffer>,
     drain_until: Option<u64>,
     ended: bool,
     author: std::marker::PhantomData<S>,
@@ -72,6 +74,7 @@ impl<S: Stage> Kit<S> {
             sequences: BTreeMap::new(),
             wakes: BTreeMap::new(),
             drain_until: None,
+            packet: None,
             ended: false,
             author: std::marker::PhantomData,
         })
@@ -191,6 +194,7 @@ impl<S: Stage> Kit<S> {
             buffer: buffer.as_raw(),
         };
         *sequence += 1;
+        self.packet = Some(buffer.clone());
         let entry = RawInput {
             kind: input::PACKET,
             reserved: 0,
@@ -522,7 +526,7 @@ impl<S: Stage> Kit<S> {
         time: u64,
         enter: impl FnOnce(&mut StageBox, RawCall) -> RResult<RawFlow, RawError>,
     ) -> Result<Flow, Failure> {
-        let mut call = Call { shared: Arc::clone(&self.shared), visit, time };
+        let mut call = Call { shared: Arc::clone(&self.shared), visit, time, packet: self.packet.take() };
         let stage = &mut self.stage;
         let answer = with_call(&mut call, |raw| enter(stage, raw)).into_result();
         let complaints = std::mem::take(&mut self.shared.state().complaints);

@@ -11,6 +11,8 @@ pub struct Config {
     pub deadline: Span,
     /// Languages as BCP 47 tags: a line of the display for each, and the voice speaks the first. Without them the
     /// pipeline's, and English beside it (Arabic beside English).
+    // What `majlis check` compares with the pipeline's language; a test holds it against the texts.
+    #[schemars(extend("x-languages" = ["ar", "en"], "x-languages-unless" = "texts"))]
     #[serde(default)]
     pub languages: Vec<String>,
     /// A file of greeting texts, which replace the built-in ones language by language.

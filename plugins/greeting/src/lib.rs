@@ -30,6 +30,7 @@ manifest! {
     inputs: { faces: Faces },
     outputs: { utterance: Utterance },
     milestones: ["recognised", "greeted"],
+    capabilities: ["acts-on-events"],
     schema: "../config.schema.json",
 }
 

@@ -63,7 +63,7 @@ pub(crate) struct Language {
 impl Language {
     /// Whether names are shown in Arabic script.
     pub(crate) fn arabic_script(&self) -> bool {
-        matches!(primary(&self.tag), "ar" | "fa" | "ur" | "ps" | "ckb")
+        matches!(primary(&self.tag).to_ascii_lowercase().as_str(), "ar" | "fa" | "ur" | "ps" | "ckb")
     }
 }
 
@@ -80,13 +80,22 @@ pub(crate) fn languages(config: &Config, host: &Host) -> Result<Vec<Language>> {
         let text = std::fs::read_to_string(&path).map_err(|error| refused(error.to_string()))?;
         all.extend(parse(&text).map_err(|error| refused(error.to_string()))?);
     }
-    let find = |tag: &str| all.get(tag).or_else(|| all.get(primary(tag))).cloned();
+    // A tag is the same in any case: `ar-sa`, `AR`.
+    let of = |tag: &str| all.iter().find(|(known, _)| known.eq_ignore_ascii_case(tag)).map(|(_, texts)| texts.clone());
+    let find = |tag: &str| of(tag).or_else(|| of(primary(tag)));
     if config.languages.is_empty() {
         let tag = host.language();
         let beside = if primary(tag) == "en" { "ar" } else { "en" };
         let languages = [tag, beside].into_iter();
         let known: Vec<_> =
             languages.filter_map(|tag| Some(Language { tag: tag.to_owned(), texts: find(tag)? })).collect();
+        if find(tag).is_none() {
+            // `majlis check` says so as well where it can; a file of texts is only read here.
+            tracing::warn!(
+                language = tag,
+                "there are no greeting texts in the pipeline's language; add them with `texts`"
+            );
+        }
         return Ok(known);
     }
     let found = config.languages.iter().enumerate().map(|(index, tag)| {
@@ -113,4 +122,18 @@ fn parse(text: &str) -> Result<BTreeMap<String, Texts>> {
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_names_the_languages_of_the_built_in_texts() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../config.schema.json")).expect("the schema is JSON");
+        let named = &schema["properties"]["languages"]["x-languages"];
+        let has = parse(BUILT_IN).expect("the built-in texts are good").into_keys().collect::<Vec<_>>();
+        assert_eq!(named, &serde_json::json!(has));
+    }
 }

@@ -233,6 +233,17 @@ fn the_built_in_arabic_voice_form_is_vocalised_and_bare_of_controls() {
 }
 
 #[test]
+fn a_pipelines_language_without_texts_is_told_and_another_one_is_used() {
+    let open = |language| Kit::<Greeting>::builder().language(language).open(json!({})).expect("the stage opens");
+    let mut kit = open("fr");
+    assert_eq!(kit.logs().len(), 1);
+    kit.open_visit().expect("expected");
+    kit.advance(SECOND * 2).expect("greeted");
+    assert_eq!(said(&kit)[0].1.language, "en");
+    assert!(open("AR-sa").logs().is_empty(), "a tag is the same in any case");
+}
+
+#[test]
 fn texts_of_the_operator_replace_the_built_in_ones_by_language() {
     let folder = env!("CARGO_TARGET_TMPDIR");
     let text = r#"

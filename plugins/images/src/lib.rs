@@ -13,17 +13,18 @@ mod picture;
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Event, Flow, Frame, Host, Input, NoVisit, Output, Result, Stage, Time, export_stage, manifest,
+    Error, Event, Flow, Frame, Host, Input, NoVisit, Output, Result, Stage, Time, Value, export_stage, manifest,
 };
 
 pub use config::Config;
-use listing::File;
+use listing::{File, Listed};
 
 manifest! {
     name: "images",
     summary: "Photographs of a folder as a camera, or each as a visitor",
     outputs: { frame: Frame },
     capabilities: ["finite"],
+    verbs: { "pictures": ("Lists the pictures by number and key, and why one cannot be decoded", "../verbs/pictures.schema.json") },
     schema: "../config.schema.json",
 }
 
@@ -78,6 +79,19 @@ impl Stage for Images {
         }
         Ok(Flow::Continue)
     }
+
+    fn control(&mut self, verb: &str, _: Value, host: &Host) -> Result<Value> {
+        if verb != "pictures" {
+            return Err(Error::unknown_verb(verb));
+        }
+        let listed = self.files.iter().enumerate().map(|(index, file)| Listed {
+            picture: index + 1,
+            key: file.key(),
+            file: &file.shown,
+            broken: picture::read(&file.path, host).err().map(|error| error.to_string()),
+        });
+        Ok(serde_json::to_value(listed.collect::<Vec<_>>())?)
+    }
 }
 
 impl Images {
@@ -121,7 +135,14 @@ impl Images {
             Ok(frame) => Some(frame),
             Err(error) => {
                 self.broken += 1;
-                tracing::error!(file = file.shown, broken = self.broken, "a picture is left out: {error}");
+                // Photographs are often named after whom they show, and a log is kept longer than a show. So its number
+                // and key stand here, with which the verb names the file to whoever asks.
+                let (number, of, key) = (self.next + 1, self.files.len(), file.key());
+                tracing::error!(
+                    broken = self.broken,
+                    "picture {number} of {of} (key {key}) is left out: {error}; the verb `pictures` names its file"
+                );
+                tracing::debug!(key, "it is {}", file.shown);
                 out.fact("broken", self.broken);
                 None
             }

@@ -9,8 +9,31 @@ use crate::Config;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
-    /// The path as the log may show it: from the configured folder on.
+    /// The path as the verb shows it: from the configured folder on.
     pub(crate) shown: String,
+}
+
+/// A picture as the verb lists it.
+#[derive(serde::Serialize)]
+pub(crate) struct Listed<'a> {
+    /// Its place, from 1.
+    pub(crate) picture: usize,
+    /// As the log writes it.
+    pub(crate) key: String,
+    /// From the configured folder on.
+    pub(crate) file: &'a str,
+    /// Why it cannot be decoded.
+    pub(crate) broken: Option<String>,
+}
+
+impl File {
+    /// Eight digits that stay the same from run to run, where the number changes with every file that comes or goes: half
+    /// of the FNV-1a hash of the path. It keeps a name out of the log, and hides it from nobody who has the folder.
+    pub(crate) fn key(&self) -> String {
+        let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let hash = self.shown.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv);
+        format!("{:08x}", hash >> 32)
+    }
 }
 
 /// The pictures that the configuration names: in its order, those of one folder or pattern in natural order.

@@ -25,6 +25,18 @@ pub(super) struct Configured {
     pub(super) secrets: Vec<String>,
     /// By JSON pointer: what is underlined.
     pub(super) spans: BTreeMap<String, Range<usize>>,
+    /// By JSON pointer: the variable that a value came from. It may hold a secret by mistake and is never shown.
+    variables: BTreeMap<String, String>,
+}
+
+impl Configured {
+    /// A text as it may be shown.
+    pub(super) fn shown(&self, pointer: &str, text: &str) -> String {
+        match self.variables.get(pointer) {
+            Some(variable) => format!("what the variable {} holds, which is not shown", shown(variable)),
+            None => shown(text),
+        }
+    }
 }
 
 pub(super) fn read(
@@ -100,8 +112,19 @@ impl<'r> Reader<'r, '_> {
             };
         }
         match value {
-            DeValue::Table(table) if takes.only_text() && (table.contains_key("env") || table.contains_key("file")) => {
+            DeValue::Table(table) if takes.one_value() && (table.contains_key("env") || table.contains_key("file")) => {
                 self.referred(table, span, &takes, pointer)
+            }
+            DeValue::Table(table) if takes.only_list() && table.contains_key("env") => {
+                self.findings
+                    .error(
+                        E0805,
+                        span,
+                        format!("{} is a list, and a variable holds one value", shown(&dotted(pointer))),
+                    )
+                    .hint("write the list here; each of its items may be `{ env = \"NAME\" }`");
+                self.reported.insert(pointer.to_owned());
+                Value::Null
             }
             DeValue::Table(table) => self.table(table, schemas, pointer),
             DeValue::Array(items) => {
@@ -150,6 +173,10 @@ impl<'r> Reader<'r, '_> {
             takes.path |= format_of(part) == Some("path");
             takes.text |= types.contains(&"string") || takes.path;
             takes.table |= types.contains(&"object") || part.get("properties").is_some();
+            takes.list |= types.contains(&"array");
+            takes.whole |= types.contains(&"integer");
+            takes.number |= types.contains(&"number");
+            takes.yes_or_no |= types.contains(&"boolean");
         }
         takes
     }
@@ -171,11 +198,9 @@ impl<'r> Reader<'r, '_> {
     }
 
     fn not_a_number(&mut self, span: &Range<usize>, pointer: &str) -> Value {
-        self.findings.error(
-            E0712,
-            span,
-            format!("{} is a number that a plugin cannot be given", shown(&dotted(pointer))),
-        );
+        self.findings
+            .error(E0712, span, format!("{} is a number that a plugin cannot be given", shown(&dotted(pointer))))
+            .hint(format!("write a number other than `nan` and `inf`, a whole one of at most {}", i64::MAX));
         self.reported.insert(pointer.to_owned());
         Value::Null
     }
@@ -183,18 +208,62 @@ impl<'r> Reader<'r, '_> {
     /// `{ env = … }` and `{ file = … }`. What cannot be resolved is reported and becomes null.
     fn referred(&mut self, table: &DeTable<'_>, span: &Range<usize>, takes: &Takes, pointer: &str) -> Value {
         let entries = entries(table);
-        match self.resolve(&entries, span, takes, pointer) {
-            Some(text) => Value::String(self.based(&text, takes)),
-            None => {
-                self.reported.insert(pointer.to_owned());
-                Value::Null
+        let value = self.resolve(&entries, span, takes, pointer).and_then(|text| {
+            let variable = entries.iter().find(|entry| entry.key == "env").filter(|_| !takes.secret);
+            let Some(variable) = variable.and_then(|entry| entry.value.as_str()) else {
+                return Some(Value::String(text));
+            };
+            self.made.variables.insert(pointer.to_owned(), variable.to_owned());
+            match takes.text {
+                true => Some(Value::String(self.based(&text, takes))),
+                false => self.number_of(text.trim(), variable, span, takes, pointer),
             }
+        });
+        value.unwrap_or_else(|| {
+            self.reported.insert(pointer.to_owned());
+            Value::Null
+        })
+    }
+
+    /// The number, `true` or `false` that a variable's text stands for. The text itself is not shown: whoever took the wrong
+    /// variable may have taken one that holds a secret.
+    fn number_of(
+        &mut self,
+        text: &str,
+        variable: &str,
+        span: &Range<usize>,
+        takes: &Takes,
+        pointer: &str,
+    ) -> Option<Value> {
+        let whole = || text.parse::<i64>().ok().map(Value::from);
+        let number = || text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number);
+        let yes_or_no = || text.parse::<bool>().ok().map(Value::from);
+        let found = (takes.whole || takes.number).then(whole).flatten();
+        let found = found.or_else(|| takes.number.then(number).flatten());
+        let found = found.or_else(|| takes.yes_or_no.then(yes_or_no).flatten());
+        if found.is_none() {
+            let (name, expected) = (shown(&dotted(pointer)), takes.words());
+            let (source, hint) = match self.context.around.env(variable) {
+                Some(_) => (
+                    format!("the variable {}", shown(variable)),
+                    format!("set {} to {expected}; what it holds now is not shown", shown(variable)),
+                ),
+                None => {
+                    ("its `default`".to_owned(), format!("write {expected} as `default`, or set {}", shown(variable)))
+                }
+            };
+            self.findings.error(E0701, span, format!("{name} must be {expected}, and {source} is not")).hint(hint);
         }
+        found
     }
 
     fn resolve(&mut self, entries: &[Entry<'_>], span: &Range<usize>, takes: &Takes, pointer: &str) -> Option<String> {
         let name = shown(&dotted(pointer));
-        let allowed: &[&str] = if takes.secret { &["env", "file"] } else { &["env", "append", "default"] };
+        let allowed: &[&str] = match (takes.secret, takes.text) {
+            (true, _) => &["env", "file"],
+            (false, true) => &["env", "append", "default"],
+            (false, false) => &["env", "default"],
+        };
         let mut good = true;
         for entry in entries {
             if !allowed.contains(&entry.key) {
@@ -209,20 +278,23 @@ impl<'r> Reader<'r, '_> {
                 );
                 error.hint(hint);
                 good = false;
-            } else if !entry.value.is_str() {
-                self.findings.error(E0805, &entry.span(), format!("{} in a reference is a text", shown(entry.key)));
+            } else if written(entry, takes).is_none() {
+                self.findings
+                    .error(E0805, &entry.span(), format!("{} in a reference is a text", shown(entry.key)))
+                    .hint("put it in quotes");
                 good = false;
             }
         }
-        let text = |key: &str| entries.iter().find(|entry| entry.key == key).and_then(|entry| entry.value.as_str());
+        let value = |key: &str| entries.iter().find(|entry| entry.key == key).and_then(|entry| written(entry, takes));
+        let (env, file, append, default) = (value("env"), value("file"), value("append"), value("default"));
         let place = |key: &str| entries.iter().find(|entry| entry.key == key).map_or(span.clone(), Entry::span);
         if !good {
             return None;
         }
-        match (text("env"), text("file")) {
+        match (&env, &file) {
             (Some(variable), None) => self
-                .read_variable(variable, &place("env"), text("default"), takes, &name)
-                .and_then(|value| self.appended(value, text("append"), &place("append"))),
+                .read_variable(variable, &place("env"), default.as_deref(), takes, &name)
+                .and_then(|value| self.appended(value, append.as_deref(), &place("append"))),
             (None, Some(file)) => self.read_file(file, &place("file"), &name),
             _ => {
                 let key = last_key(pointer);
@@ -255,7 +327,9 @@ impl<'r> Reader<'r, '_> {
         }
         match self.context.around.env(variable) {
             Some(value) if value.is_empty() && takes.secret => {
-                self.findings.error(E0804, span, format!("the variable {} is empty", shown(variable)));
+                self.findings.error(E0804, span, format!("the variable {} is empty", shown(variable))).hint(format!(
+                    "put the secret into it: `export {variable}=…`, or the service's `EnvironmentFile=`"
+                ));
                 None
             }
             Some(value) => Some(value),
@@ -286,7 +360,9 @@ impl<'r> Reader<'r, '_> {
                 // Editors end a file with a line break, which is no part of any key.
                 let secret = text.trim_end_matches(['\r', '\n']);
                 if secret.is_empty() {
-                    self.findings.error(E0804, span, format!("the file of the secret {name} is empty"));
+                    self.findings
+                        .error(E0804, span, format!("the file of the secret {name} is empty"))
+                        .hint(format!("write the secret into {}", path.display()));
                     return None;
                 }
                 Some(secret.to_owned())
@@ -294,7 +370,7 @@ impl<'r> Reader<'r, '_> {
             Err(reason) => {
                 self.findings
                     .error(E0803, span, format!("the file of the secret {name} cannot be read: {reason}"))
-                    .hint(format!("looked for {}", path.display()));
+                    .hint(format!("put the secret into {}, and let this user read it", path.display()));
                 None
             }
         }
@@ -305,7 +381,9 @@ impl<'r> Reader<'r, '_> {
             return Some(value);
         };
         if Path::new(append).is_absolute() {
-            self.findings.error(E0805, span, "`append` is joined to the variable's path, so it must be relative");
+            self.findings
+                .error(E0805, span, "`append` is joined to the variable's path, so it must be relative")
+                .hint(format!("write `append = \"{}\"`", append.trim_start_matches('/')));
             return None;
         }
         Some(Path::new(&value).join(append).to_string_lossy().into_owned())
@@ -336,7 +414,11 @@ impl<'r> Reader<'r, '_> {
     fn report(&mut self, violation: Violation, root: &str) {
         let Violation { pointer, fault } = violation;
         let is_secret = self.made.secrets.contains(&pointer);
-        let fault = if is_secret { fault.without_value() } else { fault };
+        let fault = match self.made.variables.contains_key(&pointer) {
+            _ if is_secret => fault.without_value("a secret that is not shown"),
+            true => fault.without_value(&self.made.shown(&pointer, "")),
+            false => fault,
+        };
         let (span, named) = match &fault {
             Fault::UnknownKey { .. } => {
                 let table = pointer.rsplit_once('/').map_or("", |(table, _)| table);
@@ -347,31 +429,44 @@ impl<'r> Reader<'r, '_> {
         let span = span.cloned().unwrap_or_else(|| self.made.spans[""].clone());
         let name = if named.is_empty() { root.to_owned() } else { shown(&dotted(named)) };
         let hint = match &fault {
-            Fault::UnknownKey { key, known } => hint_for_unknown(key, known, named.is_empty(), root),
+            Fault::UnknownKey { key, known } => Some(hint_for_unknown(key, known, named.is_empty(), root)),
             Fault::MissingKey { key, secret: false } => self
                 .schema
                 .pointer(&join(&join("/properties", key), "description"))
                 .and_then(Value::as_str)
                 .filter(|_| named.is_empty())
-                .map(|about| format!("{}: {about}", shown(key))),
-            _ => fault.hint(),
+                .map(|about| format!("add `{key} = …`: {about}")),
+            _ => None,
         };
+        let hint = hint.or_else(|| fault.hint());
         let error = self.findings.error(fault.code(), &span, fault.message(&name));
         error.hint = hint;
     }
 }
 
+/// A text of a reference. Where a number is taken, its default may be written as one.
+fn written(entry: &Entry<'_>, takes: &Takes) -> Option<String> {
+    match entry.value {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        _ if takes.text || entry.key != "default" => None,
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|it| it.to_string()),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(yes) => Some(yes.to_string()),
+        _ => None,
+    }
+}
+
 /// An unknown key of the plugin may be one that the host knows, one level up.
-fn hint_for_unknown(key: &str, known: &[String], at_root: bool, root: &str) -> Option<String> {
+fn hint_for_unknown(key: &str, known: &[String], at_root: bool, root: &str) -> String {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     match nearest(key, known.iter().copied()) {
-        Some(near) => Some(format!("a key {} exists", shown(near))),
+        Some(near) => format!("a key {} exists", shown(near)),
         None if at_root && keys::get(Table::Stage, key).is_some() => {
-            Some(format!("`{key}` is a key of the stage itself, outside of `config`"))
+            format!("`{key}` is a key of the stage itself, outside of `config`")
         }
-        None if known.is_empty() && at_root => Some(format!("{root} has no keys")),
-        None if known.is_empty() => None,
-        None => Some(format!("the keys are {}", listed(&known))),
+        None if known.is_empty() && at_root => format!("{root} has no keys; remove this one"),
+        None if known.is_empty() => "remove it; this table has no keys".to_owned(),
+        None => format!("the keys are {}", listed(&known)),
     }
 }
 
@@ -382,11 +477,29 @@ struct Takes {
     path: bool,
     text: bool,
     table: bool,
+    list: bool,
+    whole: bool,
+    number: bool,
+    yes_or_no: bool,
 }
 
 impl Takes {
-    fn only_text(&self) -> bool {
-        self.text && !self.table
+    /// What a variable can hold, and no table, which the reference might be meant as.
+    fn one_value(&self) -> bool {
+        (self.text || self.whole || self.number || self.yes_or_no) && !self.table
+    }
+
+    fn only_list(&self) -> bool {
+        self.list && !self.table
+    }
+
+    fn words(&self) -> &'static str {
+        match (self.number, self.whole, self.yes_or_no) {
+            (true, _, false) => "a number",
+            (false, true, false) => "a whole number",
+            (false, false, _) => "`true` or `false`",
+            _ => "a number, `true` or `false`",
+        }
     }
 }
 

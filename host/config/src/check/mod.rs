@@ -1,13 +1,19 @@
 //! From text to graph: the order of the steps, and what holds for the pipeline as a whole.
 
+mod arrows;
 mod config;
+mod effort;
 mod graph;
+mod language;
+mod native;
 mod queue;
 mod stage;
 mod threads;
 mod wiring;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oxilangtag::LanguageTag;
 use toml::de::{DeTable, DeValue};
@@ -20,6 +26,7 @@ use crate::keys::Table;
 use crate::nearest::{hint_for, listed, nearest, shown};
 use crate::pipeline::Pipeline;
 use crate::surroundings::Surroundings;
+use crate::syntax;
 
 use stage::Draft;
 
@@ -56,18 +63,20 @@ struct Context<'c> {
 
 /// Checks a pipeline file. Opens nothing; every problem is reported, not the first one alone.
 pub fn check(source: &Source<'_>, catalogue: &Catalogue, around: &dyn Surroundings) -> Checked {
-    let mut findings = Findings::new(source.text);
+    let mut findings = Findings::new(source);
     let context = Context { catalogue, around, base: source.base() };
-    let pipeline = document::parse(source.text, &mut findings)
-        .and_then(|table| assemble(source, table.get_ref(), &context, &mut findings))
-        .filter(|_| !findings.has_errors());
+    let (text, mut damage) = syntax::readable(source.text, &mut findings);
+    let table = syntax::parse(&text, &mut damage, &mut findings);
+    let pipeline = assemble(source, table.get_ref(), &context, &mut findings).filter(|_| !findings.has_errors());
+    findings.retain(|finding| !damage.explains(source.text, finding));
     Checked { pipeline, diagnostics: findings.finish() }
 }
 
 /// The folders of `[pipeline] plugins`, joined to the file's folder: the loader needs them before there is a catalogue to check
 /// against. What is wrong in them, or in the rest of the file, is left to [`check`].
 pub fn plugin_folders(source: &Source<'_>) -> Vec<PathBuf> {
-    let (table, _) = DeTable::parse_recoverable(source.text);
+    let (text, mut damage) = syntax::readable(source.text, &mut Findings::new(source));
+    let table = syntax::parse(&text, &mut damage, &mut Findings::new(source));
     let base = source.base();
     let folders = table.get_ref().get("pipeline").and_then(|pipeline| pipeline.get_ref().as_table()?.get("plugins"));
     let folders = folders.and_then(|folders| folders.get_ref().as_array()).into_iter().flatten();
@@ -84,20 +93,25 @@ fn assemble(
     context: &Context<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Pipeline> {
-    let file = Section::new(Table::File, root, 0..0, findings, |_| Elsewhere::No);
+    let file = Section::new(Table::File, None, root, 0..0, findings, |_| Elsewhere::No);
     let head = Head::read(source, &file, context, findings);
-    let drafts = read_stages(&file, context, findings);
+    let mut drafts = read_stages(&file, context, findings);
     let wiring = wiring::read(&drafts, findings);
+    drafts.iter_mut().enumerate().for_each(|(stage, draft)| draft.settle(stage, &wiring, findings));
     let threads = threads::assign(&drafts, findings);
-    let edges = graph::check(&drafts, &wiring, &threads, findings);
+    let edges = graph::check(&drafts, &wiring.wires, &threads, findings);
+    native::check(&drafts, findings);
     threads::warn_of_lazy_company(&drafts, &threads, findings);
+    language::check(&head.language, &drafts, findings);
     let until = read_until(&file, &drafts, findings);
     let lines = Lines::new(source.text);
+    let named: Arc<str> = source.file.display().to_string().into();
+    let place = |span: &std::ops::Range<usize>| crate::Place::new(&named, span, &lines);
     let stages: Option<Vec<_>> =
-        drafts.into_iter().zip(&threads.of_stage).map(|(draft, thread)| draft.finish(*thread, &lines)).collect();
+        drafts.into_iter().zip(&threads.of_stage).map(|(draft, thread)| draft.finish(*thread, &place)).collect();
     Some(Pipeline {
         name: head.name,
-        language: head.language,
+        language: head.language.tag,
         time_zone: head.time_zone,
         max_visits: head.max_visits,
         drain_within: head.drain_within,
@@ -113,17 +127,24 @@ fn assemble(
 /// `[pipeline]`.
 struct Head {
     name: String,
-    language: String,
+    language: Language,
     time_zone: String,
     max_visits: u32,
     drain_within: std::time::Duration,
     plugins: Vec<PathBuf>,
 }
 
+/// The pipeline's language.
+struct Language {
+    tag: String,
+    /// Where it is written; `None` for the default.
+    span: Option<std::ops::Range<usize>>,
+}
+
 impl Head {
     fn read(source: &Source<'_>, file: &Section<'_>, context: &Context<'_>, findings: &mut Findings<'_>) -> Head {
         let section = match file.table("pipeline", findings) {
-            Some((table, span)) => Section::new(Table::Pipeline, table, span, findings, |_| Elsewhere::No),
+            Some((table, span)) => Section::new(Table::Pipeline, None, table, span, findings, |_| Elsewhere::No),
             None => Section::absent(Table::Pipeline),
         };
         let stem = source.file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("pipeline");
@@ -141,23 +162,22 @@ impl Head {
     }
 }
 
-fn read_language(section: &Section<'_>, findings: &mut Findings<'_>) -> String {
-    let default = section.default_of("language");
+fn read_language(section: &Section<'_>, findings: &mut Findings<'_>) -> Language {
+    let default = || Language { tag: section.default_of("language").to_owned(), span: None };
     let Some(text) = section.text("language", findings) else {
-        return default.to_owned();
+        return default();
     };
-    // A first part of four to eight letters is reserved for languages that were never registered: "arabic" is a tag by grammar.
-    let tag = LanguageTag::parse_and_normalize(text).ok().filter(|tag| (2..=3).contains(&tag.primary_language().len()));
-    if let Some(tag) = tag {
-        return tag.into_inner();
+    let span = section.span_of("language");
+    if let Some(tag) = language::parse(text) {
+        return Language { tag, span: Some(span) };
     }
     let dashed = text.replace('_', "-");
     let hint = match LanguageTag::parse_and_normalize(&dashed) {
         Ok(tag) if dashed != text => format!("write {}", shown(tag.as_str())),
         _ => "a language is a BCP 47 tag, such as `ar-SA` or `en`".to_owned(),
     };
-    findings.error(E0706, &section.span_of("language"), format!("{} is not a language", shown(text))).hint(hint);
-    default.to_owned()
+    findings.error(E0706, &span, format!("{} is not a language", shown(text))).hint(hint);
+    default()
 }
 
 fn read_time_zone(section: &Section<'_>, context: &Context<'_>, findings: &mut Findings<'_>) -> String {
@@ -199,7 +219,9 @@ fn read_folders(section: &Section<'_>, context: &Context<'_>, findings: &mut Fin
             Some(folder) => folders.push(context.base.join(folder)),
             None => {
                 let found = document::type_words(item.get_ref());
-                findings.error(E0701, &item.span(), format!("a folder in `plugins` must be a text, found {found}"));
+                findings
+                    .error(E0701, &item.span(), format!("a folder in `plugins` must be a text, found {found}"))
+                    .hint("put it in quotes");
             }
         }
     }
@@ -212,7 +234,10 @@ fn read_stages<'d>(file: &Section<'d>, context: &Context<'d>, findings: &mut Fin
     for entry in table.iter().flat_map(|(table, _)| entries(table)) {
         match entry.value {
             DeValue::Table(content) => drafts.push(Draft::read(&entry, content, context, findings)),
-            _ => wrong_type(&entry, "a table, `[stage.NAME]`", findings),
+            _ => {
+                wrong_type(&entry, "a table, `[stage.NAME]`", findings)
+                    .hint(format!("write `[stage.{}]`, and below it `plugin = \"…\"`", entry.key));
+            }
         }
     }
     if drafts.is_empty() && !findings.has_errors() {
@@ -223,19 +248,16 @@ fn read_stages<'d>(file: &Section<'d>, context: &Context<'d>, findings: &mut Fin
     drafts
 }
 
-fn read_until(file: &Section<'_>, drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Option<String> {
+fn read_until<'d>(file: &Section<'_>, drafts: &[Draft<'d>], findings: &mut Findings<'_>) -> Option<String> {
     let (table, span) = file.table("report", findings)?;
-    let section = Section::new(Table::Report, table, span, findings, |_| Elsewhere::No);
+    let section = Section::new(Table::Report, None, table, span, findings, |_| Elsewhere::No);
     let entry = section.entry("until")?;
     let until = string(entry, findings)?;
-    let milestones =
-        |draft: &Draft<'_>| draft.plugin.map(|plugin| plugin.manifest.milestones.clone()).unwrap_or_default();
-    let mut known: Vec<String> = drafts.iter().flat_map(milestones).collect();
-    known.sort();
-    known.dedup();
+    let milestones = |draft: &Draft<'d>| draft.plugin.into_iter().flat_map(|plugin| &plugin.manifest.milestones);
+    let known: BTreeSet<&String> = drafts.iter().flat_map(milestones).collect();
     let all_plugins_known = drafts.iter().all(|draft| draft.plugin.is_some());
-    if all_plugins_known && !known.iter().any(|milestone| milestone == until) {
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    if all_plugins_known && !known.iter().any(|milestone| *milestone == until) {
+        let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
         let mut hint = hint_for(until, "a milestone", "milestones of these stages", &known);
         if nearest(until, known.iter().copied()).is_some() && known.len() > 1 {
             hint.push_str(&format!("; all of them: {}", listed(&known)));
@@ -243,4 +265,55 @@ fn read_until(file: &Section<'_>, drafts: &[Draft<'_>], findings: &mut Findings<
         findings.error(E0604, &entry.span(), format!("no stage sets the milestone {}", shown(until))).hint(hint);
     }
     Some(until.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Entry;
+    use crate::manifest::Manifest;
+    use crate::surroundings::Fixed;
+
+    fn catalogue() -> Catalogue {
+        let camera = "[[output]]\nname = \"out\"\ntype = \"majlis/frame@1\"\n";
+        let pass = "[[input]]\nname = \"in\"\ntype = \"any\"\nmany = true\n[[output]]\nname = \"out\"\ntype = \"same-as:in\"\n";
+        let mut catalogue = Catalogue::default();
+        for (name, ports) in [("camera", camera), ("pass", pass)] {
+            let head = format!("abi = 1\nname = \"{name}\"\nversion = \"1\"\nsummary = \"-\"\nlicence = \"-\"\n");
+            let manifest = Manifest::parse(&(head + ports)).expect("the manifest is good");
+            catalogue.plugins.insert(name.to_owned(), Entry { manifest, path: PathBuf::new(), sha256: [0; 32] });
+        }
+        catalogue
+    }
+
+    /// The steps that a check of so many stages takes, with as many diagnostics as are said for each stage.
+    fn steps(stages: usize, more: impl Fn(usize) -> String, diagnostics: usize) -> u64 {
+        let mut text = "[stage.s0]\nplugin = \"camera\"\n".to_owned();
+        for stage in 1..stages {
+            text += &format!("[stage.s{stage}]\nplugin = \"pass\"\n{}\n", more(stage));
+        }
+        let source = Source { file: Path::new("long.toml"), text: &text };
+        let (checked, steps) = effort::of(|| check(&source, &catalogue(), &Fixed::default()));
+        assert_eq!(checked.diagnostics.len(), diagnostics * (stages - 1));
+        steps
+    }
+
+    #[test]
+    fn four_times_the_stages_take_four_times_the_steps() {
+        let chain = |stage: usize| format!("inputs = {{ in = \"s{}.out\" }}", stage - 1);
+        let backwards = |stage: usize| match stage {
+            1_999 | 499 => "inputs = { in = \"s0.out\" }".to_owned(),
+            _ => format!("inputs = {{ in = \"s{}.out\" }}", stage + 1),
+        };
+        let star = |_| "inputs = { in = \"s0.out\" }".to_owned();
+        let one_thread = |stage: usize| format!("{}\nload = \"eager\"\nthread = \"t\"", chain(stage));
+        let wrong = |_| "inputs = { in = \"x0.out\" }".to_owned();
+        let open = |_| String::new();
+        let shapes: [(&dyn Fn(usize) -> String, usize); 6] =
+            [(&chain, 0), (&backwards, 0), (&star, 0), (&one_thread, 0), (&wrong, 1), (&open, 1)];
+        for (number, (shape, diagnostics)) in shapes.into_iter().enumerate() {
+            let (few, many) = (steps(500, shape, diagnostics), steps(2_000, shape, diagnostics));
+            assert!(few > 500 && many <= 5 * few, "shape {number}: {few} steps for 500 stages, {many} for 2,000");
+        }
+    }
 }

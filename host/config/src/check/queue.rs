@@ -17,7 +17,10 @@ use crate::pipeline::Overflow;
 #[derive(Default)]
 pub(super) struct Queues {
     all: Queue,
-    by_input: BTreeMap<usize, Queue>,
+    /// Where `queue` stands.
+    span: Option<Range<usize>>,
+    /// With the place of each.
+    by_input: BTreeMap<usize, (Queue, Range<usize>)>,
 }
 
 /// What is written about one queue; the rest is the default.
@@ -41,11 +44,18 @@ impl Queues {
             return Queues::default();
         }
         // A table inside is a queue of the input of that name; it is read below.
-        let section = Section::new(Table::Queue, table, span, findings, |entry| match entry.value {
-            DeValue::Table(_) => Elsewhere::Known,
-            _ => Elsewhere::No,
-        });
-        let mut queues = Queues { all: Queue::read(&section, findings), by_input: BTreeMap::new() };
+        let is_input = |name: &str| manifest.is_some_and(|manifest| manifest.input(name).is_some());
+        let section =
+            Section::new(Table::Queue, stage.stage(), table, span.clone(), findings, |entry| match entry.value {
+                DeValue::Table(_) => Elsewhere::Known,
+                _ if is_input(entry.key) => Elsewhere::Hint(format!(
+                    "{} is an input; its queue is a table: `queue.{} = {{ depth = 4 }}`",
+                    shown(entry.key),
+                    entry.key
+                )),
+                _ => Elsewhere::No,
+            });
+        let mut queues = Queues { all: Queue::read(&section, findings), span: Some(span), by_input: BTreeMap::new() };
         let Some(manifest) = manifest else {
             return queues;
         };
@@ -67,16 +77,48 @@ impl Queues {
                     .hint(hint_for(entry.key, "an input", "inputs", &names));
                 continue;
             };
-            let section = Section::new(Table::Queue, content, entry.key_span.clone(), findings, |_| Elsewhere::No);
-            queues.by_input.insert(input, Queue::read(&section, findings));
+            let span = entry.key_span.clone();
+            let section = Section::new(Table::Queue, stage.stage(), content, span.clone(), findings, |_| Elsewhere::No);
+            queues.by_input.insert(input, (Queue::read(&section, findings), span));
         }
         queues
+    }
+
+    /// A queue in front of an input that nothing feeds has no effect.
+    pub(super) fn warn_of_open_inputs(
+        &self,
+        stage: &str,
+        manifest: &Manifest,
+        is_wired: &impl Fn(usize) -> bool,
+        findings: &mut Findings<'_>,
+    ) {
+        let names: Vec<&str> = manifest.inputs.iter().map(|port| port.name.as_str()).collect();
+        let wire = |input: &str| format!("wire it, `inputs = {{ {input} = \"STAGE.OUTPUT\" }}`, or remove its queue");
+        for (input, (_, span)) in self.by_input.iter().filter(|(input, _)| !is_wired(**input)) {
+            let input = names[*input];
+            findings
+                .error(
+                    E0206,
+                    span,
+                    format!("this queue has no effect: input {} of stage {} is not wired", shown(input), shown(stage)),
+                )
+                .hint(wire(input));
+        }
+        if let Some(span) = &self.span
+            && self.by_input.is_empty()
+            && let Some(first) = names.first()
+            && !(0..names.len()).any(is_wired)
+        {
+            findings
+                .error(E0206, span, format!("`queue` has no effect: no input of stage {} is wired", shown(stage)))
+                .hint(wire(first));
+        }
     }
 
     /// What holds for an input: its own, otherwise the stage's, otherwise the default. The overflow stays open, because its
     /// default depends on what flows.
     pub(super) fn of(&self, input: usize) -> (usize, u64, Option<(Overflow, Range<usize>)>) {
-        let own = self.by_input.get(&input).cloned().unwrap_or_default();
+        let own = self.by_input.get(&input).map(|(queue, _)| queue.clone()).unwrap_or_default();
         let defaults = Section::absent(Table::Queue);
         let depth = own.depth.or(self.all.depth).unwrap_or_else(|| parse(defaults.default_of("depth")));
         let bytes = own.bytes.or(self.all.bytes).unwrap_or_else(|| {

@@ -5,19 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use toml::de::DeTable;
 
 use super::Context;
 use super::config::{self, Configured};
 use super::queue::Queues;
+use super::wiring::Wiring;
 use crate::catalogue;
 use crate::codes::*;
-use crate::diagnostic::{Findings, Lines};
+use crate::diagnostic::Findings;
 use crate::document::{Elsewhere, Entry, NAME_HINT, Section};
 use crate::keys::Table;
 use crate::manifest::is_name;
 use crate::nearest::{hint_for, nearest, shown};
-use crate::pipeline::{Load, OnFailure, Restart, Stage};
+use crate::pipeline::{Load, OnFailure, Place, Restart, Stage};
 
 /// A stage as far as it could be read. What is wrong has a harmless value here and an entry in the findings.
 pub(super) struct Draft<'d> {
@@ -31,6 +33,8 @@ pub(super) struct Draft<'d> {
     pub(super) inputs_unreadable: bool,
     pub(super) queues: Queues,
     pub(super) load: Load,
+    /// Where `load` is written.
+    load_span: Option<Range<usize>>,
     /// The thread that is written, and where.
     pub(super) thread: Option<(&'d str, Range<usize>)>,
     title: String,
@@ -55,8 +59,9 @@ impl<'d> Draft<'d> {
         }
         let named = content.get("plugin").and_then(|plugin| plugin.get_ref().as_str());
         let plugin = named.and_then(|name| context.catalogue.plugins.get(name));
-        let section =
-            Section::new(Table::Stage, content, span.clone(), findings, |entry| of_the_plugin(name, entry, plugin));
+        let section = Section::new(Table::Stage, Some(name), content, span.clone(), findings, |entry| {
+            of_the_plugin(name, entry, plugin)
+        });
         check_plugin_is_known(&section, plugin.is_some(), context, findings);
         section.not_yet("release_after", findings);
         section.choice("isolation", findings);
@@ -68,7 +73,12 @@ impl<'d> Draft<'d> {
             inputs_unreadable: section.entry("inputs").is_some_and(|entry| !entry.value.is_table()),
             inputs: section.table("inputs", findings),
             queues: Queues::read(&section, plugin.map(|plugin| &plugin.manifest), findings),
-            load: read_load(&section, plugin, findings),
+            load: match section.choice("load", findings) {
+                Some("eager") => Load::Eager,
+                Some("prewarm") => Load::Prewarm,
+                _ => Load::Lazy,
+            },
+            load_span: section.entry("load").map(Entry::span),
             thread: section.name("thread", findings).map(|thread| (thread, section.span_of("thread"))),
             deadline: section.duration("deadline", findings),
             on_failure: match section.choice("on_failure", findings) {
@@ -82,10 +92,55 @@ impl<'d> Draft<'d> {
         }
     }
 
+    /// What can only be said once it is known which inputs are wired.
+    pub(super) fn settle(&mut self, stage: usize, wiring: &Wiring, findings: &mut Findings<'_>) {
+        let Some(plugin) = self.plugin else {
+            return;
+        };
+        let is_wired = |input: usize| wiring.is_wired(stage, input) || wiring.doubtful.contains(&(stage, input));
+        self.queues.warn_of_open_inputs(self.name, &plugin.manifest, &is_wired, findings);
+        let is_source = !(0..plugin.manifest.inputs.len()).any(is_wired);
+        if self.load != Load::Lazy {
+            return;
+        }
+        if is_source || plugin.manifest.starts_by_itself() {
+            // Nothing else would ever open it.
+            self.load = Load::Prewarm;
+            if let Some(span) = &self.load_span {
+                findings
+                    .warning(W0602, span, "this stage acts before any packet reaches it, so it cannot be lazy")
+                    .hint("it is opened as with `prewarm`; write that, or `eager`");
+            }
+        } else if plugin.manifest.acts_on_events() {
+            let span = self.load_span.as_ref().unwrap_or(&self.span);
+            findings
+                .warning(
+                    W0604,
+                    span,
+                    format!("stage {} has to hear of visitors before its first packet, and is lazy", shown(self.name)),
+                )
+                .hint("write `load = \"eager\"`; when nothing comes from before it, a lazy stage is never opened");
+        }
+    }
+
+    /// A value of the configuration.
+    pub(super) fn config(&self, key: &str) -> Option<&Value> {
+        self.configured.value.get(key)
+    }
+
+    /// A text of the configuration as it may be shown, by its JSON pointer.
+    pub(super) fn shown_text(&self, pointer: &str, text: &str) -> String {
+        self.configured.shown(pointer, text)
+    }
+
+    /// Where a value of the configuration stands, by its JSON pointer.
+    pub(super) fn config_span(&self, pointer: &str) -> &Range<usize> {
+        self.configured.spans.get(pointer).unwrap_or(&self.span)
+    }
+
     /// `None` when the plugin is not known, which has been reported.
-    pub(super) fn finish(self, thread: usize, lines: &Lines<'_>) -> Option<Stage> {
+    pub(super) fn finish(self, thread: usize, place: &impl Fn(&Range<usize>) -> Place) -> Option<Stage> {
         let plugin = self.plugin?;
-        let place = |span: &Range<usize>| crate::Place::new(span, lines);
         Some(Stage {
             name: self.name.to_owned(),
             title: self.title,
@@ -161,7 +216,11 @@ fn read_pin(section: &Section<'_>, plugin: Option<&catalogue::Entry>, findings: 
     if let Some(plugin) = plugin.filter(|plugin| plugin.sha256 != pinned) {
         findings
             .error(E0303, &span, format!("plugin {} is not the one that was pinned", shown(&plugin.manifest.name)))
-            .hint(format!("{} has {}", plugin.path.display(), show_sha256(&plugin.sha256)));
+            .hint(format!(
+                "install the pinned one, or pin what {} has: {}",
+                plugin.path.display(),
+                show_sha256(&plugin.sha256)
+            ));
     }
     Some(pinned)
 }
@@ -181,29 +240,9 @@ fn show_sha256(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read_load(section: &Section<'_>, plugin: Option<&catalogue::Entry>, findings: &mut Findings<'_>) -> Load {
-    let starts_by_itself = plugin.is_some_and(|plugin| plugin.manifest.starts_by_itself());
-    match section.choice("load", findings) {
-        Some("eager") => Load::Eager,
-        Some("prewarm") => Load::Prewarm,
-        Some("lazy") if starts_by_itself => {
-            findings
-                .warning(
-                    W0602,
-                    &section.span_of("load"),
-                    "this stage acts before any packet reaches it, so it cannot be lazy",
-                )
-                .hint("it is opened as with `prewarm`; write that, or `eager`");
-            Load::Prewarm
-        }
-        _ if starts_by_itself => Load::Prewarm,
-        _ => Load::Lazy,
-    }
-}
-
-fn read_restart(section: &Section<'_>, findings: &mut Findings<'_>) -> Restart {
-    let restart = match section.table("restart", findings) {
-        Some((table, span)) => Section::new(Table::Restart, table, span, findings, |_| Elsewhere::No),
+fn read_restart(stage: &Section<'_>, findings: &mut Findings<'_>) -> Restart {
+    let restart = match stage.table("restart", findings) {
+        Some((table, span)) => Section::new(Table::Restart, stage.stage(), table, span, findings, |_| Elsewhere::No),
         None => Section::absent(Table::Restart),
     };
     Restart {

@@ -1,5 +1,8 @@
 //! Which stages share a thread.
 
+use std::collections::HashMap;
+
+use super::effort;
 use super::stage::Draft;
 use crate::codes::*;
 use crate::diagnostic::Findings;
@@ -16,18 +19,21 @@ pub(super) struct Threads {
 /// Gives each stage the thread that it names, or one that bears its own name.
 pub(super) fn assign(drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Threads {
     let mut threads = Threads { names: Vec::new(), of_stage: Vec::new() };
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
     for draft in drafts {
+        effort::step();
         let name = draft.thread.as_ref().map_or(draft.name, |(name, _)| *name);
-        let index = threads.names.iter().position(|known| known == name).unwrap_or_else(|| {
+        let index = *numbers.entry(name).or_insert_with(|| {
             threads.names.push(name.to_owned());
             threads.names.len() - 1
         });
         threads.of_stage.push(index);
     }
+    let owners: HashMap<&str, &Draft<'_>> =
+        drafts.iter().filter(|draft| draft.thread.is_none()).map(|draft| (draft.name, draft)).collect();
     for (draft, (thread, span)) in drafts.iter().filter_map(|draft| Some((draft, draft.thread.as_ref()?))) {
         // Sharing by accident would be silent, and sharing on purpose costs one more line.
-        let owner = drafts.iter().find(|owner| owner.name == *thread && owner.thread.is_none());
-        if let Some(owner) = owner.filter(|owner| owner.name != draft.name) {
+        if let Some(owner) = owners.get(thread).filter(|owner| owner.name != draft.name) {
             findings
                 .error(E0605, span, format!("{} is the own thread of stage {}", shown(thread), shown(owner.name)))
                 .related(&owner.span, "it has no `thread`")
@@ -39,13 +45,12 @@ pub(super) fn assign(drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Threa
 
 /// A shared thread is held while one of its stages opens; with a lazy one that is in the middle of the work of the others.
 pub(super) fn warn_of_lazy_company(drafts: &[Draft<'_>], threads: &Threads, findings: &mut Findings<'_>) {
-    for (index, name) in threads.names.iter().enumerate() {
-        let members: Vec<&Draft<'_>> = drafts
-            .iter()
-            .zip(&threads.of_stage)
-            .filter(|(_, thread)| **thread == index)
-            .map(|(draft, _)| draft)
-            .collect();
+    let mut members: Vec<Vec<&Draft<'_>>> = vec![Vec::new(); threads.names.len()];
+    for (draft, thread) in drafts.iter().zip(&threads.of_stage) {
+        effort::step();
+        members[*thread].push(draft);
+    }
+    for (name, members) in threads.names.iter().zip(members) {
         let Some(lazy) = members.iter().find(|draft| draft.load == Load::Lazy).filter(|_| members.len() > 1) else {
             continue;
         };

@@ -1,10 +1,12 @@
 //! `inputs = { … }`: references to outputs, and whether their types fit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 
 use toml::de::DeValue;
 
+use super::effort;
 use super::stage::Draft;
 use crate::codes::*;
 use crate::diagnostic::Findings;
@@ -24,14 +26,31 @@ pub(super) struct Wire {
     pub(super) ty: String,
 }
 
-/// All wires, in the order of the consumers.
-pub(super) fn read(drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Vec<Wire> {
-    let mut reader = Reader { drafts, findings, wires: Vec::new(), doubtful: BTreeSet::new() };
+/// What the inputs of all stages say.
+pub(super) struct Wiring {
+    /// In the order of the consumers.
+    pub(super) wires: Vec<Wire>,
+    /// Inputs, by stage and number, of which something is reported: whether they are wired is not known.
+    pub(super) doubtful: BTreeSet<(usize, usize)>,
+    /// By stage: the wires that end there.
+    into: Vec<Vec<usize>>,
+}
+
+impl Wiring {
+    /// Whether an output feeds an input.
+    pub(super) fn is_wired(&self, stage: usize, input: usize) -> bool {
+        self.into[stage].iter().any(|wire| self.wires[*wire].input == input)
+    }
+}
+
+/// Reads the inputs of all stages.
+pub(super) fn read(drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Wiring {
+    let mut reader = Reader::new(drafts, findings);
     for to in 0..drafts.len() {
         reader.read_stage(to);
     }
     reader.fit_types();
-    reader.wires
+    Wiring { wires: reader.wires, doubtful: reader.doubtful, into: reader.into }
 }
 
 struct Reader<'r, 'd, 'f> {
@@ -40,9 +59,41 @@ struct Reader<'r, 'd, 'f> {
     wires: Vec<Wire>,
     /// Inputs of which something is already reported: what follows from that is not reported again.
     doubtful: BTreeSet<(usize, usize)>,
+    /// By stage: the wires that end there.
+    into: Vec<Vec<usize>>,
+    names: Vec<&'d str>,
+    by_name: HashMap<&'d str, usize>,
+    /// By type: the outputs that give it.
+    givers: BTreeMap<&'d str, Vec<(usize, usize)>>,
+    unknown_stages: usize,
 }
 
-impl<'d> Reader<'_, 'd, '_> {
+/// So many unknown stages get the search for the name that was meant. It looks at every stage, and a generated file may have
+/// thousands of wrong references, which are all wrong in the same way.
+const SEARCHES: usize = 64;
+
+impl<'r, 'd, 'f> Reader<'r, 'd, 'f> {
+    fn new(drafts: &'r [Draft<'d>], findings: &'r mut Findings<'f>) -> Self {
+        let mut givers: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
+        for (stage, draft) in drafts.iter().enumerate() {
+            let outputs = draft.plugin.map(|plugin| plugin.manifest.outputs.as_slice()).unwrap_or_default();
+            for (output, port) in outputs.iter().enumerate() {
+                givers.entry(&port.ty).or_default().push((stage, output));
+            }
+        }
+        Reader {
+            drafts,
+            findings,
+            wires: Vec::new(),
+            doubtful: BTreeSet::new(),
+            into: vec![Vec::new(); drafts.len()],
+            names: drafts.iter().map(|draft| draft.name).collect(),
+            by_name: drafts.iter().enumerate().map(|(stage, draft)| (draft.name, stage)).collect(),
+            givers,
+            unknown_stages: 0,
+        }
+    }
+
     fn read_stage(&mut self, to: usize) {
         let draft = &self.drafts[to];
         let manifest = draft.plugin.map(|plugin| &plugin.manifest);
@@ -67,6 +118,7 @@ impl<'d> Reader<'_, 'd, '_> {
     }
 
     fn read_input(&mut self, to: usize, manifest: Option<&Manifest>, entry: &Entry<'d>) {
+        effort::step();
         let input = manifest.and_then(|manifest| {
             let found = manifest.input(entry.key);
             if found.is_none() {
@@ -90,11 +142,9 @@ impl<'d> Reader<'_, 'd, '_> {
                         DeValue::String(text) => references.push((text.as_ref(), item.span())),
                         other => {
                             let found = type_words(other);
-                            self.findings.error(
-                                E0701,
-                                &item.span(),
-                                format!("a producer must be a text, found {found}"),
-                            );
+                            self.findings
+                                .error(E0701, &item.span(), format!("a producer must be a text, found {found}"))
+                                .hint("write the stage and its output: `\"STAGE.OUTPUT\"`");
                             self.doubtful.extend(input.map(|input| (to, input)));
                         }
                     }
@@ -102,7 +152,8 @@ impl<'d> Reader<'_, 'd, '_> {
                 references
             }
             _ => {
-                wrong_type(entry, "`\"STAGE.OUTPUT\"`, or a list of them", self.findings);
+                wrong_type(entry, "`\"STAGE.OUTPUT\"`, or a list of them", self.findings)
+                    .hint("name the stage that gives the packets and its output, such as `\"camera.frame\"`");
                 self.doubtful.extend(input.map(|input| (to, input)));
                 return;
             }
@@ -114,20 +165,23 @@ impl<'d> Reader<'_, 'd, '_> {
                 .related(first, "the first producer")
                 .hint("name one; to join several, put a stage between that accepts several");
         }
-        let mut seen: Vec<&(&str, Range<usize>)> = Vec::new();
+        let mut seen: HashMap<&str, &Range<usize>> = HashMap::new();
         for reference in &references {
-            if let Some((_, first)) = seen.iter().find(|(text, _)| *text == reference.0) {
+            effort::step();
+            if let Some(first) = seen.get(reference.0) {
                 self.findings
                     .error(E0507, &reference.1, format!("{} feeds {} twice", shown(reference.0), shown(entry.key)))
-                    .related(first, "the first time");
+                    .related(first, "the first time")
+                    .hint("keep one of them; each packet would arrive twice");
                 continue;
             }
-            seen.push(reference);
+            seen.insert(reference.0, &reference.1);
             let wanted = manifest.zip(input).map(|(manifest, input)| manifest.inputs[input].ty.as_str());
             let found = self.read_reference(reference.0, &reference.1, wanted);
             match (found, input) {
                 (Some((from, Some(output))), Some(input)) => {
                     let span = reference.1.clone();
+                    self.into[to].push(self.wires.len());
                     self.wires.push(Wire { from, output, to, input, span, ty: String::new() });
                 }
                 (_, Some(input)) => {
@@ -145,17 +199,20 @@ impl<'d> Reader<'_, 'd, '_> {
         span: &Range<usize>,
         wanted: Option<&str>,
     ) -> Option<(usize, Option<usize>)> {
-        let names: Vec<&str> = self.drafts.iter().map(|draft| draft.name).collect();
         let Some((stage, port)) = text.split_once('.') else {
-            let hint = match names.iter().position(|name| *name == text) {
-                Some(stage) => format!("write {}", self.outputs_in_full(stage, wanted)),
+            let hint = match self.by_name.get(text) {
+                Some(stage) => format!("write {}", self.outputs_in_full(*stage, wanted)),
                 None => "write `STAGE.OUTPUT`".to_owned(),
             };
             self.findings.error(E0501, span, format!("{} does not name an output", shown(text))).hint(hint);
             return None;
         };
-        let Some(from) = names.iter().position(|name| *name == stage) else {
-            let hint = hint_for(stage, "a stage", "stages", &names);
+        let Some(from) = self.by_name.get(stage).copied() else {
+            self.unknown_stages += 1;
+            let hint = match self.unknown_stages <= SEARCHES {
+                true => hint_for(stage, "a stage", "stages", &self.names),
+                false => format!("the stages are {}", listed(&self.names)),
+            };
             self.findings.error(E0401, span, format!("no stage is called {}", shown(stage))).hint(hint);
             return None;
         };
@@ -211,7 +268,7 @@ impl<'d> Reader<'_, 'd, '_> {
 
     fn check_missing(&mut self, to: usize, manifest: &Manifest, written: &[Entry<'_>]) {
         let draft = &self.drafts[to];
-        let is_wired = |input: usize| self.wires.iter().any(|wire| wire.to == to && wire.input == input);
+        let is_wired = |input: usize| self.into[to].iter().any(|wire| self.wires[*wire].input == input);
         let is_written = |name: &str| written.iter().any(|entry| entry.key == name && !is_empty_list(entry));
         // A misspelt key was meant for one of the inputs that are missing, and is reported already.
         let misspelt = |name: &str| {
@@ -249,7 +306,7 @@ impl<'d> Reader<'_, 'd, '_> {
                     format!("stage {} is never called: none of its inputs is wired", shown(draft.name)),
                 )
                 .hint(format!(
-                    "its inputs are {}",
+                    "wire one of its inputs, which are {}",
                     listed(&manifest.inputs.iter().map(|port| port.name.as_str()).collect::<Vec<_>>())
                 ));
         }
@@ -257,23 +314,31 @@ impl<'d> Reader<'_, 'd, '_> {
 
     /// A hint with what could be wired to an input.
     fn producers_of(&self, ty: &str, except: usize, input: &str) -> String {
-        let mut found = Vec::new();
-        for (index, draft) in self.drafts.iter().enumerate().filter(|(index, _)| *index != except) {
-            let outputs = draft.plugin.map(|plugin| plugin.manifest.outputs.as_slice()).unwrap_or_default();
-            for port in outputs.iter().filter(|port| ty == "any" || port.ty == ty) {
-                found.push(format!("{}.{}", self.drafts[index].name, port.name));
+        let given = self.givers.iter().filter(|(given, _)| ty == "any" || **given == ty).flat_map(|(_, givers)| givers);
+        let mut others = given.filter(|(stage, _)| *stage != except).map(|(stage, output)| {
+            effort::step();
+            self.full_name(*stage, *output)
+        });
+        // One more than are named would be a list without an end.
+        let found: Vec<String> = others.by_ref().take(16).collect();
+        match (&found[..], others.next()) {
+            ([], _) => format!("no stage gives {ty}; add one that does"),
+            ([one], _) => format!("write `inputs = {{ {input} = \"{one}\" }}`"),
+            ([first, ..], Some(_)) => format!("it is given by many stages, by {} for one", shown(first)),
+            (several, None) => {
+                format!("it is given by {}", listed(&several.iter().map(String::as_str).collect::<Vec<_>>()))
             }
-        }
-        match &found[..] {
-            [] => format!("no stage gives {ty}"),
-            [one] => format!("write `inputs = {{ {input} = \"{one}\" }}`"),
-            several => format!("it is given by {}", listed(&several.iter().map(String::as_str).collect::<Vec<_>>())),
         }
     }
 
+    /// `camera.frame`.
+    fn full_name(&self, stage: usize, output: usize) -> String {
+        let port = self.drafts[stage].plugin.map_or("OUTPUT", |plugin| plugin.manifest.outputs[output].name.as_str());
+        format!("{}.{port}", self.drafts[stage].name)
+    }
+
     fn fit_types(&mut self) {
-        let types: Vec<Result<Option<String>, Unknown>> =
-            self.wires.iter().map(|wire| self.type_of(wire.from, wire.output, &mut Vec::new())).collect();
+        let types = self.types_of_wires();
         for (index, ty) in types.into_iter().enumerate() {
             let wire = &self.wires[index];
             let producer = &self.drafts[wire.from];
@@ -284,13 +349,13 @@ impl<'d> Reader<'_, 'd, '_> {
             let reference = format!("{}.{}", producer.name, output.name);
             match ty {
                 Ok(None) => {}
-                Ok(Some(ty)) if input.ty == "any" || input.ty == ty => self.wires[index].ty = ty,
+                Ok(Some(ty)) if input.ty == "any" || input.ty == ty => self.wires[index].ty = ty.to_owned(),
                 Ok(Some(ty)) => {
                     let hint = match (ty.rsplit_once('@'), input.ty.rsplit_once('@')) {
                         (Some((a, _)), Some((b, _))) if a == b => {
                             let (producer, consumer) = (shown(&from.manifest.name), shown(&to.manifest.name));
                             format!(
-                                "the versions differ: plugins {producer} and {consumer} were built for different ones"
+                                "the versions differ: install builds of plugins {producer} and {consumer} for the same one"
                             )
                         }
                         _ => self.producers_of(&input.ty, wire.to, &input.name),
@@ -316,58 +381,107 @@ impl<'d> Reader<'_, 'd, '_> {
                     let span = self.wires[index].span.clone();
                     self.findings
                         .error(E0509, &span, format!("the type of {} is not known", shown(&reference)))
-                        .hint(reason);
+                        .hint(&*reason);
                 }
             }
         }
     }
 
-    /// The type of an output, through all `same-as`; `None` for one that has none but its own, which happens only in a loop of
-    /// such outputs: it has no origin and is reported as that.
-    fn type_of(
-        &self,
-        stage: usize,
-        output: usize,
-        on_the_way: &mut Vec<(usize, usize)>,
-    ) -> Result<Option<String>, Unknown> {
+    /// By wire: the type of what flows through it, through all `same-as`.
+    ///
+    /// An output waits on a stack of its own while those before it are looked at: a chain of thousands of stages would overflow
+    /// that of the thread. Each is looked at once.
+    fn types_of_wires(&self) -> Vec<PortType<'d>> {
+        let mut known: HashMap<(usize, usize), Option<PortType<'d>>> = HashMap::new();
+        for wire in &self.wires {
+            let mut open = vec![(wire.from, wire.output)];
+            while let Some(port) = open.last().copied() {
+                effort::step();
+                let before = match known.get(&port) {
+                    Some(Some(_)) => {
+                        open.pop();
+                        continue;
+                    }
+                    // Everything before it has been looked at, or waits for it in a loop.
+                    Some(None) => Vec::new(),
+                    None => self.before(port).filter(|before| !known.contains_key(before)).collect(),
+                };
+                if before.is_empty() {
+                    let ty = self.type_of(port, &known);
+                    known.insert(port, Some(ty));
+                    open.pop();
+                } else {
+                    known.insert(port, None);
+                    open.extend(before);
+                }
+            }
+        }
+        let of = |wire: &Wire| known.get(&(wire.from, wire.output)).cloned().flatten().unwrap_or(Ok(None));
+        self.wires.iter().map(of).collect()
+    }
+
+    /// The outputs whose packets an output passes on.
+    fn before(&self, (stage, output): (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
+        let passed_on = self.drafts[stage].plugin.and_then(|plugin| {
+            let name = same_as(&plugin.manifest.outputs[output].ty)?;
+            plugin.manifest.input(name)
+        });
+        let wires = self.into[stage].iter().map(|wire| &self.wires[*wire]);
+        wires.filter(move |wire| Some(wire.input) == passed_on).map(|wire| {
+            effort::step();
+            (wire.from, wire.output)
+        })
+    }
+
+    /// The type of an output when those before it are known; `None` for one that has none but its own, which happens only in a
+    /// loop of such outputs: it has no origin and is reported as that.
+    fn type_of(&self, port: (usize, usize), known: &HashMap<(usize, usize), Option<PortType<'d>>>) -> PortType<'d> {
+        let (stage, output) = port;
         let Some(plugin) = self.drafts[stage].plugin else {
             return Err(Unknown::Reported);
         };
-        let port = &plugin.manifest.outputs[output];
-        let Some(name) = same_as(&port.ty) else {
-            return Ok(Some(port.ty.clone()));
+        let ty = plugin.manifest.outputs[output].ty.as_str();
+        let Some(name) = same_as(ty) else {
+            return Ok(Some(ty));
         };
         let Some(input) = plugin.manifest.input(name) else {
             return Err(Unknown::Reported);
         };
-        if on_the_way.contains(&(stage, output)) {
-            return Ok(None);
-        }
-        on_the_way.push((stage, output));
-        let into = |wire: &&Wire| wire.to == stage && wire.input == input;
         let mut types = BTreeSet::new();
-        for wire in self.wires.iter().filter(into) {
-            types.extend(self.type_of(wire.from, wire.output, on_the_way)?);
+        let mut is_wired = false;
+        for before in self.before(port) {
+            is_wired = true;
+            types.extend(known.get(&before).cloned().flatten().unwrap_or(Ok(None))?);
         }
-        on_the_way.pop();
-        let whole = format!("{}.{name}", self.drafts[stage].name);
-        let types: Vec<String> = types.into_iter().collect();
+        let whole = shown(&format!("{}.{name}", self.drafts[stage].name));
+        let types: Vec<&str> = types.into_iter().collect();
         match &types[..] {
             _ if self.doubtful.contains(&(stage, input)) => Err(Unknown::Reported),
-            [one] => Ok(Some(one.clone())),
-            [] if self.wires.iter().any(|wire| into(&wire)) => Ok(None),
-            [] => Err(Unknown::Because(format!("it is that of input {}, which is not wired", shown(&whole)))),
-            several => {
-                Err(Unknown::Because(format!("input {} takes {} at once", shown(&whole), several.join(" and "))))
-            }
+            [one] => Ok(Some(*one)),
+            [] if is_wired => Ok(None),
+            [] => Err(Unknown::because(format!("it is that of input {whole}, which is not wired; wire it"))),
+            several => Err(Unknown::because(format!(
+                "input {whole} takes {} at once; wire it to outputs of one type",
+                several.join(" and ")
+            ))),
         }
     }
 }
 
+type PortType<'d> = Result<Option<&'d str>, Unknown>;
+
+#[derive(Clone)]
 enum Unknown {
     /// Its cause is in the findings already.
     Reported,
-    Because(String),
+    /// Shared: all that is behind it says the same.
+    Because(Rc<str>),
+}
+
+impl Unknown {
+    fn because(reason: String) -> Self {
+        Unknown::Because(reason.into())
+    }
 }
 
 fn is_empty_list(entry: &Entry<'_>) -> bool {

@@ -29,6 +29,8 @@ pub enum Fault {
         bound: String,
         /// The number.
         found: String,
+        /// "it may be 0 to 1".
+        fits: String,
     },
     /// Not one of the words allowed.
     Choice {
@@ -57,6 +59,8 @@ pub enum Fault {
         rule: String,
         /// The text.
         found: String,
+        /// What to write instead: the schema's own words, where it has some.
+        fits: String,
     },
     /// A list or table with too few, too many or repeated members.
     Count {
@@ -91,18 +95,18 @@ impl Fault {
     pub fn message(&self, name: &str) -> String {
         match self {
             Fault::Type { expected, found } => format!("{name} must be {expected}, found {found}"),
-            Fault::Range { bound, found } => format!("{name} must be {bound}, found {found}"),
+            Fault::Range { bound, found, .. } => format!("{name} must be {bound}, found {found}"),
             Fault::Choice { found, .. } => format!("{name} cannot be {found}"),
             Fault::UnknownKey { key, .. } => format!("{} is not a key of {name}", shown(key)),
             Fault::MissingKey { key, .. } => format!("{name} needs the key {}", shown(key)),
-            Fault::Text { rule, found } => format!("{name} must {rule}, found {found}"),
+            Fault::Text { rule, found, .. } => format!("{name} must {rule}, found {found}"),
             Fault::Count { rule } => format!("{name} must {rule}"),
             Fault::Form { ambiguous: false, .. } => format!("{name} has none of the forms that it may have"),
             Fault::Form { ambiguous: true, .. } => format!("{name} fits more than one of the forms that it may have"),
         }
     }
 
-    /// What was probably meant.
+    /// What was probably meant, or what to write.
     pub fn hint(&self) -> Option<String> {
         let words = |words: &[String]| -> String { either(&words.iter().map(String::as_str).collect::<Vec<_>>()) };
         match self {
@@ -112,7 +116,20 @@ impl Fault {
             Fault::Type { expected, found } if found.starts_with("the text") && expected.contains("true") => {
                 Some("write `true` or `false` without quotes".to_owned())
             }
-            Fault::Type { expected, .. } if expected == "a text" => Some("put it in quotes".to_owned()),
+            Fault::Type { expected, found } if expected == "a text" && !found.starts_with("a ") => {
+                Some("put it in quotes".to_owned())
+            }
+            Fault::Type { expected, .. } if expected == "a whole number" => {
+                Some("write a number without a decimal point".to_owned())
+            }
+            Fault::Type { expected, .. } if expected == "a text" => Some("write one text, in quotes".to_owned()),
+            Fault::Type { expected, .. } => Some(format!("write {expected}")),
+            Fault::Range { fits, .. } | Fault::Text { fits, .. } => Some(fits.clone()),
+            Fault::Count { rule } => Some(match rule {
+                rule if rule.starts_with("have at least") => "add what is missing".to_owned(),
+                rule if rule.starts_with("have at most") => "remove what is too much".to_owned(),
+                _ => "remove what is repeated".to_owned(),
+            }),
             Fault::Choice { allowed, found } => {
                 let bare = found.trim_matches('`');
                 match nearest(bare, allowed.iter().map(String::as_str)) {
@@ -127,19 +144,22 @@ impl Fault {
             Fault::MissingKey { key, secret: true } => {
                 Some(format!("write `{key} = {{ env = \"{}\" }}`", key.to_uppercase().replace('-', "_")))
             }
-            Fault::Form { forms, .. } if !forms.is_empty() => Some(format!("the forms are {}", words(forms))),
-            _ => None,
+            Fault::MissingKey { key, secret: false } => Some(format!("add `{key} = …`")),
+            Fault::Form { forms, .. } if forms.is_empty() => {
+                Some("the plugin takes no value here; remove it".to_owned())
+            }
+            Fault::Form { forms, .. } => Some(format!("the forms are {}", words(forms))),
         }
     }
 
-    /// The same without what was found, for a secret.
-    pub(crate) fn without_value(mut self) -> Self {
+    /// The same with other words for what was found, for a value that must not be shown.
+    pub(crate) fn without_value(mut self, words: &str) -> Self {
         if let Fault::Type { found, .. }
         | Fault::Range { found, .. }
         | Fault::Choice { found, .. }
         | Fault::Text { found, .. } = &mut self
         {
-            *found = "a secret that is not shown".to_owned();
+            words.clone_into(found);
         }
         self
     }

@@ -3,7 +3,24 @@
 use serde_json::{Map, Value};
 
 use super::Fault;
-use crate::nearest::shown;
+use crate::nearest::{either, shown};
+
+/// What fits, from what the schema itself says of the value: its description and examples.
+pub(super) fn about(schema: &Map<String, Value>) -> Option<String> {
+    let description = schema.get("description").and_then(Value::as_str).map(|text| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join(" ")
+    });
+    let examples = schema.get("examples").and_then(Value::as_array).into_iter().flatten();
+    let examples: Vec<String> = examples.map(describe_plain).collect();
+    let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
+    match (description, examples.is_empty()) {
+        (Some(text), false) => Some(format!("{}; such as {}", text.trim_end_matches('.'), either(&examples))),
+        (Some(text), true) => Some(text),
+        (None, false) => Some(format!("write something such as {}", either(&examples))),
+        (None, true) => None,
+    }
+}
 
 pub(super) fn type_fault(schema: &Map<String, Value>, value: &Value) -> Option<Fault> {
     let types: Vec<&str> = match schema.get("type")? {
@@ -107,7 +124,14 @@ pub(super) fn number_fault(schema: &Map<String, Value>, value: &Value) -> Option
     } else {
         return None;
     };
-    Some(Fault::Range { bound: rule, found: value.to_string() })
+    let least = schema.get("minimum").map(Value::to_string).or(least.map(|least| least.to_string()));
+    let most = schema.get("maximum").map(Value::to_string).or(most.map(|most| most.to_string()));
+    let fits = match (least, most) {
+        _ if rule.starts_with("a multiple") => format!("write {rule}"),
+        (Some(least), Some(most)) => format!("it may be {least} to {most}"),
+        _ => format!("write a number that is {rule}"),
+    };
+    Some(Fault::Range { bound: rule, found: value.to_string(), fits })
 }
 
 fn is_multiple(number: f64, step: f64) -> bool {
@@ -132,18 +156,24 @@ fn format_range(format: &str) -> (Option<f64>, Option<f64>) {
 pub(super) fn text_fault(schema: &Map<String, Value>, text: &str) -> Option<Fault> {
     let length = text.chars().count() as u64;
     let number = |word: &str| schema.get(word).and_then(Value::as_u64);
-    let rule = if let Some(least) = number("minLength").filter(|least| length < *least) {
-        if least == 1 { "not be empty".to_owned() } else { format!("be at least {least} characters long") }
+    let (rule, fits) = if let Some(least) = number("minLength").filter(|least| length < *least) {
+        match least {
+            1 => ("not be empty".to_owned(), "write a text".to_owned()),
+            _ => (format!("be at least {least} characters long"), "write a longer one".to_owned()),
+        }
     } else if let Some(most) = number("maxLength").filter(|most| length > *most) {
-        format!("be at most {most} characters long")
+        (format!("be at most {most} characters long"), "write a shorter one".to_owned())
     } else {
         let pattern = schema.get("pattern")?.as_str()?;
         if matches(pattern, text) {
             return None;
         }
-        format!("have the form {}", shown(pattern))
+        // A regular expression is not for everybody: it is shown where the schema has no words at all.
+        let fits = about(schema)
+            .unwrap_or_else(|| format!("the plugin describes it by the regular expression {}", shown(pattern)));
+        ("have the form that the plugin asks for".to_owned(), fits)
     };
-    Some(Fault::Text { rule, found: describe(&Value::String(text.to_owned())) })
+    Some(Fault::Text { rule, found: describe(&Value::String(text.to_owned())), fits })
 }
 
 pub(super) fn count_rule(

@@ -53,6 +53,9 @@ pub(crate) fn surroundings() -> Fixed {
             ("SCENE_KEY", "sk-from-the-environment"),
             ("EMPTY", ""),
             ("SHORT", "sk-1"),
+            ("MANY", "1000"),
+            ("FEW", " 5"),
+            ("QUIET", "false"),
             ("PHOTOS", "/data/expo"),
         ]),
         files: [("expo/secrets/empty", "\n"), ("expo/secrets/key", "sk-from-a-file\n")]

@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use majlis_abi::raw::Stage_TO;
+use majlis_loader::store::{KEPT, Store};
 use majlis_loader::{Loader, codes};
 
 use crate::fixture::{Place, good, replace, with, with_at};
@@ -168,4 +170,49 @@ fn an_entry_that_this_loader_did_not_scan_is_probed_from_its_copy() {
     let other = Loader::new(place.folder.path().join("other"));
     assert!(answers(&mut other.open(&entry, None).unwrap().create().unwrap()));
     assert!(other.open(&entry, None).unwrap().extension("nothing/1").is_none());
+}
+
+#[test]
+fn copies_that_nobody_has_used_for_a_month_are_swept_at_the_first_opening_and_nothing_else_is() {
+    let place = Place::new();
+    let store = place.folder.path().join("store");
+    let entry = place.entry(&good());
+    place.loader.open(&entry, None).unwrap();
+    let used = fs::read_dir(&store).unwrap().next().unwrap().unwrap().path();
+    let aged = |name: &str, age: Duration| {
+        let file = fs::File::create(store.join(name)).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+        name.to_owned()
+    };
+    let (day, copy) = (Duration::from_secs(24 * 60 * 60), |digit: &str| format!("{}.so", digit.repeat(64)));
+    let old = [aged(&copy("a"), KEPT + day), aged(".123-0.part", KEPT + day)];
+    let kept = [
+        aged(&copy("b"), KEPT - day),
+        aged(".124-0.part", day),
+        // None of the store's own names.
+        aged("notes.txt", KEPT + day),
+        aged("abc.so", KEPT + day),
+    ];
+    // The run's own copy was last used long ago, and is used now.
+    fs::File::open(&used).unwrap().set_modified(SystemTime::now() - KEPT - day).unwrap();
+
+    let next = Loader::new(store.clone());
+    next.open(&entry, None).unwrap();
+    assert!(old.iter().all(|name| !store.join(name).exists()), "{old:?}");
+    assert!(kept.iter().all(|name| store.join(name).exists()), "{kept:?}");
+    let age = fs::metadata(&used).unwrap().modified().unwrap().elapsed().unwrap_or_default();
+    assert!(age < day, "the use of a copy is written down, so that another process keeps it: {age:?}");
+}
+
+#[test]
+fn a_copy_that_this_run_may_still_open_is_not_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path().to_owned());
+    let path = folder.path().join(format!("{}.so", "07".repeat(32)));
+    let file = fs::File::create(&path).unwrap();
+    file.set_modified(SystemTime::now() - KEPT * 2).unwrap();
+    store.sweep(SystemTime::now(), &[[7; 32]]);
+    assert!(path.exists());
+    store.sweep(SystemTime::now(), &[]);
+    assert!(!path.exists());
 }

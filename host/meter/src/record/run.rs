@@ -40,6 +40,10 @@ pub struct RunRecord {
     pub strangers: Vec<String>,
     /// What metering one call costs, measured at start.
     pub overhead: Option<Nanos>,
+    /// Processor time of the whole process; `None` where nobody asked.
+    pub cpu: Option<Nanos>,
+    /// Of this, what the threads used that are there, most first.
+    pub threads_cpu: Vec<ThreadCpu>,
 }
 
 impl RunRecord {
@@ -89,6 +93,23 @@ impl StageInfo {
     /// What reports call its opening.
     pub fn opening_shown(&self) -> String {
         self.opening_title.clone().unwrap_or_else(|| format!("{} (opening)", self.shown()))
+    }
+}
+
+/// Processor time of the threads of one name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ThreadCpu {
+    /// Their name, of which the system keeps 15 bytes.
+    pub name: String,
+    /// What they used since they began, openings included.
+    pub cpu: Nanos,
+}
+
+impl ThreadCpu {
+    /// Whether this is the thread that a run calls `name`: the system knows the beginning of it.
+    pub fn is(&self, name: &str) -> bool {
+        let kept: String = name.chars().take(15).collect();
+        self.name == kept
     }
 }
 
@@ -175,25 +196,27 @@ impl From<Summary> for Quantiles {
 /// What a stage did during the run, openings apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StageTotals {
-    /// Calls that were made.
+    /// Calls that were made, with a packet, a wake or deferred work that came back.
     pub calls: u64,
-    /// Of these, failed.
+    /// Events that it was told: mostly microseconds, among which the times of its calls would not be found.
+    pub events: u64,
+    /// Of calls and events, failed.
     pub failed: u64,
-    /// Of these, panicked.
+    /// Of calls and events, panicked.
     pub panicked: u64,
-    /// Of these, past their deadline.
+    /// Of calls and events, past their deadline.
     pub late: u64,
     /// Calls that were not made.
     pub skipped: u64,
     /// Instances that were made anew after a failure.
     pub restarts: u64,
-    /// Wall time of a call.
+    /// Wall time of a call, events not among them.
     pub wall: Quantiles,
     /// Length of a deferred work.
     pub work: Quantiles,
-    /// Bytes allocated in calls.
+    /// Bytes allocated in calls and events.
     pub allocated: u64,
-    /// Bytes freed in calls.
+    /// Bytes freed in calls and events.
     pub freed: u64,
     /// The largest peak inside one call, in bytes.
     pub max_peak: u64,

@@ -68,6 +68,43 @@ pub struct Run {
     pub drops: Vec<Dropped>,
     /// Threads that belong to no stage.
     pub unclaimed_threads: Vec<String>,
+    /// The latest visits in the order in which they closed; a bounded number of them.
+    pub recent_visits: Vec<Recent>,
+    /// Processor time of the whole process, threads that have ended included; null where it is not known.
+    pub cpu_ns: Option<u64>,
+    /// Processor time of each thread that was there at the end, most first, to about 10 ms: a part of `cpu_ns`. A call's own
+    /// is not measured: asking would cost more than all other figures of a call together.
+    pub threads: Vec<Thread>,
+}
+
+/// A visit that has closed, in short.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Recent {
+    /// Its number.
+    pub visit: u64,
+    /// Its arrival.
+    pub arrival_ns: u64,
+    /// When it closed.
+    pub closed_ns: u64,
+    /// `ended` or `gone`.
+    pub how: &'static str,
+    /// Time from arrival to the milestone; null if it was not reached.
+    pub to_milestone_ns: Option<u64>,
+    /// What its calls left alive.
+    pub live_bytes: i64,
+    /// The largest peak inside one of its calls, to 64 KiB.
+    pub peak_bytes: u64,
+}
+
+/// Threads of one name.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Thread {
+    /// The name, of which the system keeps 15 bytes.
+    pub name: String,
+    /// Processor time since they began, openings included.
+    pub cpu_ns: u64,
+    /// The stages that run there; none for threads of the host and of plugins' own.
+    pub stages: Vec<String>,
 }
 
 /// Times over many.
@@ -94,19 +131,21 @@ pub struct Stage {
     pub plugin: String,
     /// Its thread.
     pub thread: String,
-    /// Calls made.
+    /// Calls made with a packet, a wake or deferred work that came back.
     pub calls: u64,
-    /// Calls that failed.
+    /// Events that it was told.
+    pub events: u64,
+    /// Of both, those that failed.
     pub failed: u64,
-    /// Calls that panicked.
+    /// Of both, those that panicked.
     pub panicked: u64,
-    /// Calls past their deadline, whose results were used.
+    /// Of both, those past their deadline, whose results were used.
     pub late: u64,
     /// Calls that were not made.
     pub skipped: u64,
     /// Instances made anew after a failure.
     pub restarts: u64,
-    /// Wall time of a call.
+    /// Wall time of a call, without events.
     pub wall: Times,
     /// Length of a deferred work.
     pub work: Times,

@@ -1,6 +1,7 @@
 //! What ran side by side, drawn: one row a lane, one column a moment.
 
 use super::table::{Paint, clean, fill};
+use super::visit::is_noise;
 use super::{Look, units};
 use crate::account::{Account, Lane};
 use crate::record::Nanos;
@@ -14,20 +15,27 @@ const TITLES: usize = 34;
 /// The lanes of a visit; empty when nothing ran beside the way.
 pub(super) fn text(account: &Account, look: Look) -> String {
     let length = account.length();
-    if !account.overlaps() || length == 0 {
+    // A lane that is all events of the host has no row in the table either.
+    let told = |lane: &&Lane| {
+        let mut lines = account.lines.iter().filter(|line| line.title == lane.title).peekable();
+        lines.peek().is_none() || lines.any(|line| !is_noise(line, account))
+    };
+    let lanes: Vec<&Lane> = account.lanes.iter().filter(told).collect();
+    let beside = lanes.iter().flat_map(|lane| &lane.parts).any(|part| !part.on_way);
+    if !beside || length == 0 {
         return String::new();
     }
     let columns = look.width.saturating_sub(TITLES + 6).max(20);
     let busy = |lane: &Lane| lane.parts.iter().map(|p| p.end - p.start).sum::<Nanos>();
-    let mut shown: Vec<usize> = (0..account.lanes.len()).collect();
-    shown.sort_by_key(|&at| std::cmp::Reverse(busy(&account.lanes[at])));
+    let mut shown: Vec<usize> = (0..lanes.len()).collect();
+    shown.sort_by_key(|&at| std::cmp::Reverse(busy(lanes[at])));
     let left_out = shown.len().saturating_sub(ROWS);
     shown.truncate(ROWS);
     shown.sort_unstable();
 
     let mut text = look.heading("SIDE BY SIDE    █ on the way   ░ beside it");
     for at in shown {
-        let lane = &account.lanes[at];
+        let lane = lanes[at];
         let bar = bar(lane, account.from, length, columns);
         text.push_str("  ");
         text.push_str(&fill(&clean(&lane.title), TITLES));

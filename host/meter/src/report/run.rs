@@ -3,10 +3,12 @@
 use super::Look;
 use super::table::{Paint, Table, clean, wrap};
 use super::units;
-use crate::record::{LedgerView, OpeningOutcome, Quantiles, RunRecord};
+use crate::record::{LedgerView, Nanos, OpeningOutcome, Quantiles, RunRecord, StageTotals};
 
 /// The latest visits that are listed.
 const LISTED: usize = 10;
+/// Threads that are named with their processor time.
+const BUSIEST: usize = 5;
 
 pub(super) fn text(run: &RunRecord, look: Look) -> String {
     let mut text = look.heading(&title(run));
@@ -82,12 +84,13 @@ fn visits(run: &RunRecord, look: Look) -> String {
 }
 
 fn stages(run: &RunRecord, look: Look) -> String {
-    if run.totals.iter().all(|t| t.calls + t.skipped == 0) {
+    let idle = |t: &StageTotals| t.calls + t.skipped + t.failed + t.panicked == 0;
+    if run.totals.iter().all(idle) {
         return String::new();
     }
     let mut table = Table::new(&["CALLS", "P50", "P95", "LONGEST", "HEAP", "PEAK", "STAGE"]);
     for (stage, totals) in run.totals.iter().enumerate() {
-        if totals.calls + totals.skipped == 0 {
+        if idle(totals) {
             let blanks = std::iter::repeat_n(String::new(), 5);
             let cells = std::iter::once("0".to_owned()).chain(blanks).chain([name(run, stage)]);
             table.row(cells.collect(), Paint::Faint);
@@ -256,11 +259,36 @@ fn remarks(run: &RunRecord, look: Look) -> String {
         let words = format!("Threads that belong to no stage: {}.", names.join(", "));
         text.push_str(&wrap(&words, "", look));
     }
+    if let Some(cpu) = run.cpu {
+        text.push_str(&wrap(&processor(run, cpu), "", look));
+    }
     if let Some(overhead) = run.overhead {
         let words = format!("Measuring costs {} for each call.", units::time(overhead));
         text.push_str(&wrap(&words, "", look));
     }
     text
+}
+
+/// Processor time, and the threads that used most of it.
+fn processor(run: &RunRecord, cpu: Nanos) -> String {
+    let mut words = format!("Processor: {}", units::time(cpu));
+    let length = run.ended.map_or(0, |ended| ended.saturating_sub(run.started));
+    if let Some(percent) = (u128::from(cpu) * 100).checked_div(u128::from(length)) {
+        words.push_str(&format!(", {percent} % of one core"));
+    }
+    let most: Vec<String> = run
+        .threads_cpu
+        .iter()
+        .filter(|thread| thread.cpu > 0)
+        .take(BUSIEST)
+        // Kept on one line: a figure without its unit, or without its thread, says nothing.
+        .map(|thread| format!("{} {}", clean(&thread.name), units::time(thread.cpu)).replace(' ', "\u{a0}"))
+        .collect();
+    if !most.is_empty() {
+        words.push_str(&format!("; by thread: {}", most.join(", ")));
+    }
+    words.push('.');
+    words
 }
 
 fn name(run: &RunRecord, stage: usize) -> String {

@@ -4,10 +4,21 @@ use super::table::{Paint, Table, clean, wrap};
 use super::units::{self, Scale};
 use super::{Look, picture};
 use crate::account::{Account, Line, LineKind, Mishap, SegmentKind};
-use crate::record::{BegunFor, Closed, RunRecord, Why};
+use crate::record::{BegunFor, CallKind, Closed, RunRecord, Why};
 
 /// Rows of the lists at the end.
 const LISTED: usize = 5;
+
+/// Whether a line is one of events of the host that nobody needs to read: they went well, said nothing of their own,
+/// and took no more than a hundredth of the visit.
+pub(super) fn is_noise(line: &Line, account: &Account) -> bool {
+    line.kind == LineKind::Call(CallKind::Event)
+        && line.mishap.is_none()
+        && line.facts.is_empty()
+        && line.steps.is_empty()
+        && !line.running
+        && line.took.saturating_mul(100) <= account.length()
+}
 
 pub(super) fn text(account: &Account, run: &RunRecord, look: Look) -> String {
     let scale = Scale::time(account.length());
@@ -16,6 +27,7 @@ pub(super) fn text(account: &Account, run: &RunRecord, look: Look) -> String {
     text.push('\n');
     text.push_str(&steps(account, run, scale, look));
     text.push_str(&legend(account, run, look));
+    text.push_str(&left_out(account, look));
     for part in [picture::text(account, look), lists(account, look), losses(account, run, look)] {
         if !part.is_empty() {
             text.push('\n');
@@ -64,15 +76,25 @@ fn outcome(account: &Account, look: Look) -> String {
 
 /// All steps in time order, and their sums.
 fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String {
-    let (mut before, mut after): (Vec<&Line>, Vec<&Line>) = account.lines.iter().partition(|line| !line.after);
+    let (before, after): (Vec<&Line>, Vec<&Line>) = account.lines.iter().partition(|line| !line.after);
+    let (noise, noise_after) = (noise(&before, account), noise(&after, account));
+    let listed = |lines: Vec<&Line>, noise: &Option<Line>| -> Vec<Line> {
+        let told = lines.into_iter().filter(|line| !is_noise(line, account)).cloned();
+        told.chain(noise.clone()).collect()
+    };
+    let (mut before, mut after) = (listed(before, &noise), listed(after, &noise_after));
     // What stands for many moments comes last.
-    before.sort_by_key(|line| line.kind == LineKind::Wait(SegmentKind::HandOver));
+    before.sort_by_key(|line| (line.kind == LineKind::Wait(SegmentKind::HandOver), line.start));
     let mut table = Table::new(&["", "START", "TOOK", "ON WAY", "SOONER", "HEAP", "PEAK", "STEP"]);
     let on_way: Vec<i64> = before.iter().map(|line| line.on_way as i64).collect();
     let on_way = scale.apportion(&on_way);
     let heap = Heap::of(account);
     let heaps = heap.column(&before);
     for ((line, way), heap) in before.iter().zip(&on_way).zip(heaps) {
+        // The columns add up as they are printed, with and without a row of nothing.
+        if Some(line) == noise.as_ref() && *way == 0 && is_nothing(&heap) {
+            continue;
+        }
         put(&mut table, line, account, scale, Some(*way), heap);
     }
     table.rule();
@@ -105,18 +127,53 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
             sum(blank(), figure, words);
         }
     }
+    let heaps = heap.column(&after);
+    let mut after: Vec<(Line, String)> = after.drain(..).zip(heaps).collect();
+    after.retain(|(line, heap)| Some(line) != noise_after.as_ref() || !is_nothing(heap));
     if !after.is_empty() {
-        after.sort_by_key(|line| line.start);
+        after.sort_by_key(|(line, _)| line.start);
         let words = format!("after {}:", end(account));
         let blanks = std::iter::repeat_n(String::new(), 7);
         table.row(blanks.clone().chain([String::new()]).collect(), Paint::Plain);
         table.row(blanks.chain([words]).collect(), Paint::Faint);
-        let heaps = heap.column(&after);
-        for (line, heap) in after.iter().zip(heaps) {
-            put(&mut table, line, account, scale, None, heap);
+        for (line, heap) in after {
+            put(&mut table, &line, account, scale, None, heap);
         }
     }
     table.render(look)
+}
+
+/// The events that nobody needs to read, as one line: what they add to a column is not lost.
+fn noise(lines: &[&Line], account: &Account) -> Option<Line> {
+    let mut events = lines.iter().filter(|line| is_noise(line, account));
+    let mut sum = (*events.next()?).clone();
+    (sum.stage, sum.title) = (None, "Visit events".to_owned());
+    for line in events {
+        sum.end = sum.end.max(line.end);
+        sum.took += line.took;
+        sum.count += line.count;
+        sum.on_way += line.on_way;
+        sum.live = sum.live.zip(line.live).map(|(one, other)| one + other).or(sum.live).or(line.live);
+        sum.peak = sum.peak.max(line.peak);
+        sum.sooner = sum.sooner.max(line.sooner);
+    }
+    Some(sum)
+}
+
+fn is_nothing(heap: &str) -> bool {
+    matches!(heap, "" | "0")
+}
+
+/// What the table does not list, so that nobody looks for it.
+fn left_out(account: &Account, look: Look) -> String {
+    let events: Vec<&Line> = account.lines.iter().filter(|line| is_noise(line, account)).collect();
+    let count: u64 = events.iter().map(|line| line.count).sum();
+    if count == 0 {
+        return String::new();
+    }
+    let took: u64 = events.iter().map(|line| line.took).sum();
+    let words = format!("  not listed: {} of the host, {} in all", units::count(count, "event"), units::time(took));
+    format!("{}\n", look.paint(&words, Paint::Faint))
 }
 
 /// The heap column: one unit for all of it, calls and openings each adding up to their sum.
@@ -132,7 +189,7 @@ impl Heap {
         self.0.show_change(self.0.steps(bytes))
     }
 
-    fn column(&self, lines: &[&Line]) -> Vec<String> {
+    fn column(&self, lines: &[Line]) -> Vec<String> {
         let mut shown = vec![String::new(); lines.len()];
         let opening = |at: usize| matches!(lines[at].kind, LineKind::Opening(_));
         for of_openings in [false, true] {
@@ -269,9 +326,11 @@ fn legend(account: &Account, run: &RunRecord, look: Look) -> String {
     text
 }
 
-fn lists(account: &Account, look: Look) -> String {
+fn lists<'a>(account: &'a Account, look: Look) -> String {
     let mut text = String::new();
-    let slowest = account.slowest();
+    let told =
+        |lines: Vec<&'a Line>| -> Vec<&'a Line> { lines.into_iter().filter(|line| !is_noise(line, account)).collect() };
+    let slowest = told(account.slowest());
     if slowest.len() > 1 {
         text.push_str(&look.heading("SLOWEST"));
         let mut table = Table::new(&["TOOK", "STEP"]);
@@ -280,7 +339,7 @@ fn lists(account: &Account, look: Look) -> String {
         }
         text.push_str(&table.render(look));
     }
-    let heaviest = account.heaviest();
+    let heaviest = told(account.heaviest());
     if heaviest.len() > 1 {
         text.push_str(if text.is_empty() { "" } else { "\n" });
         text.push_str(&look.heading("MOST MEMORY"));

@@ -323,3 +323,28 @@ fn a_verb_opens_its_stage_alone() {
     let error = majlis_runtime::control_alone(bench.setup(&seen), 1, "sing", "{}").unwrap_err();
     assert_eq!(error.to_string(), "the stage has no verb `sing`");
 }
+
+#[test]
+fn a_stage_that_refuses_its_configuration_is_not_tried_again() {
+    let (mut bench, log) = (Bench::new(), Log::new());
+    let door = bench.door("door");
+    let said = log.clone();
+    bench
+        .stage("a", move |_| {
+            said.say("asked");
+            Err::<Script, _>(Error::config("path", "there is no such folder"))
+        })
+        .load(Load::Lazy)
+        .restart(3, 60_000, 0);
+    bench.chain(&["door", "a"]);
+    let run = bench.start();
+    let visit = door.visit();
+    door.send(&visit, 1);
+    run.seen.log.until(|lines| lines.iter().any(|line| line.starts_with("a is not tried again")));
+    door.send(&visit, 2);
+    visit.end();
+    let (_, _, run_record) = run.seen.visits(1).remove(0);
+    assert_eq!((totals(&run_record)["a"].restarts, totals(&run_record)["a"].skipped), (0, 2));
+    assert_eq!(log.lines(), ["asked"]);
+    run.kill();
+}

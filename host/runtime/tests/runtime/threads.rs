@@ -100,6 +100,37 @@ fn what_is_kept_obeys_the_policy_of_its_edge() {
 }
 
 #[test]
+fn a_packet_that_was_passed_on_can_be_read_until_the_call_is_over() {
+    let (mut bench, log) = (Bench::new(), Log::new());
+    let door = bench.door("door");
+    let said = log.clone();
+    bench
+        .stage("splitter", move |_| {
+            let said = said.clone();
+            script(move |entry, out| {
+                if let At::Packet(packet) = &entry {
+                    out.forward(self::out(0), packet)?;
+                    said.say(format!("passed on {}", number(packet)));
+                    // The edge drops both for a third message, whose bytes may lie where theirs did.
+                    out.forward(self::out(0), packet)?;
+                    out.emit(self::out(0), num(9))?;
+                    said.say(format!("still {}", number(packet)));
+                }
+                Ok(Flow::Continue)
+            })
+        })
+        .thread("shared");
+    bench.stage("a", recorder("a", &log, false)).thread("shared");
+    bench.chain(&["door", "splitter", "a"]);
+    bench.edges[1].depth(1).overflow(Overflow::Latest);
+    let run = bench.start();
+    door.send_at(0, None, 0, 1);
+    log.exactly(&["passed on 1", "still 1", "a: 9"]);
+    assert_eq!(run.runtime.snapshot().totals[2].drops[0].packets, 2);
+    run.kill();
+}
+
+#[test]
 fn on_a_blocking_edge_a_call_may_keep_1024_packets_and_fails_with_one_more_whatever_it_says_itself() {
     let (mut bench, log) = (Bench::new(), Log::new());
     let door = bench.door("door");

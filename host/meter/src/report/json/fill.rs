@@ -1,8 +1,14 @@
 //! From records and accounts to the document.
 
-use super::{Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Run, Stage, Step, Times, Visit, Way};
+use super::{
+    Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Recent, Run, Stage, Step, Thread, Times, Visit,
+    Way,
+};
 use crate::account::{Account, Line, LineKind, Mishap, Segment, SegmentKind};
-use crate::record::{BegunFor, CallKind, Closed, LedgerView, Nanos, OpeningOutcome, Quantiles, RunRecord, StageInfo};
+use crate::record::{
+    BegunFor, CallKind, Closed, LedgerView, Nanos, OpeningOutcome, Quantiles, RunRecord, StageInfo, ThreadCpu,
+    VisitSummary,
+};
 
 impl Run {
     pub(super) fn of(run: &RunRecord) -> Self {
@@ -15,6 +21,7 @@ impl Run {
                 plugin: info.plugin.clone(),
                 thread: run.threads.get(usize::from(info.thread)).cloned().unwrap_or_default(),
                 calls: totals.calls,
+                events: totals.events,
                 failed: totals.failed,
                 panicked: totals.panicked,
                 late: totals.late,
@@ -72,6 +79,34 @@ impl Run {
                 .collect(),
             drops: drops.map(|(edge, packets)| Dropped::of(run, edge, packets)).collect(),
             unclaimed_threads: run.strangers.clone(),
+            recent_visits: visits.recent.iter().map(Recent::of).collect(),
+            cpu_ns: run.cpu,
+            threads: run.threads_cpu.iter().map(|thread| Thread::of(thread, run)).collect(),
+        }
+    }
+}
+
+impl Recent {
+    fn of(visit: &VisitSummary) -> Self {
+        Self {
+            visit: visit.visit,
+            arrival_ns: visit.arrival,
+            closed_ns: visit.closed,
+            how: how(visit.how),
+            to_milestone_ns: visit.to_milestone,
+            live_bytes: visit.live,
+            peak_bytes: visit.peak,
+        }
+    }
+}
+
+impl Thread {
+    fn of(thread: &ThreadCpu, run: &RunRecord) -> Self {
+        let here = |stage: &&StageInfo| run.threads.get(usize::from(stage.thread)).is_some_and(|name| thread.is(name));
+        Self {
+            name: thread.name.clone(),
+            cpu_ns: thread.cpu,
+            stages: run.stages.iter().filter(here).map(|stage| stage.name.clone()).collect(),
         }
     }
 }
@@ -112,10 +147,7 @@ impl Visit {
             until: account.until.clone(),
             reached: account.reached,
             closed_ns: account.closed.map(|(time, _)| time),
-            how: account.closed.map(|(_, how)| match how {
-                Closed::Ended => "ended",
-                Closed::Gone => "gone",
-            }),
+            how: account.closed.map(|(_, closed)| how(closed)),
             segments: account.segments.iter().map(|segment| Way::of(segment, run)).collect(),
             steps: account.lines.iter().map(|line| Step::of(line, run)).collect(),
             live_bytes: memory.calls,
@@ -193,6 +225,13 @@ impl Step {
             facts: line.facts.iter().map(fact).collect(),
             mapped: line.mapped.iter().map(mapped).collect(),
         }
+    }
+}
+
+fn how(closed: Closed) -> &'static str {
+    match closed {
+        Closed::Ended => "ended",
+        Closed::Gone => "gone",
     }
 }
 

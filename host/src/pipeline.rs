@@ -57,10 +57,12 @@ impl File {
     /// Shows the diagnostics and gives the pipeline, if it has no error.
     pub(crate) fn pipeline(&self) -> Result<&Pipeline, Exit> {
         self.show(&self.checked.diagnostics);
-        self.checked.pipeline.as_ref().ok_or_else(|| {
-            talk::notice(&format!("{}: nothing was started", self.path.display()));
-            Exit::Pipeline
-        })
+        self.checked.pipeline.as_ref().ok_or(Exit::Pipeline)
+    }
+
+    /// The same for a verb that starts something: it says that it did not.
+    pub(crate) fn to_start(&self) -> Result<&Pipeline, Exit> {
+        self.pipeline().inspect_err(|_| talk::notice(&format!("{}: nothing was started", self.path.display())))
     }
 }
 

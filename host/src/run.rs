@@ -78,7 +78,7 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         Ok(file) => file,
         Err(unread) => return unread.tell(false, &args.pipeline),
     };
-    let pipeline = match file.pipeline() {
+    let pipeline = match file.to_start() {
         Ok(pipeline) => pipeline.clone(),
         Err(exit) => return exit,
     };

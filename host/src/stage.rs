@@ -25,7 +25,7 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
         say!("{}", file.json());
         return Exit::Pipeline;
     }
-    let pipeline = match file.pipeline() {
+    let pipeline = match file.to_start() {
         Ok(pipeline) => pipeline.clone(),
         Err(exit) => return exit,
     };

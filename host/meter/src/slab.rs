@@ -7,8 +7,8 @@
 //!
 //! - **Lengths.** Up to 64 KiB a slot is of the next class (256 B, 1, 4, 16, 64 KiB), many to a slab. A longer one is a
 //!   slab of its own, rounded up to 4 KiB, and used again only for lengths that round to the same.
-//! - **Memory.** Pages are touched when they are first written. Free large slots are kept up to a limit, the ones unused
-//!   for longest go first; [`Pool::trim`] gives back the rest, for hours without visitors.
+//! - **Memory.** Pages are touched when they are first written. Free large slots are kept up to a limit, or as
+//!   many as were in use a moment ago, and the ones unused for longest go first; [`Pool::shrink`] forgets that moment; [`Pool::trim`] gives back the rest, for hours without visitors.
 //! - **Privacy.** Inside its length a slot shows what was in it before, since clearing 6 MB costs more than writing
 //!   them: the producer fills it, or takes it by [`Pool::take_zeroed`]. *Beyond* its length there are only zeros up to
 //!   the slot's end, so that a worker which maps whole pages never sees a former visitor.
@@ -45,7 +45,8 @@ pub const QUEUE: u16 = 0xFFFE;
 /// The host itself, and every thread that belongs to no stage.
 pub const HOST: u16 = 0xFFFF;
 
-/// Free large slots are kept up to this many bytes: five frames of 1920 x 1080 in RGB.
+/// Free large slots are kept up to this many bytes, five frames of 1920 x 1080 in RGB, or up to what was in use a moment
+/// ago.
 pub const IDLE_LIMIT: u64 = 32 << 20;
 
 /// Why there is no slot.
@@ -230,6 +231,12 @@ impl Pool {
     /// Bytes of pages that exist: what the packets add to resident memory. One system call.
     pub fn resident_bytes(&self) -> u64 {
         self.inner.space.resident()
+    }
+
+    /// Gives the memory of free large slots beyond the limit back to the system: what a burst left. For the end of the
+    /// last visit.
+    pub fn shrink(&self) {
+        self.inner.shelves.shrink(&self.inner.headers, &self.inner.space);
     }
 
     /// Gives the memory of all free slots back to the system, but for slots below 4 KiB, whose pages others share. For

@@ -179,10 +179,27 @@ fn idle_frames_are_kept_up_to_the_limit_and_the_oldest_go_first() {
     let full = pool.resident_bytes();
     let offsets: Vec<u64> = slots.iter().map(Slot::offset).collect();
     slots.into_iter().for_each(drop);
+    pool.shrink();
     assert_eq!((pool.usage().idle_bytes, pool.resident_bytes()), (limit, full / 3));
     let mut again: Vec<u64> = (0..2).map(|_| pool.take(A, FRAME).unwrap()).map(|slot| slot.freeze().offset()).collect();
     again.dedup();
     assert_eq!(again, [offsets[5]], "the newest, again and again");
+}
+
+#[test]
+fn after_a_burst_as_many_frames_as_it_needed_stay_until_the_pool_is_shrunk_or_used_less_for_a_while() {
+    let frame = FRAME.next_multiple_of(4_096) as u64;
+    let pool = Pool::with_idle_limit(4, frame).unwrap();
+    let burst = || drop((0..6).map(|_| pool.take(A, FRAME).unwrap().freeze()).collect::<Vec<_>>());
+    burst();
+    assert_eq!(pool.usage().idle_bytes, 6 * frame);
+    pool.shrink();
+    assert_eq!(pool.usage().idle_bytes, frame);
+    burst();
+    for _ in 0..3 * 64 {
+        drop(pool.take(A, FRAME).unwrap());
+    }
+    assert_eq!(pool.usage().idle_bytes, frame);
 }
 
 #[test]

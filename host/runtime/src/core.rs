@@ -135,6 +135,9 @@ impl Core {
         for (record, how) in after.closed {
             self.observer.closed(record, how, &|| self.snapshot());
         }
+        if after.quiet {
+            self.pool.shrink();
+        }
         if after.ended {
             self.over.notify_all();
         }
@@ -142,8 +145,8 @@ impl Core {
 }
 
 /// Looks for a while whether somebody calls. Where packets stream from thread to thread the next one is mostly a
-/// microsecond away, and going to sleep and being woken costs twenty: channels do the same before they park. A thread
-/// without work pays for it once, a few microseconds, and then sleeps.
+/// microsecond away, and going to sleep and being woken costs twenty: channels do the same before they park. Who
+/// slept for long before does not look at all.
 fn look_for(called: &AtomicBool) {
     const SPINS: u32 = 3;
     const TURNS: usize = 8;

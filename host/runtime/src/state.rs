@@ -216,6 +216,8 @@ pub(crate) struct After {
     /// All waiting calls have to look.
     pub(crate) all_space: bool,
     pub(crate) ended: bool,
+    /// The last visit has left: what packets needed while there were many is given back.
+    pub(crate) quiet: bool,
     pub(crate) notices: Vec<Notice>,
     pub(crate) closed: Vec<(VisitRecord, Closed)>,
     pub(crate) milestones: Vec<(u64, String)>,
@@ -226,7 +228,7 @@ pub(crate) struct After {
 impl After {
     /// Asked whenever the lock is released, so it adds up instead of asking one by one.
     pub(crate) fn is_empty(&self) -> bool {
-        let sets = self.wake.bits | self.space.bits | u64::from(self.all_space) | u64::from(self.ended);
+        let sets = self.wake.bits | self.space.bits | u64::from(self.all_space) | u64::from(self.ended | self.quiet);
         let more = self.wake.more.len() | self.space.more.len();
         let lists = self.notices.len() | self.closed.len() | self.milestones.len() | self.complaints.len();
         sets == 0 && more | lists | self.refused.len() == 0

@@ -234,6 +234,7 @@ impl State {
         }
         let Some(mut state) = self.visits.remove(&visit) else { return };
         self.closing -= 1;
+        self.after.quiet = self.visits.is_empty();
         let how = if state.stay == Stay::Gone { Closed::Gone } else { Closed::Ended };
         state.record.closed = Some((now, how));
         match how {

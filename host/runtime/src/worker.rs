@@ -6,7 +6,7 @@ use majlis_abi::host::{host_handle, pending_raw, with_call};
 use majlis_abi::plugin::HostHandle;
 use majlis_abi::raw::{RResult, RawEdge, RawError, RawFlow, RawInput, RawOpen, RawPacket, StageBox, error};
 use majlis_meter::record::{CallKind, MappedFile, Opening, OpeningOutcome, Producer, Why};
-use majlis_meter::{Arenas, CallMeter, thread};
+use majlis_meter::{Arenas, CallMeter, Nanos, thread};
 
 use crate::call::{Entered, With};
 use crate::core::{Core, Locked, this_is_thread};
@@ -16,6 +16,9 @@ use crate::lane::Wake;
 use crate::schedule::{Begun, Next};
 use crate::setup::{OpenError, Opened};
 use crate::state::{Life, Occupation, Phase, ThreadSpan};
+
+/// A thread that sleeps for longer, as behind a camera, gains nothing by looking for some microseconds before.
+const SHORT_SLEEP: Nanos = 1_000_000;
 
 /// An open instance. It is dropped on the thread that opened it.
 pub(crate) struct Instance {
@@ -44,15 +47,24 @@ impl Worker {
         Arenas::process().bind(Arenas::process().named(&core.graph.pipeline.threads[self.thread]));
         ready(eager.iter().try_for_each(|stage| self.open(*stage, None, None).map_err(|error| (*stage, error))));
         let mut state = core.lock();
+        // Whether the last sleep was so short that looking would have found what ended it.
+        let mut worth_looking = true;
         loop {
             let mut looked = false;
             let next = loop {
                 match state.next(&core.graph, self.thread, || core.clock.now()) {
                     Next::Sleep(due) => {
+                        if state.settle() {
+                            continue;
+                        }
                         // Looking lets go of the lock, so before it sleeps it asks once more.
-                        if !state.settle() {
-                            looked = !looked;
-                            if looked { state.look(self.thread) } else { state.sleep(self.thread, due) }
+                        looked = worth_looking && !looked;
+                        if looked {
+                            state.look(self.thread);
+                        } else {
+                            let begin = core.clock.now();
+                            state.sleep(self.thread, due);
+                            worth_looking = core.clock.now().saturating_sub(begin) < SHORT_SLEEP;
                         }
                     }
                     next => break next,

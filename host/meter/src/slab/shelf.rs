@@ -19,6 +19,9 @@ const CLASSES: [(usize, usize); 5] =
     [(256, 256 << 10), (1 << 10, 512 << 10), (4 << 10, 512 << 10), (16 << 10, 1 << 20), (64 << 10, 1 << 20)];
 const LARGEST_SMALL: usize = CLASSES[CLASSES.len() - 1].0;
 
+/// Large slots that come back while what was in use before them still counts.
+const RECENT: u64 = 64;
+
 /// Large free slots are found by their length in one of these lists.
 const LISTS: usize = 32;
 
@@ -40,6 +43,10 @@ struct Small {
 struct Large {
     lists: [List; LISTS],
     idle: u64,
+    /// Bytes of the slots that somebody holds.
+    held: u64,
+    /// The most of them since so many arrivals, and in as many before.
+    most: [u64; 2],
     /// Counts what came to the lists.
     arrivals: u64,
 }
@@ -61,7 +68,7 @@ impl Shelves {
         let small = || Mutex::new(Small { free: List::EMPTY, next: ptr::null_mut(), offset: 0, left: 0 });
         Self {
             small: std::array::from_fn(|_| small()),
-            large: Mutex::new(Large { lists: [List::EMPTY; LISTS], idle: 0, arrivals: 0 }),
+            large: Mutex::new(Large { lists: [List::EMPTY; LISTS], idle: 0, held: 0, most: [0; 2], arrivals: 0 }),
             idle_limit,
         }
     }
@@ -123,6 +130,7 @@ impl Shelves {
             if let Some(header) = found {
                 shelf.lists[list].remove(header);
                 shelf.idle -= capacity as u64;
+                shelf.hold(capacity);
                 return Ok(header);
             }
         }
@@ -136,6 +144,7 @@ impl Shelves {
                 return Err(error);
             }
         }
+        lock(&self.large).hold(capacity);
         Ok(header)
     }
 
@@ -149,13 +158,22 @@ impl Shelves {
         shelf.arrivals += 1;
         slot.links.since.store(shelf.arrivals, RELAXED);
         shelf.idle += slot.capacity() as u64;
+        shelf.held -= slot.capacity() as u64;
         shelf.lists[list_of(slot.capacity())].push(slot);
-        while shelf.idle > self.idle_limit {
-            let Some(oldest) = shelf.remove_oldest() else {
-                break;
-            };
-            discard(oldest, headers, space);
+        if shelf.arrivals.is_multiple_of(RECENT) {
+            shelf.most = [shelf.held, shelf.most[0]];
         }
+        // Where many were under way a moment ago they will be again: to unmap and map them costs more than all that is
+        // done with them.
+        let recent = shelf.most[0].max(shelf.most[1]).saturating_sub(shelf.held);
+        shelf.discard_beyond(self.idle_limit.max(recent), headers, space);
+    }
+
+    /// Gives back what a burst left.
+    pub(super) fn shrink(&self, headers: &Headers, space: &Space) {
+        let mut shelf = lock(&self.large);
+        shelf.most = [shelf.held; 2];
+        shelf.discard_beyond(self.idle_limit, headers, space);
     }
 
     pub(super) fn idle_bytes(&self) -> u64 {
@@ -166,9 +184,8 @@ impl Shelves {
     pub(super) fn trim(&self, headers: &Headers, space: &Space) {
         {
             let mut shelf = lock(&self.large);
-            while let Some(oldest) = shelf.remove_oldest() {
-                discard(oldest, headers, space);
-            }
+            shelf.most = [shelf.held; 2];
+            shelf.discard_beyond(0, headers, space);
         }
         for (shelf, (size, _)) in self.small.iter().zip(CLASSES).filter(|(_, (size, _))| *size >= PAGE) {
             for slot in lock(shelf).free.iter().filter(|slot| slot.is_dirty()) {
@@ -181,6 +198,20 @@ impl Shelves {
 }
 
 impl Large {
+    fn hold(&mut self, capacity: usize) {
+        self.held += capacity as u64;
+        self.most[0] = self.most[0].max(self.held);
+    }
+
+    fn discard_beyond(&mut self, limit: u64, headers: &Headers, space: &Space) {
+        while self.idle > limit {
+            let Some(oldest) = self.remove_oldest() else {
+                break;
+            };
+            discard(oldest, headers, space);
+        }
+    }
+
     fn remove_oldest(&mut self) -> Option<&'static Header> {
         let oldest = |list: &List| NonNull::new(list.oldest);
         let since = |header: &NonNull<Header>| {

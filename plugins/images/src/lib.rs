@@ -138,6 +138,8 @@ impl Images {
                 // Photographs are often named after whom they show, and a log is kept longer than a show. So its number
                 // and key stand here, with which the verb names the file to whoever asks.
                 let (number, of, key) = (self.next + 1, self.files.len(), file.key());
+                // Decoders write several lines, and a line of a log is one.
+                let error = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
                 tracing::error!(
                     broken = self.broken,
                     "picture {number} of {of} (key {key}) is left out: {error}; the verb `pictures` names its file"

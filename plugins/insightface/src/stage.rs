@@ -289,7 +289,7 @@ impl InsightFace {
         match (named, rows) {
             (true, _) => Err(api::Error::new(format!(
                 "{rows} rows of the store were erased, but the pipeline file names `{id}`: take the entry out of the stage's \
-                 `people`, delete the photographs, and reload or restart the show"
+                 `people`, delete the photographs, and start the show anew"
             ))),
             (false, 0) => Err(api::Error::new("nobody with this id is enrolled")),
             (false, rows) => Ok(json!({ "id": id, "erased_rows": rows })),

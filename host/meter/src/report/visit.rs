@@ -281,7 +281,7 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
         let steps: Vec<String> = line
             .steps
             .iter()
-            .map(|(name, at)| format!("{name} after {}", units::time(at.saturating_sub(line.start))))
+            .map(|(name, at)| format!("{name} from {}", units::time(at.saturating_sub(line.start))))
             .collect();
         notes.push((steps.join(", "), Paint::Faint));
     }

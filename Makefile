@@ -22,11 +22,11 @@ demo: ## build, then receive one visitor with stand-in stages (first build: minu
 build: ## build the workspace
 	cargo build --workspace
 
-test: build ## build, fetch what the tests can use, and run them (first time: about 8 minutes on 2 cores)
+test: build ## build, fetch what the tests can use, and run them (first time: 8 to 15 minutes on 2 cores)
 	@bash tests/prepare.sh
 	MAJLIS_PLUGINS=$(abspath $(PLUGINS)) cargo test --workspace --no-fail-fast
 
-bench: ## measure, print a table and write target/bench.json (release build first: about 5 minutes)
+bench: ## measure, print a table and write target/bench.json (release build first: about 5 minutes, measured in 2)
 	@bash tests/bench/run.sh
 
 onnxruntime: ## fetch the pinned ONNX Runtime into the user's cache, by pip, checked by its hash

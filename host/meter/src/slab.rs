@@ -7,8 +7,9 @@
 //!
 //! - **Lengths.** Up to 64 KiB a slot is of the next class (256 B, 1, 4, 16, 64 KiB), many to a slab. A longer one is a
 //!   slab of its own, rounded up to 4 KiB, and used again only for lengths that round to the same.
-//! - **Memory.** Pages are touched when they are first written. Free large slots are kept up to a limit, or as
-//!   many as were in use a moment ago, and the ones unused for longest go first; [`Pool::shrink`] forgets that moment; [`Pool::trim`] gives back the rest, for hours without visitors.
+//! - **Memory.** Pages are touched when they are first written. Free large slots are kept up to a limit, or as many
+//!   as were in use a moment ago, and the ones unused for longest go first. [`Pool::shrink`] forgets that moment, and
+//!   [`Pool::trim`] gives back the rest, for hours without visitors.
 //! - **Privacy.** Inside its length a slot shows what was in it before, since clearing 6 MB costs more than writing
 //!   them: the producer fills it, or takes it by [`Pool::take_zeroed`]. *Beyond* its length there are only zeros up to
 //!   the slot's end, so that a worker which maps whole pages never sees a former visitor.

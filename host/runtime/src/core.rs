@@ -25,13 +25,9 @@ pub(crate) struct Core {
     pub(crate) overhead: Option<Nanos>,
     state: Mutex<State>,
     /// By thread: there is something to do.
-    work: Vec<Condvar>,
-    /// By thread: it was called, perhaps while it looked.
-    called: Vec<AtomicBool>,
-    /// By edge: so was who waits for its space.
-    spaced: Vec<AtomicBool>,
+    work: Vec<Bell>,
     /// By edge: it has space, or nobody needs to wait any more.
-    space: Vec<Condvar>,
+    space: Vec<Bell>,
     /// A thread has ended, or the run has.
     pub(crate) over: Condvar,
     /// The observer saw the run before any stage was closed.
@@ -60,10 +56,8 @@ impl Core {
         metering: bool,
         state: State,
     ) -> Self {
-        let work = graph.threads.iter().map(|_| Condvar::new()).collect();
-        let called = graph.threads.iter().map(|_| AtomicBool::new(false)).collect();
-        let spaced = graph.pipeline.edges.iter().map(|_| AtomicBool::new(false)).collect();
-        let space = graph.pipeline.edges.iter().map(|_| Condvar::new()).collect();
+        let work = graph.threads.iter().map(|_| Bell::default()).collect();
+        let space = graph.pipeline.edges.iter().map(|_| Bell::default()).collect();
         let overhead = metering.then(|| majlis_meter::thread::overhead(&*clock));
         Self {
             started: clock.now(),
@@ -77,8 +71,6 @@ impl Core {
             overhead,
             state: Mutex::new(state),
             work,
-            called,
-            spaced,
             space,
             over: Condvar::new(),
             looked_at: std::sync::Once::new(),
@@ -105,20 +97,11 @@ impl Core {
     }
 
     fn perform(&self, after: crate::state::After) {
-        after.wake.for_each(|thread| {
-            self.called[thread].store(true, Ordering::Release);
-            self.work[thread].notify_one();
-        });
+        after.wake.for_each(|thread| self.work[thread].ring());
         if after.all_space {
-            self.spaced.iter().for_each(|edge| edge.store(true, Ordering::Release));
-            self.space.iter().for_each(|edge| {
-                edge.notify_one();
-            });
+            self.space.iter().for_each(Bell::ring);
         } else {
-            after.space.for_each(|edge| {
-                self.spaced[edge].store(true, Ordering::Release);
-                self.space[edge].notify_one();
-            });
+            after.space.for_each(|edge| self.space[edge].ring());
         }
         for notice in after.notices {
             notice.give();
@@ -144,23 +127,36 @@ impl Core {
     }
 }
 
-/// Looks for a while whether somebody calls. Where packets stream from thread to thread the next one is mostly a
-/// microsecond away, and going to sleep and being woken costs twenty: channels do the same before they park. Who
-/// slept for long before does not look at all.
-fn look_for(called: &AtomicBool) {
-    const SPINS: u32 = 3;
-    const TURNS: usize = 8;
-    let is_called = || called.load(Ordering::Acquire);
-    for spins in 0..SPINS {
-        (0..1 << spins).for_each(|_| std::hint::spin_loop());
-        if is_called() {
-            return;
-        }
+/// What one thread at a time waits for: it looks whether the bell was rung, or sleeps until it is.
+#[derive(Default)]
+struct Bell {
+    rung: AtomicBool,
+    condition: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        self.rung.store(true, Ordering::Release);
+        self.condition.notify_one();
     }
-    for _ in 0..TURNS {
-        std::thread::yield_now();
-        if is_called() {
-            return;
+
+    /// Looks for a while. Where packets stream from thread to thread the next one is mostly a microsecond away, and
+    /// going to sleep and being woken costs twenty: channels do the same before they park.
+    fn look(&self) {
+        const SPINS: u32 = 3;
+        const TURNS: usize = 8;
+        let is_rung = || self.rung.load(Ordering::Acquire);
+        for spins in 0..SPINS {
+            (0..1 << spins).for_each(|_| std::hint::spin_loop());
+            if is_rung() {
+                return;
+            }
+        }
+        for _ in 0..TURNS {
+            std::thread::yield_now();
+            if is_rung() {
+                return;
+            }
         }
     }
 }
@@ -186,15 +182,16 @@ impl Locked<'_> {
         true
     }
 
-    /// Lets go of the lock and looks for a while whether this thread is called; whatever comes of it, everything may
-    /// have changed.
+    /// Lets go of the lock and looks for a while; whatever comes of it, everything may have changed.
+    fn look_at(&mut self, bell: &Bell) {
+        bell.rung.store(false, Ordering::Relaxed);
+        MutexGuard::unlocked(self.guard.as_mut().expect(HELD), || bell.look());
+    }
+
+    /// Looks for a while whether this thread has something to do.
     pub(crate) fn look(&mut self, thread: usize) {
-        let core = self.core;
         self.threads[thread].asleep = true;
-        let called = &core.called[thread];
-        called.store(false, Ordering::Relaxed);
-        let guard = self.guard.as_mut().expect(HELD);
-        MutexGuard::unlocked(guard, || look_for(called));
+        self.look_at(&self.core.work[thread]);
         self.threads[thread].asleep = false;
     }
 
@@ -206,21 +203,17 @@ impl Locked<'_> {
         match due.and_then(|due| core.clock.real_time_until(due)) {
             Some(time) if time.is_zero() => {}
             Some(time) => {
-                core.work[thread].wait_for(guard, time);
+                core.work[thread].condition.wait_for(guard, time);
             }
-            None => core.work[thread].wait(guard),
+            None => core.work[thread].condition.wait(guard),
         }
         self.threads[thread].asleep = false;
     }
 
-    /// Lets go of the lock and looks for a while whether an edge has space; everything may have changed.
+    /// Looks for a while whether an edge has space.
     pub(crate) fn look_for_space(&mut self, edge: usize) {
-        let core = self.core;
         self.edges[edge].awaited = true;
-        let called = &core.spaced[edge];
-        called.store(false, Ordering::Relaxed);
-        let guard = self.guard.as_mut().expect(HELD);
-        MutexGuard::unlocked(guard, || look_for(called));
+        self.look_at(&self.core.space[edge]);
         self.edges[edge].awaited = false;
     }
 
@@ -228,7 +221,7 @@ impl Locked<'_> {
     pub(crate) fn wait_for_space(&mut self, edge: usize) {
         let core = self.core;
         self.edges[edge].awaited = true;
-        self.wait_until_drained(&core.space[edge]);
+        self.wait_until_drained(&core.space[edge].condition);
         self.edges[edge].awaited = false;
     }
 

@@ -278,8 +278,8 @@ impl State {
     }
 
     /// An edge has space: whoever waits for it may go on. A call is woken when a queue is two thirds empty (`left`
-    /// packets are in it), not for each packet, which would cost a change of threads each time. Nothing is lost by that: as long as
-    /// its one producer waits, the edge's queues only get shorter.
+    /// packets are in it), not for each packet, which would cost a change of threads each time. Nothing is lost by
+    /// that: as long as its one producer waits, the edge's queues only get shorter.
     pub(crate) fn gave_space(&mut self, graph: &Graph, edge: usize, left: usize) {
         if self.edges[edge].awaited && left <= graph.edge(edge).depth / 3 {
             self.after.space.insert(edge);

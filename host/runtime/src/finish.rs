@@ -44,22 +44,23 @@ impl State {
         }
         let deadline = graph.stages[stage].deadline;
         let late = deadline.is_some_and(|deadline| end.saturating_sub(returned.cost.start) > deadline);
-        let mut over = false;
         self.count(core, call, &returned.cost);
-        if let Ok(flow) = &returned.flow {
-            if late {
-                self.stages[stage].totals.late += 1;
+        let over = match &returned.flow {
+            Ok(flow) => {
+                if late {
+                    self.stages[stage].totals.late += 1;
+                }
+                if call.span.is_some() || call.notes.is_some() {
+                    self.write_down(call, &returned.cost, &if late { Outcome::Late } else { Outcome::Ok });
+                }
+                if flow.kind != flow::CONTINUE {
+                    let producer = call.span.map_or(Producer::Origin(stage as u16), Producer::Span);
+                    self.take_flow(graph, stage, key, *flow, end, producer);
+                }
+                false
             }
-            if call.span.is_some() || call.notes.is_some() {
-                self.write_down(call, &returned.cost, &if late { Outcome::Late } else { Outcome::Ok });
-            }
-            if flow.kind != flow::CONTINUE {
-                let producer = call.span.map_or(Producer::Origin(stage as u16), Producer::Span);
-                self.take_flow(graph, stage, key, *flow, end, producer);
-            }
-        } else if let Err(error) = &returned.flow {
-            over = self.call_failed(graph, call, error, &returned.cost);
-        }
+            Err(error) => self.call_failed(graph, call, error, &returned.cost),
+        };
         if call.saw_closed {
             self.saw_closed(graph, stage, key, end);
         }

@@ -14,6 +14,7 @@ pub mod walk;
 use crate::record::{CallKind, Closed, Nanos, Others, Producer, RunRecord, Span, VisitRecord};
 
 pub use lines::{Line, LineKind, LinePart, Mishap};
+pub use names::Mapped;
 pub use replay::{Replay, Zero};
 pub use walk::{Segment, SegmentKind};
 

@@ -283,7 +283,7 @@ impl From<&Ledger> for LedgerView {
 
 impl From<&MappedFile> for MappedBytes {
     fn from(file: &MappedFile) -> Self {
-        Self { file: file.name().to_owned(), bytes: file.resident }
+        Self { file: file.name().to_owned(), bytes: file.resident, or_by: Vec::new() }
     }
 }
 

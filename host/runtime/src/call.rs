@@ -212,10 +212,11 @@ impl<'a> Entered<'a> {
                 // may have made it.
                 if !state.settle() {
                     looked = !looked;
+                    let awaited = state.awaited_by_call(&core.graph, *edge, self.visit);
                     if looked {
-                        state.look_for_space(*edge)
+                        state.look_for_space(*edge, awaited)
                     } else {
-                        state.wait_for_space(*edge)
+                        state.wait_for_space(*edge, awaited)
                     }
                     packet.arrival = core.now();
                 }

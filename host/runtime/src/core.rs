@@ -9,8 +9,9 @@ use majlis_meter::{Clock, Nanos, Pool};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::graph::Graph;
+use crate::mapped::Mappings;
 use crate::setup::{Observer, Opener, Services};
-use crate::state::{Phase, State};
+use crate::state::{Phase, State, Wanted};
 
 pub(crate) struct Core {
     pub(crate) graph: Graph,
@@ -20,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) services: Arc<dyn Services>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) metering: bool,
+    /// It is held while the system is asked: looks come one after another, as what they are compared with.
+    pub(crate) mappings: Mutex<Mappings>,
     pub(crate) started: Nanos,
     /// What metering one call costs.
     pub(crate) overhead: Option<Nanos>,
@@ -68,6 +71,7 @@ impl Core {
             services,
             observer,
             metering,
+            mappings: Mutex::default(),
             overhead,
             state: Mutex::new(state),
             work,
@@ -211,18 +215,24 @@ impl Locked<'_> {
     }
 
     /// Looks for a while whether an edge has space.
-    pub(crate) fn look_for_space(&mut self, edge: usize) {
-        self.edges[edge].awaited = true;
+    pub(crate) fn look_for_space(&mut self, edge: usize, awaited: Wanted) {
+        self.edges[edge].awaited = Some(awaited);
         self.look_at(&self.core.space[edge]);
-        self.edges[edge].awaited = false;
+        self.has_waited(edge);
     }
 
     /// Sleeps until an edge may have space, or the time of a drain is over.
-    pub(crate) fn wait_for_space(&mut self, edge: usize) {
+    pub(crate) fn wait_for_space(&mut self, edge: usize, awaited: Wanted) {
         let core = self.core;
-        self.edges[edge].awaited = true;
+        self.edges[edge].awaited = Some(awaited);
         self.wait_until_drained(&core.space[edge].condition);
-        self.edges[edge].awaited = false;
+        self.has_waited(edge);
+    }
+
+    /// The call tries again before it lets go of the lock; those who stood behind it come then.
+    fn has_waited(&mut self, edge: usize) {
+        self.edges[edge].awaited = None;
+        self.tell_of_space(edge);
     }
 
     /// Sleeps until the run or one of its threads is over, or the time of a drain is.

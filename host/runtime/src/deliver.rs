@@ -9,7 +9,7 @@ use majlis_meter::record::Producer;
 use crate::call::Later;
 use crate::graph::Graph;
 use crate::lane::{Held, Queued, QueuedEvent};
-use crate::state::{Kept, Phase, State, Stay};
+use crate::state::{Kept, Phase, State, Stay, Wanted};
 
 /// Packets that may be kept for a stage of the same thread, however short its edge is.
 const KEPT: usize = 1_024;
@@ -183,9 +183,19 @@ impl State {
         if wiring.overflow != Overflow::Block || !self.listens(wiring.to, visit) {
             return false;
         }
-        let lane = self.stages[wiring.to].lanes.get(visit);
-        let queued = lane.map_or(0, |lane| lane.inputs[graph.slots[edge]].packets.len());
-        queued >= wiring.depth || !self.has_room(graph, edge, size)
+        // A call that waits comes first: else work that refills each place as it becomes free could keep it for ever.
+        let behind_call = self.edges[edge].awaited.is_some_and(|call| call.bytes || call.visit == visit);
+        behind_call || self.queued(graph, edge, visit) >= wiring.depth || !self.has_room(graph, edge, size)
+    }
+
+    fn queued(&self, graph: &Graph, edge: usize, visit: u64) -> usize {
+        let lane = self.stages[graph.edge(edge).to].lanes.get(visit);
+        lane.map_or(0, |lane| lane.inputs[graph.slots[edge]].packets.len())
+    }
+
+    /// What a call that finds an edge full waits for.
+    pub(crate) fn awaited_by_call(&self, graph: &Graph, edge: usize, visit: u64) -> Wanted {
+        Wanted { visit, bytes: self.queued(graph, edge, visit) < graph.edge(edge).depth }
     }
 
     /// One packet always has room, however large it is.
@@ -279,11 +289,17 @@ impl State {
 
     /// An edge has space: whoever waits for it may go on. A call is woken when a queue is two thirds empty (`left`
     /// packets are in it), not for each packet, which would cost a change of threads each time. Nothing is lost by
-    /// that: as long as its one producer waits, the edge's queues only get shorter.
+    /// that: as long as it waits nobody else puts anything there, so what it waits for only gets shorter.
     pub(crate) fn gave_space(&mut self, graph: &Graph, edge: usize, left: usize) {
-        if self.edges[edge].awaited && left <= graph.edge(edge).depth / 3 {
+        if self.edges[edge].awaited.is_none() {
+            self.tell_of_space(edge);
+        } else if left <= graph.edge(edge).depth / 3 {
             self.after.space.insert(edge);
         }
+    }
+
+    /// Deferred work may try again.
+    pub(crate) fn tell_of_space(&mut self, edge: usize) {
         let waiting = &mut self.edges[edge].on_space;
         if !waiting.is_empty() {
             self.after.notices.extend(waiting.drain(..).map(|(_, notice)| notice));

@@ -91,7 +91,7 @@ impl Graph {
             stages[edge.from].outgoing[edge.output].push(index);
         }
         let audiences: Vec<StageSet> =
-            (0..stages.len()).map(|stage| audience(stage, &pipeline.edges, stages.len())).collect();
+            (0..stages.len()).map(|stage| audience(stage, &stages, &pipeline.edges)).collect();
         for (node, audience) in stages.iter_mut().zip(audiences) {
             node.source = node.incoming.is_empty();
             node.starts_by_itself = node.source || node.origin.contains(&true);
@@ -133,13 +133,15 @@ impl Graph {
     }
 }
 
-fn audience(from: usize, edges: &[Edge], stages: usize) -> StageSet {
-    let mut heard = StageSet::none(stages);
+/// All stages behind one, over any number of edges.
+fn audience(from: usize, stages: &[StageNode], edges: &[Edge]) -> StageSet {
+    let mut heard = StageSet::none(stages.len());
     let mut open = vec![from];
     while let Some(stage) = open.pop() {
-        for edge in edges.iter().filter(|edge| edge.from == stage) {
-            if heard.insert(edge.to) {
-                open.push(edge.to);
+        for edge in stages[stage].outgoing.iter().flatten() {
+            let to = edges[*edge].to;
+            if heard.insert(to) {
+                open.push(to);
             }
         }
     }

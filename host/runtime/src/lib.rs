@@ -20,6 +20,7 @@ mod graph;
 mod host;
 mod lane;
 mod life;
+mod mapped;
 mod runtime;
 mod schedule;
 mod setup;

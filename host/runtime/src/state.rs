@@ -160,10 +160,18 @@ pub(crate) struct EdgeState {
     pub(crate) bytes: u64,
     pub(crate) sequence: u64,
     pub(crate) drops: u64,
-    /// A call waits for space: there is one at most, on the thread of the stage that the edge begins at.
-    pub(crate) awaited: bool,
+    /// The call that waits for space: there is one at most, on the thread of the stage that the edge begins at.
+    pub(crate) awaited: Option<Wanted>,
     /// Deferred work that waits for space, by number.
     pub(crate) on_space: Vec<(u64, Notice)>,
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) visit: u64,
+    /// It is the edge's bytes that do not suffice, which all visits share.
+    pub(crate) bytes: bool,
 }
 
 pub(crate) struct WorkState {

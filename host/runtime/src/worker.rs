@@ -5,7 +5,7 @@ use std::sync::Arc;
 use majlis_abi::host::{host_handle, pending_raw, with_call};
 use majlis_abi::plugin::HostHandle;
 use majlis_abi::raw::{RResult, RawEdge, RawError, RawFlow, RawInput, RawOpen, RawPacket, StageBox, error};
-use majlis_meter::record::{CallKind, MappedFile, Opening, OpeningOutcome, Producer, Why};
+use majlis_meter::record::{CallKind, Opening, OpeningOutcome, Producer, Why};
 use majlis_meter::{Arenas, CallMeter, Nanos, thread};
 
 use crate::call::{Entered, With};
@@ -138,13 +138,16 @@ impl Worker {
             }
             instance
         };
-        let mapped_before = if core.metering { core.opener.mapped() } else { Vec::new() };
+        if core.metering {
+            core.mappings.lock().begin(stage as u16, || core.opener.mapped());
+        }
         let start = core.now();
         let meter = core.metering.then(|| CallMeter::start(&*core.clock));
         let opened = make(&core, stage, instance);
         let cost = meter.map(|meter| meter.stop(&*core.clock)).unwrap_or_default();
         let end = core.now();
-        let mapped = if core.metering { mapped_since(&mapped_before, core.opener.mapped()) } else { Vec::new() };
+        let ended = || core.mappings.lock().end(stage as u16, || core.opener.mapped());
+        let mapped = if core.metering { ended() } else { Vec::new() };
         let opened = opened.map(|made| self.instances[stage] = Some(made));
         let failure = opened.as_ref().err();
         let mut state = core.lock();
@@ -338,14 +341,4 @@ fn open_error(raw: &RawError) -> OpenError {
         _ => "R0103",
     };
     OpenError { code, reason: raw.message.to_string(), path: raw.path.to_string() }
-}
-
-fn mapped_since(before: &[MappedFile], after: Vec<MappedFile>) -> Vec<MappedFile> {
-    after
-        .into_iter()
-        .filter_map(|file| {
-            let had = before.iter().find(|old| old.file == file.file).map_or(0, |old| old.bytes);
-            (file.bytes > had).then(|| MappedFile { file: file.file, bytes: file.bytes - had })
-        })
-        .collect()
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Zero;
-use super::names::Names;
+use super::names::{Mapped, Names};
 use super::walk::{Segment, SegmentKind};
 use crate::record::{BegunFor, CallKind, CutKind, Nanos, Opening, OpeningOutcome, RunRecord, Span, VisitRecord, Why};
 
@@ -98,8 +98,8 @@ pub struct Line {
     pub steps: Vec<(String, Nanos)>,
     /// Facts that the plugin attached; of several calls, the last one's.
     pub facts: Vec<(String, String)>,
-    /// Files that it mapped: (name, bytes).
-    pub mapped: Vec<(String, u64)>,
+    /// Files that it mapped.
+    pub mapped: Vec<Mapped>,
     /// When it ran, in time order.
     pub parts: Vec<LinePart>,
     /// What a replay leaves out to learn `sooner`.
@@ -286,7 +286,7 @@ fn openings(
                 line.live = Some(opening.cost.live);
                 line.peak = Some(opening.cost.peak);
             }
-            line.mapped = opening.mapped.iter().map(|m| (m.file.clone(), m.bytes)).collect();
+            line.mapped = opening.mapped.iter().map(|file| names.mapped(file)).collect();
             if let OpeningOutcome::Failed(why) = &opening.outcome {
                 line.mishap = Some(Mishap::Failed(why.clone()));
             }

@@ -2,7 +2,24 @@
 
 use super::lines::{Line, LineKind, Mishap};
 use super::walk::{Segment, SegmentKind};
-use crate::record::{Call, CallKind, Fold, Nanos, Outcome, RunRecord, Work, WorkOutcome};
+use crate::record::{Call, CallKind, Fold, MappedFile, Nanos, Outcome, RunRecord, Work, WorkOutcome};
+
+/// A file that an opening mapped, with the names of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapped {
+    /// Its name without its folder.
+    pub file: String,
+    /// Its resident bytes.
+    pub bytes: u64,
+    /// Other stages that were opening when it was mapped, and whose it may be.
+    pub or_by: Vec<String>,
+}
+
+impl Mapped {
+    pub(crate) fn of(file: &MappedFile, run: &RunRecord) -> Self {
+        Names(run).mapped(file)
+    }
+}
 
 /// What reports call things.
 pub(super) struct Names<'a>(pub(super) &'a RunRecord);
@@ -20,6 +37,11 @@ impl Names<'_> {
             Some(info) => info.opening_shown(),
             None => format!("stage {stage} (opening)"),
         }
+    }
+
+    pub(super) fn mapped(&self, file: &MappedFile) -> Mapped {
+        let or_by = file.or_by.iter().map(|stage| self.stage(*stage)).collect();
+        Mapped { file: file.file.clone(), bytes: file.bytes, or_by }
     }
 
     /// Waits that a reader wants to see apart by stage keep it.

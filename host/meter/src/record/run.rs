@@ -171,6 +171,8 @@ pub struct MappedFile {
     pub file: String,
     /// Its resident bytes.
     pub bytes: u64,
+    /// Other stages that were opening when it was mapped: the system knows files by process, so it may be theirs.
+    pub or_by: Vec<u16>,
 }
 
 /// Times over many, from a histogram.

@@ -189,6 +189,9 @@ pub struct Mapped {
     pub file: String,
     /// Its resident bytes.
     pub bytes: u64,
+    /// Other stages that were opening when it was mapped, and whose it may be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub or_by: Vec<String>,
 }
 
 /// A ledger.

@@ -3,6 +3,7 @@
 use super::Look;
 use super::table::{Paint, Table, clean, wrap};
 use super::units;
+use crate::account::Mapped;
 use crate::record::{LedgerView, Nanos, OpeningOutcome, Quantiles, RunRecord, StageTotals};
 
 /// The latest visits that are listed.
@@ -159,7 +160,8 @@ fn openings(run: &RunRecord, look: Look) -> String {
         if let OpeningOutcome::Failed(why) = &opening.outcome {
             table.note(format!("✗ failed: {why}"), Paint::Bad);
         }
-        for words in units::mapped(opening.mapped.iter().map(|file| (file.file.as_str(), file.bytes))) {
+        let mapped: Vec<Mapped> = opening.mapped.iter().map(|file| Mapped::of(file, run)).collect();
+        for words in units::mapped(&mapped) {
             table.note(words, Paint::Faint);
         }
     }

@@ -1,5 +1,6 @@
 //! Figures as words. MB is 10^6 bytes; MiB and KiB stand only where they are written.
 
+use crate::account::Mapped;
 use crate::record::Nanos;
 
 /// Below this a peak is not resolved, in bytes: what the allocator's counter may be too low by.
@@ -9,16 +10,22 @@ pub(super) const RESOLVED_PEAK: u64 = 64 * 1024;
 const SMALL_FILE: u64 = 1_000_000;
 
 /// The lines that tell which files an opening mapped: the large ones by name, the largest first.
-pub(super) fn mapped<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
-    let (mut large, small): (Vec<_>, Vec<_>) = files.partition(|(_, size)| *size >= SMALL_FILE);
-    large.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let mut lines: Vec<String> =
-        large.into_iter().map(|(name, size)| format!("mapped {name}, {}", bytes(size as i64))).collect();
+pub(super) fn mapped(files: &[Mapped]) -> Vec<String> {
+    let named = |file: &Mapped| {
+        let or_by = match &file.or_by[..] {
+            [] => String::new(),
+            others => format!(" (or {} did)", others.join(" or ")),
+        };
+        format!("mapped {}, {}{or_by}", file.file, bytes(file.bytes as i64))
+    };
+    let (mut large, small): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.bytes >= SMALL_FILE);
+    large.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.file.cmp(&b.file)));
+    let mut lines: Vec<String> = large.into_iter().map(named).collect();
     match &small[..] {
         [] => {}
-        [(name, size)] => lines.push(format!("mapped {name}, {}", bytes(*size as i64))),
+        [file] => lines.push(named(file)),
         several => {
-            let sum: u64 = several.iter().map(|(_, size)| size).sum();
+            let sum: u64 = several.iter().map(|file| file.bytes).sum();
             lines.push(format!("mapped {} smaller files, {}", several.len(), bytes(sum as i64)));
         }
     }
@@ -141,6 +148,17 @@ pub(super) fn count(n: u64, one: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mapped_file_that_may_be_anothers_says_whose() {
+        let file = |file: &str, or_by: &[&str]| Mapped {
+            file: file.into(),
+            bytes: 2_500_000,
+            or_by: or_by.iter().map(|stage| (*stage).to_owned()).collect(),
+        };
+        let lines = mapped(&[file("b.onnx", &["Vision", "Avatar"]), file("a.so", &[])]);
+        assert_eq!(lines, ["mapped a.so, 2.5 MB", "mapped b.onnx, 2.5 MB (or Vision or Avatar did)"]);
+    }
 
     #[test]
     fn a_printed_column_adds_up_to_its_printed_sum() {

@@ -270,7 +270,7 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
         }
         _ => {}
     }
-    for words in units::mapped(line.mapped.iter().map(|(file, bytes)| (file.as_str(), *bytes))) {
+    for words in units::mapped(&line.mapped) {
         notes.push((words, Paint::Faint));
     }
     if !line.facts.is_empty() {

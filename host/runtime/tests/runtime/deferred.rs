@@ -276,6 +276,47 @@ fn emit_wait_waits_for_space_and_ends_with_its_visit() {
 }
 
 #[test]
+fn a_call_that_waits_for_space_comes_before_work_that_refills_each_place_at_once() {
+    let (mut bench, log) = (Bench::new(), Log::new());
+    let door = bench.door("door");
+    let pending = asker(&mut bench, &log);
+    let (begun, begins) = mpsc::channel();
+    let (goes_on, go_on) = mpsc::channel::<()>();
+    let (begun, go_on) = (Mutex::new(begun), Arc::new(Mutex::new(go_on)));
+    bench.stage("sink", move |_| {
+        let (begun, go_on) = (begun.lock().unwrap().clone(), Arc::clone(&go_on));
+        script(move |entry, _| {
+            if let At::Packet(packet) = entry {
+                begun.send(number(&packet)).unwrap();
+                // Ended by the test's end at the latest.
+                let _ = go_on.lock().unwrap().recv();
+            }
+            Ok(Flow::Continue)
+        })
+    });
+    bench.chain(&["door", "asker", "sink"]);
+    let run = bench.start();
+    let visit = door.visit();
+    door.send(&visit, 1);
+    let question = pending.recv().unwrap();
+    question.emit(out(0), num(10)).unwrap();
+    assert_eq!(begins.recv(), Ok(10));
+    while question.emit(out(0), num(11)).is_ok() {}
+    // This call finds the edge full; from now on each place is filled as soon as it is free.
+    door.send(&visit, 100);
+    log.wait("asker: 100 of 1");
+    let came = (0..1_000).any(|_| {
+        goes_on.send(()).unwrap();
+        let next = begins.recv().unwrap();
+        let _ = question.emit(out(0), num(12));
+        next == 100
+    });
+    drop(goes_on);
+    assert!(came, "the call waits for ever");
+    run.kill();
+}
+
+#[test]
 fn emit_wait_on_a_full_edge_is_ended_by_gone() {
     let (bench, log, door, pending, gate) = full_edge();
     let run = bench.start();

@@ -4,7 +4,7 @@ use super::{
     Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Recent, Run, Stage, Step, Thread, Times, Visit,
     Way,
 };
-use crate::account::{Account, Line, LineKind, Mishap, Segment, SegmentKind};
+use crate::account::{self, Account, Line, LineKind, Mishap, Segment, SegmentKind};
 use crate::record::{
     BegunFor, CallKind, Closed, LedgerView, Nanos, OpeningOutcome, Quantiles, RunRecord, StageInfo, ThreadCpu,
     VisitSummary,
@@ -47,7 +47,7 @@ impl Run {
                 OpeningOutcome::Ready => None,
                 OpeningOutcome::Failed(why) => Some(why.clone()),
             },
-            mapped: opening.mapped.iter().map(|m| Mapped { file: m.file.clone(), bytes: m.bytes }).collect(),
+            mapped: opening.mapped.iter().map(|file| account::Mapped::of(file, run).into()).collect(),
         });
         let drops = run.totals.iter().flat_map(|t| &t.drops).map(|d| (d.edge, d.packets));
         Self {
@@ -193,7 +193,6 @@ impl Step {
         };
         let mark = |(name, at): &(String, Nanos)| Mark { name: name.clone(), at_ns: *at };
         let fact = |(name, value): &(String, String)| Fact { name: name.clone(), value: value.clone() };
-        let mapped = |(file, bytes): &(String, u64)| Mapped { file: file.clone(), bytes: *bytes };
         Self {
             title: line.title.clone(),
             kind: match line.kind {
@@ -223,7 +222,7 @@ impl Step {
             reason,
             marks: line.steps.iter().map(mark).collect(),
             facts: line.facts.iter().map(fact).collect(),
-            mapped: line.mapped.iter().map(mapped).collect(),
+            mapped: line.mapped.iter().cloned().map(Mapped::from).collect(),
         }
     }
 }
@@ -239,6 +238,12 @@ fn stage(run: &RunRecord, stage: Option<u16>) -> Option<String> {
     let stage = stage?;
     let info = run.stages.get(usize::from(stage));
     Some(info.map_or_else(|| format!("stage {stage}"), |info| info.name.clone()))
+}
+
+impl From<account::Mapped> for Mapped {
+    fn from(account::Mapped { file, bytes, or_by }: account::Mapped) -> Self {
+        Self { file, bytes, or_by }
+    }
 }
 
 fn segment_kind(kind: SegmentKind) -> &'static str {

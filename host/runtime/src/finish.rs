@@ -148,6 +148,12 @@ impl State {
 
     /// Its lines in the records of the visits that it was for.
     fn write_down(&mut self, call: &Entered<'_>, cost: &majlis_meter::thread::Cost, outcome: &Outcome) {
+        if let Some(notes) = &call.notes
+            && call.span.is_none()
+            && call.opened().is_empty()
+        {
+            self.stages[call.stage].totals.say(&notes.facts);
+        }
         let places = call.span.map(|span| (call.key, span)).into_iter().chain(call.opened().iter().copied());
         for (visit, span) in places {
             let Some(state) = self.visits.get_mut(&visit) else { continue };

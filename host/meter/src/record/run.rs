@@ -224,12 +224,26 @@ pub struct StageTotals {
     pub max_peak: u64,
     /// What its inputs' edges dropped.
     pub drops: Vec<EdgeDrops>,
+    /// Facts that it said outside of visits, each with its latest value: no visit's report has them.
+    pub facts: Vec<(String, String)>,
 }
 
 impl StageTotals {
     /// What its calls left alive: allocated less freed.
     pub fn live(&self) -> i64 {
         self.allocated as i64 - self.freed as i64
+    }
+
+    /// Keeps facts that were said outside of visits. A stage that makes up ever new names keeps the first of them.
+    pub fn say(&mut self, facts: &[(String, String)]) {
+        const MOST: usize = 16;
+        for (name, value) in facts {
+            if let Some((_, latest)) = self.facts.iter_mut().find(|(known, _)| known == name) {
+                latest.clone_from(value);
+            } else if self.facts.len() < MOST {
+                self.facts.push((name.clone(), value.clone()));
+            }
+        }
     }
 }
 

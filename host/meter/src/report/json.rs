@@ -157,6 +157,8 @@ pub struct Stage {
     pub live_bytes: i64,
     /// The largest peak inside one call, to 64 KiB.
     pub max_peak_bytes: u64,
+    /// Facts that it said outside of visits, each with its latest value.
+    pub facts: Vec<Fact>,
 }
 
 /// The making of one instance of a stage.

@@ -121,6 +121,10 @@ fn stages(run: &RunRecord, look: Look) -> String {
             let words: Vec<String> = parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
             table.note(format!("✗ {}", words.join(", ")), Paint::Bad);
         }
+        if !totals.facts.is_empty() {
+            let facts: Vec<String> = totals.facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            table.note(format!("outside of visits: {}", facts.join(" ")), Paint::Faint);
+        }
         if totals.work.count > 0 {
             let Quantiles { count, p50, p95, max } = totals.work;
             let words = format!(

@@ -300,3 +300,32 @@ fn a_way_through_every_kind_of_producer_is_told_segment_by_segment() {
     );
     run.kill();
 }
+
+#[test]
+fn what_a_stage_says_outside_of_visits_stands_in_the_totals_of_the_run() {
+    let mut bench = Bench::new();
+    let wakes = Mutex::new(0);
+    bench.stage("camera", move |_| {
+        let mut wakes = *wakes.lock().unwrap();
+        script(move |entry, out| {
+            let At::Wake(None, due) = entry else { return Ok(Flow::Continue) };
+            wakes += 1;
+            if wakes == 3 {
+                let visit = out.open_visit().unwrap();
+                out.fact("picture", "in the visit");
+                visit.end();
+                return Ok(Flow::Ended);
+            }
+            out.fact("broken", wakes);
+            for name in "abcdefghijklmnopqrstuvwxyz".split_inclusive(|_| true) {
+                out.fact(name, "");
+            }
+            Ok(Flow::WakeAt(due))
+        })
+    });
+    let ended = bench.start().wait();
+    let facts = &totals(&ended.record)["camera"].facts;
+    assert_eq!(facts[0], ("broken".to_owned(), "2".to_owned()));
+    assert_eq!(facts.len(), 16, "a stage that makes up names does not fill the memory");
+    assert!(facts.iter().all(|(name, _)| name != "picture"), "{facts:?}");
+}

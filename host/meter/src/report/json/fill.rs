@@ -33,6 +33,7 @@ impl Run {
                 freed_bytes: totals.freed,
                 live_bytes: totals.live(),
                 max_peak_bytes: totals.max_peak,
+                facts: totals.facts.iter().map(fact).collect(),
             }
         });
         let openings = run.openings.iter().map(|opening| Opening {
@@ -192,7 +193,6 @@ impl Step {
             Some(Mishap::Dropped) => ("dropped", None),
         };
         let mark = |(name, at): &(String, Nanos)| Mark { name: name.clone(), at_ns: *at };
-        let fact = |(name, value): &(String, String)| Fact { name: name.clone(), value: value.clone() };
         Self {
             title: line.title.clone(),
             kind: match line.kind {
@@ -238,6 +238,10 @@ fn stage(run: &RunRecord, stage: Option<u16>) -> Option<String> {
     let stage = stage?;
     let info = run.stages.get(usize::from(stage));
     Some(info.map_or_else(|| format!("stage {stage}"), |info| info.name.clone()))
+}
+
+fn fact((name, value): &(String, String)) -> Fact {
+    Fact { name: name.clone(), value: value.clone() }
 }
 
 impl From<account::Mapped> for Mapped {

@@ -165,6 +165,22 @@ fn small_events_have_no_rows_and_what_is_printed_still_adds_up() {
 }
 
 #[test]
+fn an_opening_says_whether_a_visit_began_it_or_a_packet_of_none_or_nothing() {
+    let (_, mut run) = fixture::sequential();
+    for (begun_for, shown, visit, ahead) in
+        [(Some(1), "visit 1", Some(1), false), (Some(0), "no visit", None, false), (None, "ahead", None, true)]
+    {
+        run.openings[0].begun_for = begun_for;
+        let text = report::run_text(&run, Look::default());
+        let line = text.lines().find(|line| line.ends_with("InsightFace Model Loading")).expect("its row");
+        assert!(line.contains(&format!(" {shown}  ")), "{line}");
+        let json = report::json::value(&run, &[]);
+        let opening = &json["run"]["openings"][0];
+        assert_eq!((opening["begun_for"].as_u64(), opening["ahead"].as_bool()), (visit, Some(ahead)));
+    }
+}
+
+#[test]
 fn colour_is_there_only_when_it_is_asked_for() {
     let (visit, run) = fixture::overlapping();
     let account = account::of(&visit, &run, Some("greeted"));

@@ -155,7 +155,7 @@ impl Worker {
             start,
             end: Some(end),
             cost: record_cost(&cost),
-            begun_for: begun_for.filter(|visit| *visit != 0),
+            begun_for,
             outcome: failure.map_or(OpeningOutcome::Ready, |error| OpeningOutcome::Failed(error.reason.clone())),
             mapped,
         });

@@ -152,7 +152,11 @@ fn openings(run: &RunRecord, look: Look) -> String {
             took.unwrap_or_else(|| "running".to_owned()),
             memory(units::change(opening.cost.live)),
             memory(units::peak(opening.cost.peak)),
-            opening.begun_for.map_or_else(|| "ahead".to_owned(), |visit| format!("visit {visit}")),
+            match opening.begun_for {
+                None => "ahead".to_owned(),
+                Some(0) => "no visit".to_owned(),
+                Some(visit) => format!("visit {visit}"),
+            },
             title,
         ];
         table.row(cells, if failed { Paint::Bad } else { Paint::Plain });

@@ -264,6 +264,9 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
         LineKind::Opening(BegunFor::OtherVisit) => {
             notes.push(("begun for another visitor; only the wait is here".into(), Paint::Faint));
         }
+        LineKind::Opening(BegunFor::NoVisit) => {
+            notes.push(("begun by a packet of no visit; only the wait is here".into(), Paint::Faint));
+        }
         LineKind::Opening(BegunFor::Prewarm) => {
             notes.push(("begun ahead; only the wait is here".into(), Paint::Faint));
         }

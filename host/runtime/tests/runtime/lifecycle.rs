@@ -262,6 +262,36 @@ fn an_opening_is_a_span_of_its_own_and_not_the_call_s_and_a_prewarmed_stage_is_o
 }
 
 #[test]
+fn an_opening_says_whether_a_packet_of_no_visit_began_it_or_nothing() {
+    for (load, begun_for, seen_as) in
+        [(Load::Lazy, Some(0), BegunFor::NoVisit), (Load::Prewarm, None, BegunFor::Prewarm)]
+    {
+        let (mut bench, log) = (Bench::new(), Log::new());
+        let door = bench.door("door");
+        let said = log.clone();
+        let sink = bench.stage("sink", move |_| {
+            said.say("open");
+            let said = said.clone();
+            script(move |entry, _| {
+                said.say(entry.words());
+                Ok(Flow::Continue)
+            })
+        });
+        sink.load(load);
+        bench.chain(&["door", "sink"]);
+        let run = bench.start();
+        if load == Load::Prewarm {
+            log.wait("open");
+        }
+        door.send_at(0, None, 0, 1);
+        log.wait("1");
+        let record = run.kill().record;
+        let opening = record.openings.iter().find(|opening| opening.stage == 1).unwrap();
+        assert_eq!((opening.begun_for, opening.seen_by(7)), (begun_for, seen_as));
+    }
+}
+
+#[test]
 fn a_visit_does_not_wait_for_the_close_of_a_stage_that_died_with_it_in_its_queue() {
     for dies_at in ["opened 2", "closed 1 ended", "closed 1 gone"] {
         let (mut bench, log, gate, entered) = (Bench::new(), Log::new(), Gate::new(), Gate::new());

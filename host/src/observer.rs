@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use majlis_meter::record::{Closed, RunRecord, VisitRecord};
 use majlis_meter::{Clock, Monotonic};
-use majlis_runtime::{Observer, OpenError};
+use majlis_runtime::{Observer, OpenError, Then};
 
 use crate::reports::Reporter;
 use crate::{log, talk};
@@ -52,7 +52,7 @@ impl Observer for Watching {
         self.moment(name, visit);
     }
 
-    fn refused(&self, stage: usize, error: &OpenError) {
+    fn refused(&self, stage: usize, error: &OpenError, _: Then) {
         (self.refused)(stage, error);
     }
 

@@ -10,6 +10,8 @@ const CODES: &str = "Exit codes:
   2  the command line is wrong
   3  the pipeline file has errors
   4  a plugin was refused, or there is no such plugin
+  5  a signal let the run finish, and its `drain_within` was over before everything was finished
+  130, 143  a second signal, SIGINT or SIGTERM, ended the run at once
 
 `majlis explain CODE` tells what an error code means.
 

@@ -10,7 +10,7 @@ use crate::reports::Reporter;
 use crate::{log, talk};
 
 /// Shows a stage that was not opened.
-pub(crate) type Refused = Box<dyn Fn(usize, &OpenError) + Send + Sync>;
+pub(crate) type Refused = Box<dyn Fn(usize, &OpenError, Option<Then>) + Send + Sync>;
 
 pub(crate) struct Watching {
     pub(crate) reports: Reporter,
@@ -52,8 +52,8 @@ impl Observer for Watching {
         self.moment(name, visit);
     }
 
-    fn refused(&self, stage: usize, error: &OpenError, _: Then) {
-        (self.refused)(stage, error);
+    fn refused(&self, stage: usize, error: &OpenError, then: Then) {
+        (self.refused)(stage, error, Some(then));
     }
 
     fn closed(&self, visit: VisitRecord, _: Closed, run: &dyn Fn() -> RunRecord) {

@@ -193,8 +193,8 @@ pub(crate) struct StageArgs {
     /// Arguments, as `name=value`; a value that is JSON is taken as such.
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) arguments: Vec<String>,
-    /// The list of verbs as JSON: {file, stage, plugin, verbs: [{name, summary, arguments}]}. What a verb answers is JSON in
-    /// any case.
+    /// The list of verbs as JSON: {file, diagnostics, stage, plugin, verbs: [{name, summary, arguments}]}; {file, diagnostics}
+    /// where there is an error. What a verb answers is JSON in any case.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -89,16 +89,18 @@ pub(crate) enum Verb {
 pub(crate) struct RunArgs {
     /// The pipeline file.
     pub(crate) pipeline: PathBuf,
-    /// What is printed at the end. `json` is one object of schema majlis/report@1.
+    /// What is printed at the end. In `text`, SOONER is by about how much sooner the milestone would have come, had the line
+    /// taken no time. `json` is one object of schema majlis/report@1.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) report: ReportFormat,
     /// Of which visits the report has the account [default: few for text, all for json].
     #[arg(long, value_enum)]
     pub(crate) visits: Option<Visits>,
-    /// Write a trace that Perfetto opens, at ui.perfetto.dev.
+    /// Write a trace that Perfetto opens, at ui.perfetto.dev: whenever a visit reaches its milestone or closes, and at the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// Append the account of each visit to this file as a line of JSON.
+    /// Append the account of each visit to this file as a line of JSON: when it reaches the milestone of `[report] until`, or
+    /// when it closes without it.
     #[arg(long, value_name = "FILE")]
     pub(crate) report_log: Option<PathBuf>,
     /// Do not measure calls: for benchmarks of the meter itself.
@@ -118,7 +120,7 @@ pub(crate) enum ReportFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Visits {
-    /// The first, the slowest and the last.
+    /// The first to arrive, the last, and the slowest between them; those in which nothing happened only if there is no other.
     Few,
     /// All, of a long run the latest 64.
     All,

@@ -46,6 +46,7 @@ impl Observer for Watching {
 
     fn ready(&self) {
         self.moment("ready", 0);
+        self.reports.ready();
     }
 
     fn milestone(&self, visit: u64, name: &str) {
@@ -56,8 +57,16 @@ impl Observer for Watching {
         (self.refused)(stage, error, Some(then));
     }
 
+    fn follows_milestones(&self) -> bool {
+        self.reports.follows()
+    }
+
+    fn reached(&self, visit: VisitRecord, run: &dyn Fn() -> RunRecord) {
+        self.reports.reached(visit, run);
+    }
+
     fn closed(&self, visit: VisitRecord, _: Closed, run: &dyn Fn() -> RunRecord) {
-        self.reports.visit(visit, run);
+        self.reports.closed(visit, run);
     }
 
     fn ending(&self, run: RunRecord) {

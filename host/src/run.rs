@@ -12,7 +12,7 @@ use crate::cli::{Places, ReportFormat, RunArgs};
 use crate::observer::{Shared, Watching};
 use crate::opener::{FromLibraries, copies};
 use crate::pipeline::{File, stderr_color};
-use crate::reports::{Reporter, Reports};
+use crate::reports::{Reporter, Reports, one_file_twice};
 use crate::services::HostServices;
 use crate::signals::Listening;
 use crate::{Exit, pipeline, signals, talk};
@@ -77,7 +77,7 @@ pub(crate) fn watching(file: &File, pipeline: &Pipeline, args: &RunArgs, clock: 
     let (path, text, known) = (file.path.display().to_string(), file.text.clone(), pipeline.clone());
     let said = Mutex::new(vec![None; pipeline.stages.len()]);
     Ok(Arc::new(Watching {
-        reports: Reporter::new(Reports::new(args, pipeline.until.clone())?, copies(&file.catalogue))
+        reports: Reporter::new(Reports::new(args, &pipeline.name, pipeline.until.clone())?, copies(&file.catalogue))
             .map_err(|error| format!("a thread for reports could not be started: {error}"))?,
         print_to_stderr: args.report != ReportFormat::None,
         milestones: args.milestones,
@@ -106,6 +106,15 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         Ok(pipeline) => pipeline.clone(),
         Err(exit) => return exit,
     };
+    let written = [
+        ("the pipeline file", Some(args.pipeline.as_path())),
+        ("`--trace`", args.trace.as_deref()),
+        ("`--report-log`", args.report_log.as_deref()),
+    ];
+    if let Some(message) = one_file_twice(&written) {
+        talk::error(&message);
+        return Exit::Usage;
+    }
     let observer = match watching(&file, &pipeline, args, &clock) {
         Ok(observer) => observer,
         Err(message) => {

@@ -1,13 +1,12 @@
 //! Memory that native code of a plugin uses, by C's `malloc` and by `mmap`: the report knows it to 64 KiB.
 
-use majlis_tests::{Folder, Report, close, majlis, mb, mib};
+use majlis_tests::{Folder, Report, close, mb, mib, reported};
 
 /// What the meter promises, in MiB.
 const EXACT: f64 = 1.0 / 16.0;
 
 fn run(folder: &Folder, text: &str) -> Report {
-    let file = folder.write("memory.toml", text);
-    majlis(["run", "--report", "json"]).arg(file).run().report()
+    reported(folder.write("memory.toml", text))
 }
 
 /// One stage that does this.

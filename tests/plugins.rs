@@ -137,6 +137,22 @@ fn why_takes_a_librarys_file_name_and_its_path() {
         let ended = Majlis::without_plugins(["plugins", "why", &path(file)]).run().with(code);
         assert!(ended.stdout.contains(file), "{ended:?}");
     }
+    // So is one that a search passes over; a folder cannot be read as one.
+    let _ = folder.write("notes.txt", "no library\n");
+    let _ = folder.write("good.plugin", std::fs::read(library("identity")).expect("a built plugin can be read"));
+    for (file, code, what) in [
+        ("notes.txt", "L0103", "it is a text file"),
+        ("sub/here", "L0102", "empty"),
+        ("good.plugin", "L0203", "does not end in `.so`"),
+        ("sub", "L0101", "not a regular file"),
+    ] {
+        for verb in ["why", "inspect"] {
+            let ended = Majlis::without_plugins(["plugins", verb, &path(file)]).run().with(4);
+            assert!(ended.stdout.contains(what) && ended.stdout.contains(&format!("[{code}]")), "{ended:?}");
+        }
+        let json = Majlis::without_plugins(["plugins", "why", &path(file), "--json"]).run().with(4).json();
+        assert_eq!(json[0]["code"], code, "{json}");
+    }
     let typo = majlis(["plugins", "why", "libmajlis_greting.so"]).run().with(4);
     assert!(typo.stderr.contains("did you mean `greeting`?"), "{typo:?}");
     let built = majlis(["plugins", "inspect", "libmajlis_greeting.so"]).run().with(0);

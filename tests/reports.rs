@@ -1,8 +1,13 @@
 //! What a run leaves to read: on the terminal, in a trace, in a log of visits.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Instant;
 
-use majlis_tests::{Folder, majlis, pipeline, undisturbed};
+use majlis_tests::{Folder, Visit, majlis, pipeline, reported, undisturbed};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -93,7 +98,7 @@ fn the_report_is_data_and_everything_else_is_talk() {
 #[test]
 fn the_json_report_has_what_the_text_shows_of_latest_visits_and_of_the_processor() {
     let folder = Folder::new();
-    let report = majlis(["run", "--report", "json"]).arg(folder.write("arabic.toml", ARABIC)).run().report();
+    let report = reported(folder.write("arabic.toml", ARABIC));
     let recent = report.run()["recent_visits"].as_array().expect("a list");
     let of_each = |key: &str| recent.iter().map(|visit| visit[key].as_u64()).collect::<Vec<_>>();
     let mut numbers = of_each("visit");
@@ -124,7 +129,7 @@ fn events_of_the_host_have_no_lines_in_a_text_and_all_of_them_in_json() {
     let text = majlis(["run"]).arg(pipeline("demo.toml")).run().with(0);
     assert!(!text.stdout.contains("(event)") && !text.stdout.contains("Visit events"), "{text:?}");
     assert_eq!(text.stdout.matches("  not listed: ").count(), 1, "{text:?}");
-    let json = majlis(["run", "--report", "json"]).arg(pipeline("demo.toml")).run().report();
+    let json = reported(pipeline("demo.toml"));
     assert!(json.visit().steps().any(|step| step["kind"] == "event"), "{:#}", json.visit().0);
 }
 
@@ -175,7 +180,7 @@ fn a_log_of_visits_grows_by_a_line_for_each() {
             for line in text.lines() {
                 let visit: Value = serde_json::from_str(line).expect("a line is JSON");
                 assert_eq!(visit["reached"], true);
-                majlis_tests::Visit(&visit).assert_account();
+                Visit(&visit).assert_account();
             }
         }
     });
@@ -190,4 +195,111 @@ fn a_file_that_cannot_be_written_is_said_before_the_show() {
         assert!(ended.stderr.contains("no-such-folder"), "{ended:?}");
         assert_eq!(ended.stdout, "");
     }
+}
+
+#[test]
+fn the_log_knows_of_a_visit_when_its_milestone_is_reached_and_has_each_visit_once() {
+    let folder = Folder::new();
+    let text = r#"
+[stage.door]
+plugin = "replay"
+config = { visits = 2, every = "20ms" }
+
+[stage.greeting]
+plugin = "replay"
+inputs = { first = "door.done" }
+config = { milestone = "greeted" }
+
+[stage.farewell]
+plugin = "replay"
+inputs = { first = "greeting.done" }
+config = { call = { time = "60s" } }
+
+[report]
+until = "greeted"
+"#;
+    let (file, log) = (folder.write("long.toml", text), folder.pipe("visits.jsonl"));
+    let trace = folder.file("trace.json");
+    let run = majlis(["run", "--report", "json", "--report-log"]).arg(&log).arg("--trace").arg(trace);
+    let mut running = run.arg(file).start();
+    let mut lines = BufReader::new(File::open(log).expect("a pipe with a writer")).lines();
+    let mut next = || -> Option<Value> {
+        let line = lines.next()?.expect("a line of text");
+        Some(serde_json::from_str(&line).expect("a line is JSON"))
+    };
+    for number in 1..=2 {
+        // They stay for a minute, and the test does not wait for that.
+        let visit = next().expect("a line for each visit");
+        assert_eq!((&visit["visit"], &visit["reached"], &visit["how"]), (&number.into(), &true.into(), &Value::Null));
+        Visit(&visit).assert_tiles();
+        let greeting = Visit(&visit).step("greeting");
+        assert_eq!(greeting["running"], false, "what set the milestone is told whole: {greeting}");
+    }
+    let drawn = |what: &str, phase: &str| {
+        let trace: Value = serde_json::from_str(&folder.read("trace.json")).expect("a trace is JSON at any moment");
+        let events = trace["traceEvents"].as_array().expect("a trace has events").clone();
+        events.iter().filter(|event| event["name"] == what && event["ph"] == phase).count()
+    };
+    // It is written after the log, on another thread than any that this test waits for.
+    let begun = Instant::now();
+    while drawn("greeted", "n") < 2 {
+        assert!(
+            begun.elapsed().as_secs() < 20,
+            "the trace does not show the milestones: {}",
+            folder.read("trace.json")
+        );
+        std::thread::yield_now();
+    }
+    running.signal("TERM");
+    let _ = running.until_line("draining");
+    running.signal("TERM");
+    let report = running.wait().report_with(143);
+    assert_eq!(report.run()["visits_gone"], 2);
+    assert_eq!(next(), None, "no visit stands there twice");
+    for visit in ["visit 1", "visit 2"] {
+        assert_eq!((drawn(visit, "b"), drawn(visit, "e")), (1, 1), "nor in the trace");
+    }
+}
+
+#[test]
+fn a_trace_is_one_from_the_beginning_and_an_old_one_stays_until_a_run_has_started() {
+    let folder = Folder::new();
+    let text = "[stage.file]\nplugin = \"jsonl\"\nload = \"eager\"\ninputs = { packets = \"door.done\" }\n\
+                config = { path = \"no/such/file\" }\n\n[stage.door]\nplugin = \"replay\"\n";
+    let file = folder.write("refused.toml", text);
+    let run = |file: &Path| majlis(["run", "--report", "none", "--trace"]).arg(folder.file("trace")).arg(file).run();
+    let trace = || -> Value { serde_json::from_str(&folder.read("trace")).expect("a trace is JSON") };
+    let _ = run(&file).with(1);
+    assert!(trace()["traceEvents"].is_array(), "{:#}", trace());
+    let _ = folder.write("trace", "{\"old\":true}");
+    let _ = run(&file).with(1);
+    assert_eq!(trace()["old"], true);
+    let _ = run(&folder.write("arabic.toml", ARABIC)).with(0);
+    assert!(trace()["traceEvents"].as_array().is_some_and(|events| events.len() > 10), "{:#}", trace());
+}
+
+#[test]
+fn a_file_is_written_by_one_only_however_it_is_named() {
+    let folder = Folder::new();
+    let file = folder.write("arabic.toml", ARABIC);
+    let _ = folder.write("sub/here", "");
+    symlink("report", folder.file("link")).expect("a link can be made");
+    std::fs::hard_link(&file, folder.file("second.toml")).expect("a link can be made");
+    for (trace, log, names) in [
+        ("report", "report", ["`--trace`", "`--report-log`"]),
+        ("report", "sub/../report", ["`--trace`", "`--report-log`"]),
+        ("report", "link", ["`--trace`", "`--report-log`"]),
+        ("report", "arabic.toml", ["the pipeline file", "`--report-log`"]),
+        ("second.toml", "report", ["the pipeline file", "`--trace`"]),
+    ] {
+        let (trace, log) = (folder.file(trace), folder.file(log));
+        let ended = majlis(["run", "--trace"]).arg(trace).arg("--report-log").arg(log).arg(&file).run().with(2);
+        assert!(names.iter().all(|name| ended.stderr.contains(name)), "{ended:?}");
+        assert!(ended.stderr.contains("the same file") && ended.stdout.is_empty(), "{ended:?}");
+        assert!(!folder.file("report").exists(), "nothing was made");
+    }
+    assert_eq!(folder.read("arabic.toml"), ARABIC);
+    // What is no plain file takes both.
+    let nowhere = ["run", "--report", "none", "--trace", "/dev/null", "--report-log", "/dev/null"];
+    let _ = majlis(nowhere).arg(&file).run().with(0);
 }

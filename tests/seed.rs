@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use majlis_tests::{Folder, Report, close, majlis, mb, ms, pipeline, replaced, undisturbed};
+use majlis_tests::{Folder, Report, close, mb, ms, pipeline, replaced, reported, undisturbed};
 
 /// How many times as fast as it was.
 const SPEED: f64 = 20.0;
@@ -14,7 +14,7 @@ fn text(name: &str) -> String {
 fn run_faster(name: &str) -> Report {
     let folder = Folder::new();
     let file = folder.write(name, replaced(&text(name), "speed = 1\n", "speed = 20\n"));
-    majlis(["run", "--report", "json"]).arg(file).run().report()
+    reported(file)
 }
 
 #[test]

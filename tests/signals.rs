@@ -1,16 +1,15 @@
 //! Signals: the first one lets the show end well, the second one ends it.
 
 use std::fs::File;
-use std::process::Command;
 
-use majlis_tests::{Folder, Majlis, Report, majlis};
+use majlis_tests::{Folder, Majlis, majlis};
 
-/// A show without end; a call takes this long.
-fn show(folder: &Folder, call: &str) -> Majlis {
+/// A show without end; a call takes this long, and a drain at most so long.
+fn show(folder: &Folder, call: &str, drain_within: &str) -> Majlis {
     let text = format!(
         r#"
 [pipeline]
-drain_within = "30s"
+drain_within = "{drain_within}"
 
 [stage.door]
 plugin = "replay"
@@ -32,13 +31,12 @@ until = "greeted"
 fn the_first_signal_lets_visits_end_and_the_report_be_written() {
     for signal in ["TERM", "INT"] {
         let folder = Folder::new();
-        let mut running = show(&folder, "30ms").args(["--report", "json"]).start();
+        let mut running = show(&folder, "30ms", "30s").args(["--report", "json"]).start();
         let _ = running.until_line("\"greeted\"");
         running.signal(signal);
         let said = running.until_line("draining");
         assert!(said.contains("30s") && said.contains("second signal"), "{said}");
-        let ended = running.wait().with(0);
-        let report = Report::new(ended.json());
+        let report = running.wait().report();
         let run = report.run();
         assert_eq!(run["visits_gone"], 0, "whoever was there was served: {run:#}");
         assert_eq!(run["visits_opened"], run["visits_ended"]);
@@ -50,11 +48,7 @@ fn the_first_signal_lets_visits_end_and_the_report_be_written() {
 #[test]
 fn a_signal_while_stages_open_before_the_start_drains_and_the_report_is_written() {
     let folder = Folder::new();
-    // Opening a pipe for writing waits for its reader: so this test says how long the openings take.
-    for pipe in ["first", "second"] {
-        let made = Command::new("mkfifo").arg(folder.file(pipe)).status();
-        assert!(made.is_ok_and(|status| status.success()), "mkfifo is part of every system");
-    }
+    let pipes = ["first", "second"].map(|name| folder.pipe(name));
     let file = folder.write(
         "show.toml",
         r#"
@@ -79,11 +73,11 @@ config = { path = "second" }
     );
     let mut running = majlis(["run", "--report", "json"]).arg(file).start();
     // The first one is opening, so the second one has still to open.
-    let first = File::open(folder.file("first")).expect("a pipe with a writer");
+    let first = File::open(&pipes[0]).expect("a pipe with a writer");
     running.signal("TERM");
     let said = running.until_line("draining");
     assert!(said.contains("opening") && said.contains("second signal"), "{said}");
-    let second = File::open(folder.file("second")).expect("a pipe with a writer");
+    let second = File::open(&pipes[1]).expect("a pipe with a writer");
     let read =
         [first, second].map(|mut pipe| std::thread::spawn(move || std::io::copy(&mut pipe, &mut std::io::sink())));
     let report = running.wait().report();
@@ -98,8 +92,7 @@ config = { path = "second" }
 #[test]
 fn a_second_signal_while_stages_open_before_the_start_ends_at_once() {
     let folder = Folder::new();
-    let made = Command::new("mkfifo").arg(folder.file("pipe")).status();
-    assert!(made.is_ok_and(|status| status.success()), "mkfifo is part of every system");
+    let _ = folder.pipe("pipe");
     let text = "[stage.door]\nplugin = \"replay\"\nload = \"eager\"\n\n[stage.file]\nplugin = \"jsonl\"\nload = \"eager\"\n\
                 inputs = { packets = \"door.done\" }\nconfig = { path = \"pipe\" }\n";
     // Nobody reads the pipe, so the start never comes.
@@ -113,16 +106,32 @@ fn a_second_signal_while_stages_open_before_the_start_ends_at_once() {
 }
 
 #[test]
-fn the_second_signal_ends_at_once() {
+fn the_second_signal_ends_at_once_with_the_code_that_a_shell_gives_it() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let folder = Folder::new();
+        let mut running = show(&folder, "25s", "30s").args(["--report", "json"]).start();
+        let _ = running.until_line("\"visit\":1,");
+        running.signal("TERM");
+        let _ = running.until_line("draining");
+        let begun = std::time::Instant::now();
+        running.signal(signal);
+        let said = running.until_line("ended at once");
+        assert!(said.contains("open and "), "{said}");
+        let ended = running.wait();
+        assert!(begun.elapsed().as_secs_f64() < 5.0, "it took {:?}: {ended:?}", begun.elapsed());
+        let report = ended.report_with(code);
+        assert_eq!(report.run()["visits_ended"], 0, "{:#}", report.run());
+    }
+}
+
+#[test]
+fn a_drain_whose_time_is_over_has_a_code_of_its_own_and_says_what_was_left() {
     let folder = Folder::new();
-    let mut running = show(&folder, "25s").args(["--report", "json"]).start();
+    let mut running = show(&folder, "25s", "50ms").args(["--report", "json"]).start();
     let _ = running.until_line("\"visit\":1,");
     running.signal("TERM");
-    let _ = running.until_line("draining");
-    let begun = std::time::Instant::now();
-    running.signal("TERM");
-    let ended = running.wait();
-    assert!(begun.elapsed().as_secs_f64() < 5.0, "it took {:?}: {ended:?}", begun.elapsed());
-    let report = ended.report();
-    assert_eq!(report.run()["visits_ended"], 0, "{:#}", report.run());
+    let said = running.until_line("`drain_within` (50ms) was over");
+    assert!(said.contains("open and "), "{said}");
+    let report = running.wait().report_with(5);
+    assert!(report.run()["visits_gone"].as_u64() >= Some(1), "{:#}", report.run());
 }

@@ -10,6 +10,8 @@ const CODES: &str = "Exit codes:
   2  the command line is wrong
   3  the pipeline file has errors
   4  a plugin was refused, or there is no such plugin
+  5  a signal let the run finish, and its `drain_within` was over before everything was finished
+  130, 143  a second signal, SIGINT or SIGTERM, ended the run at once
 
 `majlis explain CODE` tells what an error code means.
 
@@ -87,16 +89,18 @@ pub(crate) enum Verb {
 pub(crate) struct RunArgs {
     /// The pipeline file.
     pub(crate) pipeline: PathBuf,
-    /// What is printed at the end. `json` is one object of schema majlis/report@1.
+    /// What is printed at the end. In `text`, SOONER is by about how much sooner the milestone would have come, had the line
+    /// taken no time. `json` is one object of schema majlis/report@1.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) report: ReportFormat,
     /// Of which visits the report has the account [default: few for text, all for json].
     #[arg(long, value_enum)]
     pub(crate) visits: Option<Visits>,
-    /// Write a trace that Perfetto opens, at ui.perfetto.dev.
+    /// Write a trace that Perfetto opens, at ui.perfetto.dev: whenever a visit reaches its milestone or closes, and at the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// Append the account of each visit to this file as a line of JSON.
+    /// Append the account of each visit to this file as a line of JSON: when it reaches the milestone of `[report] until`, or
+    /// when it closes without it.
     #[arg(long, value_name = "FILE")]
     pub(crate) report_log: Option<PathBuf>,
     /// Do not measure calls: for benchmarks of the meter itself.
@@ -116,7 +120,7 @@ pub(crate) enum ReportFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Visits {
-    /// The first, the slowest and the last.
+    /// The first to arrive, the last, and the slowest between them; those in which nothing happened only if there is no other.
     Few,
     /// All, of a long run the latest 64.
     All,
@@ -191,8 +195,8 @@ pub(crate) struct StageArgs {
     /// Arguments, as `name=value`; a value that is JSON is taken as such.
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) arguments: Vec<String>,
-    /// The list of verbs as JSON: {file, stage, plugin, verbs: [{name, summary, arguments}]}. What a verb answers is JSON in
-    /// any case.
+    /// The list of verbs as JSON: {file, diagnostics, stage, plugin, verbs: [{name, summary, arguments}]}; {file, diagnostics}
+    /// where there is an error. What a verb answers is JSON in any case.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -63,6 +63,12 @@ pub(crate) enum Exit {
     Pipeline = 3,
     /// A plugin was refused, or there is no such plugin.
     Plugin = 4,
+    /// The time of a drain was over before everything was finished.
+    Unfinished = 5,
+    /// Ended at once by a second signal, SIGINT: 128 and its number, as a shell has it.
+    Interrupted = 130,
+    /// The same by SIGTERM.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

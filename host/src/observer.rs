@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use majlis_meter::record::{Closed, RunRecord, VisitRecord};
 use majlis_meter::{Clock, Monotonic};
-use majlis_runtime::{Observer, OpenError};
+use majlis_runtime::{Observer, OpenError, Then};
 
 use crate::reports::Reporter;
 use crate::{log, talk};
 
 /// Shows a stage that was not opened.
-pub(crate) type Refused = Box<dyn Fn(usize, &OpenError) + Send + Sync>;
+pub(crate) type Refused = Box<dyn Fn(usize, &OpenError, Option<Then>) + Send + Sync>;
 
 pub(crate) struct Watching {
     pub(crate) reports: Reporter,
@@ -46,18 +46,27 @@ impl Observer for Watching {
 
     fn ready(&self) {
         self.moment("ready", 0);
+        self.reports.ready();
     }
 
     fn milestone(&self, visit: u64, name: &str) {
         self.moment(name, visit);
     }
 
-    fn refused(&self, stage: usize, error: &OpenError) {
-        (self.refused)(stage, error);
+    fn refused(&self, stage: usize, error: &OpenError, then: Then) {
+        (self.refused)(stage, error, Some(then));
+    }
+
+    fn follows_milestones(&self) -> bool {
+        self.reports.follows()
+    }
+
+    fn reached(&self, visit: VisitRecord, run: &dyn Fn() -> RunRecord) {
+        self.reports.reached(visit, run);
     }
 
     fn closed(&self, visit: VisitRecord, _: Closed, run: &dyn Fn() -> RunRecord) {
-        self.reports.visit(visit, run);
+        self.reports.closed(visit, run);
     }
 
     fn ending(&self, run: RunRecord) {

@@ -122,13 +122,21 @@ fn outside(catalogue: &Catalogue, name: &str) -> Option<(PathBuf, PathBuf)> {
     Some((path.parent()?.to_owned(), path))
 }
 
+/// What a file is that was named, and that no search takes for a library.
+fn judged(name: &str) -> Option<Refusal> {
+    let path = Path::new(name);
+    // A bare name is rather a plugin's than a folder's that happens to lie here.
+    let named = if name.contains('/') { path.exists() } else { path.is_file() };
+    named.then(|| majlis_loader::judge(path)).flatten().map(|refused| refused.to_refusal(None))
+}
+
 fn not_there(name: &str, catalogue: &Catalogue, as_json: bool) -> Exit {
     let refused = by_file(catalogue, name).1.into_iter().next().or_else(|| catalogue.refusal_of(name));
-    if let Some(refusal) = refused {
+    if let Some(refusal) = refused.cloned().or_else(|| judged(name)) {
         if as_json {
-            say!("{}", json!([refusal_json(refusal)]))
+            say!("{}", json!([refusal_json(&refusal)]))
         } else {
-            print_refusal(refusal)
+            print_refusal(&refusal)
         }
         return Exit::Plugin;
     }

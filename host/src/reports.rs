@@ -1,13 +1,20 @@
 //! Reports of a run: what is kept of its visits, and where it is written.
 //!
-//! What is kept is bounded: accounts of the first, the slowest and the last visit (or of the last 64 where all are
-//! asked for), and for a trace the records of the last 256.
+//! What is kept is bounded: the accounts that the report shows (`reports/kept.rs`), and for a trace the records of the last
+//! 256 visits.
+//!
+//! A visit's line of the log is its account as of the milestone, or as of its close if it had not reached one by then: each
+//! visit has one line, and whoever reads the log knows of a greeting when it was given, not when the visitor left. A trace
+//! shows a visit as it was known last.
+
+mod file;
+mod kept;
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use majlis_meter::account::{self, Account};
@@ -15,12 +22,13 @@ use majlis_meter::record::{RunRecord, VisitRecord};
 use majlis_meter::report::{self, Look};
 use parking_lot::Mutex;
 
+use self::kept::Kept;
 use crate::cli::{ReportFormat, RunArgs, Visits};
 use crate::pipeline::stdout_color;
 use crate::{ledgers, processor};
 
-/// Accounts that are kept where all are asked for.
-const ACCOUNTS: usize = 64;
+pub(crate) use file::one_file_twice;
+
 /// Records that a trace keeps.
 const TRACED: usize = 256;
 /// Columns of a text report.
@@ -29,6 +37,8 @@ const WIDTH: usize = 100;
 /// The thread that makes reports: an account of a long visit takes longer than a stage's thread may be held.
 pub(crate) struct Reporter {
     wanted: bool,
+    /// Something is written while the run goes on.
+    follows: bool,
     /// Plugins' private copies and what an operator calls them.
     copies: Vec<(String, String)>,
     channel: Mutex<Option<Sender<Word>>>,
@@ -36,29 +46,27 @@ pub(crate) struct Reporter {
 }
 
 enum Word {
-    Visit(Box<(VisitRecord, RunRecord)>),
+    /// The run goes on from here.
+    Ready,
+    /// A visit reached its milestone.
+    Reached(Box<(VisitRecord, RunRecord)>),
+    /// A visit is over.
+    Closed(Box<(VisitRecord, RunRecord)>),
     Ending(Box<RunRecord>),
 }
 
 impl Reporter {
     pub(crate) fn new(mut reports: Reports, copies: Vec<(String, String)>) -> std::io::Result<Self> {
-        let wanted = reports.format != ReportFormat::None || reports.log.is_some() || reports.trace.is_some();
+        let follows = reports.log.is_some() || reports.trace.is_some();
+        let wanted = reports.format != ReportFormat::None || follows;
         let (channel, words) = channel();
         let thread = std::thread::Builder::new().name("reports".into()).spawn(move || {
             let arenas = majlis_meter::Arenas::process();
             arenas.bind(arenas.named(ledgers::HOST));
-            for word in words {
-                match word {
-                    Word::Visit(visit) => {
-                        let (record, run) = *visit;
-                        reports.visit(record, &run);
-                    }
-                    Word::Ending(run) => reports.run = Some(*run),
-                }
-            }
+            reports.listen(&words);
             reports
         })?;
-        Ok(Self { wanted, copies, channel: Mutex::new(Some(channel)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { wanted, follows, copies, channel: Mutex::new(Some(channel)), thread: Mutex::new(Some(thread)) })
     }
 
     fn say(&self, word: Word) {
@@ -68,10 +76,27 @@ impl Reporter {
         }
     }
 
+    /// The run is ready for its first packet.
+    pub(crate) fn ready(&self) {
+        if self.follows {
+            self.say(Word::Ready);
+        }
+    }
+
+    /// Whether visits are told when they reach their milestone.
+    pub(crate) fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// A visit reached its milestone.
+    pub(crate) fn reached(&self, record: VisitRecord, run: &dyn Fn() -> RunRecord) {
+        self.say(Word::Reached(Box::new((record, run()))));
+    }
+
     /// A visit is over.
-    pub(crate) fn visit(&self, record: VisitRecord, run: &dyn Fn() -> RunRecord) {
+    pub(crate) fn closed(&self, record: VisitRecord, run: &dyn Fn() -> RunRecord) {
         if self.wanted {
-            self.say(Word::Visit(Box::new((record, run()))));
+            self.say(Word::Closed(Box::new((record, run()))));
         }
     }
 
@@ -101,9 +126,9 @@ impl Reporter {
 
 pub(crate) struct Reports {
     format: ReportFormat,
-    which: Visits,
+    pipeline: String,
     until: Option<String>,
-    accounts: VecDeque<Account>,
+    kept: Kept,
     trace: Option<PathBuf>,
     traced: VecDeque<VisitRecord>,
     log: Option<(PathBuf, File)>,
@@ -114,32 +139,86 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
+    /// For a pipeline of this name, whose accounts end at this milestone.
+    ///
     /// # Errors
     /// A file that is asked for cannot be written; better known before the run than after it.
-    pub(crate) fn new(args: &RunArgs, until: Option<String>) -> Result<Self, String> {
+    pub(crate) fn new(args: &RunArgs, pipeline: &str, until: Option<String>) -> Result<Self, String> {
         let cannot = |path: &Path, error: std::io::Error| format!("{} cannot be written: {error}", path.display());
+        let open =
+            |path: &Path| File::options().create(true).append(true).open(path).map_err(|error| cannot(path, error));
         let log = match &args.report_log {
-            Some(path) => {
-                let file = File::options().create(true).append(true).open(path).map_err(|error| cannot(path, error))?;
-                Some((path.clone(), file))
-            }
+            Some(path) => Some((path.clone(), open(path)?)),
             None => None,
         };
-        if let Some(path) = &args.trace {
-            // Whether it can be written is asked without touching what is there.
-            File::options().create(true).append(true).open(path).map_err(|error| cannot(path, error))?;
-        }
-        Ok(Self {
+        let which = args.visits.unwrap_or(if args.report == ReportFormat::Json { Visits::All } else { Visits::Few });
+        let mut reports = Self {
             format: args.report,
-            which: args.visits.unwrap_or(if args.report == ReportFormat::Json { Visits::All } else { Visits::Few }),
+            pipeline: pipeline.to_owned(),
             until,
-            accounts: VecDeque::new(),
+            kept: Kept::new(which),
             trace: args.trace.clone(),
             traced: VecDeque::new(),
             log,
             run: None,
             failure: None,
-        })
+        };
+        if let Some(path) = &args.trace {
+            // Whether it can be written is asked without touching what is there: the run may not even start. A file that
+            // was just made is a trace from the beginning.
+            let found = open(path)?.metadata().map_err(|error| cannot(path, error))?;
+            if found.is_file() && found.len() == 0 {
+                reports.write_trace(&reports.nothing_yet());
+            }
+        }
+        Ok(reports)
+    }
+
+    /// The run before anything has happened.
+    fn nothing_yet(&self) -> RunRecord {
+        RunRecord { pipeline: self.pipeline.clone(), ..RunRecord::default() }
+    }
+
+    fn listen(&mut self, words: &Receiver<Word>) {
+        while let Ok(word) = words.recv() {
+            let mut trace_of = self.hear(word);
+            // A trace is written whole, so once for all that has happened meanwhile.
+            while let Ok(word) = words.try_recv() {
+                trace_of = self.hear(word).or(trace_of);
+            }
+            if let Some(run) = trace_of {
+                self.write_trace(&run);
+            }
+        }
+    }
+
+    /// Takes something in, and gives the run of which there is a new trace to write.
+    fn hear(&mut self, word: Word) -> Option<RunRecord> {
+        match word {
+            Word::Ready => Some(self.nothing_yet()),
+            Word::Reached(visit) => {
+                let (record, run) = *visit;
+                let account = account::of(&record, &run, self.until.as_deref());
+                self.write_line(&account, &run);
+                self.draw(record);
+                Some(run)
+            }
+            Word::Closed(visit) => {
+                let (record, run) = *visit;
+                let account = account::of(&record, &run, self.until.as_deref());
+                // Of one that reached its milestone the line was written then.
+                if !account.reached {
+                    self.write_line(&account, &run);
+                }
+                self.kept.take(account);
+                self.draw(record);
+                Some(run)
+            }
+            Word::Ending(run) => {
+                self.run = Some(*run);
+                None
+            }
+        }
     }
 
     fn failed(&mut self, path: &Path, error: &std::io::Error) {
@@ -148,43 +227,30 @@ impl Reports {
         }
     }
 
-    /// A visit is over.
-    fn visit(&mut self, record: VisitRecord, run: &RunRecord) {
-        let account = account::of(&record, run, self.until.as_deref());
-        if let Some((path, mut file)) = self.log.take() {
-            let value = report::json::value(run, std::slice::from_ref(&account));
-            match writeln!(file, "{}", value["visits"][0]) {
-                Ok(()) => self.log = Some((path, file)),
-                // A full disk must not end the show; the log stops here and the end says so.
-                Err(error) => self.failed(&path, &error),
-            }
+    fn write_line(&mut self, account: &Account, run: &RunRecord) {
+        let Some((path, mut file)) = self.log.take() else { return };
+        let value = report::json::value(run, std::slice::from_ref(account));
+        match writeln!(file, "{}", value["visits"][0]) {
+            Ok(()) => self.log = Some((path, file)),
+            // A full disk must not end the show; the log stops here and the end says so.
+            Err(error) => self.failed(&path, &error),
         }
-        if self.trace.is_some() {
-            if self.traced.len() == TRACED {
-                self.traced.pop_front();
-            }
-            self.traced.push_back(record);
-            self.write_trace(run);
-        }
-        self.keep(account);
     }
 
-    fn keep(&mut self, account: Account) {
-        match self.which {
-            Visits::None => {}
-            Visits::All => {
-                if self.accounts.len() == ACCOUNTS {
-                    self.accounts.pop_front();
+    /// Puts a visit into the trace, in place of what was known of it before.
+    fn draw(&mut self, record: VisitRecord) {
+        if self.trace.is_none() {
+            return;
+        }
+        match self.traced.iter_mut().find(|known| known.visit == record.visit) {
+            Some(known) if known.closed.is_none() => *known = record,
+            // What is known of its end came first, from another thread.
+            Some(_) => {}
+            None => {
+                if self.traced.len() == TRACED {
+                    self.traced.pop_front();
                 }
-                self.accounts.push_back(account);
-            }
-            Visits::Few => {
-                // First, slowest, last: what stands between them is dropped, unless it is slower than the slowest.
-                if self.accounts.len() == 3 {
-                    let slower = usize::from(self.accounts[2].length() <= self.accounts[1].length());
-                    self.accounts.remove(1 + slower);
-                }
-                self.accounts.push_back(account);
+                self.traced.push_back(record);
             }
         }
     }
@@ -193,7 +259,7 @@ impl Reports {
         let Some(path) = self.trace.clone() else { return };
         let visits: Vec<&VisitRecord> = self.traced.iter().collect();
         let text = report::trace::of(run, &visits).to_string();
-        let written = write_whole(&path, text.as_bytes());
+        let written = file::write_whole(&path, text.as_bytes());
         if let Err(error) = written {
             self.failed(&path, &error);
         }
@@ -214,7 +280,7 @@ impl Reports {
             run.threads_cpu = before.threads_cpu;
         }
         self.write_trace(&run);
-        let accounts: Vec<Account> = self.accounts.drain(..).collect();
+        let accounts = std::mem::replace(&mut self.kept, Kept::new(Visits::None)).accounts();
         match self.format {
             ReportFormat::None => {}
             ReportFormat::Json => {
@@ -232,21 +298,4 @@ impl Reports {
         }
         self.failure.take().map_or(Ok(()), Err)
     }
-}
-
-/// Replaces a file so that whoever opens it sees all of the old text or all of the new one. What is no plain file, such
-/// as a link or a pipe, is written in place.
-fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    if !std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
-        return std::fs::write(path, text);
-    }
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.part", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
 }

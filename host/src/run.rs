@@ -2,33 +2,50 @@
 
 use std::sync::Arc;
 
-use majlis_config::{Manifest, Pipeline};
+use majlis_config::{Manifest, Pipeline, Source};
 use majlis_meter::Monotonic;
 use majlis_meter::record::{Opening, OpeningOutcome, RunRecord};
-use majlis_runtime::{OpenError, Runtime, Services, Setup, StartError};
+use majlis_runtime::{CutOff, OpenError, Runtime, Services, Setup, StartError, Then};
+use parking_lot::Mutex;
 
 use crate::cli::{Places, ReportFormat, RunArgs};
 use crate::observer::{Shared, Watching};
 use crate::opener::{FromLibraries, copies};
 use crate::pipeline::{File, stderr_color};
-use crate::reports::{Reporter, Reports};
+use crate::reports::{Reporter, Reports, one_file_twice};
 use crate::services::HostServices;
+use crate::signals::Listening;
 use crate::{Exit, pipeline, signals, talk};
 
-/// What a plugin itself says of its configuration, drawn at its place of the file.
-fn show_refusal(file: &str, text: &str, pipeline: &Pipeline, stage: usize, error: &OpenError) {
-    if error.path.is_empty() {
-        tracing::error!(
-            stage = pipeline.stages[stage].name,
-            "the stage could not be opened: {} [{}]",
-            error.reason,
-            error.code
-        );
+/// Why a stage is not open and what comes of it, once: what a plugin itself says of its configuration drawn at its place of
+/// the file, all else as a line.
+fn show_refusal(
+    source: &Source<'_>,
+    pipeline: &Pipeline,
+    stage: usize,
+    error: &OpenError,
+    then: Option<Then>,
+    again: bool,
+) {
+    let name = pipeline.stages[stage].name.as_str();
+    let place =
+        (!error.path.is_empty()).then(|| pipeline.refused_by_plugin(stage, &error.path, &error.reason)).flatten();
+    let words = then.map_or_else(String::new, |then| format!("; {then}"));
+    if let Some(diagnostic) = place {
+        talk::diagnostics(&[diagnostic], source, stderr_color());
+        if !words.is_empty() {
+            talk::notice(&format!("stage `{name}` is not open{words}"));
+        }
         return;
     }
-    if let Some(diagnostic) = pipeline.refused_by_plugin(stage, &error.path, &error.reason) {
-        let source = majlis_config::Source { file: file.as_ref(), text };
-        talk::diagnostics(&[diagnostic], &source, stderr_color());
+    let OpenError { code, reason, .. } = error;
+    let reason = if again { "for the same reason as before" } else { reason };
+    let words = format!("stage `{name}` could not be opened: {reason} [{code}]{words}");
+    // The answer to a command is no line of the log, which may be off.
+    if matches!(then, None | Some(Then::NotStarted)) {
+        talk::error(&words);
+    } else {
+        tracing::error!(stage = name, code, "{words}");
     }
 }
 
@@ -58,13 +75,20 @@ pub(crate) fn setup(
 
 pub(crate) fn watching(file: &File, pipeline: &Pipeline, args: &RunArgs, clock: &Monotonic) -> Result<Shared, String> {
     let (path, text, known) = (file.path.display().to_string(), file.text.clone(), pipeline.clone());
+    let said = Mutex::new(vec![None; pipeline.stages.len()]);
     Ok(Arc::new(Watching {
-        reports: Reporter::new(Reports::new(args, pipeline.until.clone())?, copies(&file.catalogue))
+        reports: Reporter::new(Reports::new(args, &pipeline.name, pipeline.until.clone())?, copies(&file.catalogue))
             .map_err(|error| format!("a thread for reports could not be started: {error}"))?,
         print_to_stderr: args.report != ReportFormat::None,
         milestones: args.milestones,
         clock: clock.clone(),
-        refused: Box::new(move |stage, error| show_refusal(&path, &text, &known, stage, error)),
+        refused: Box::new(move |stage, error, then| {
+            // Each try has its line; a reason of three lines is read once.
+            let before = said.lock()[stage].replace(error.reason.clone());
+            let again = before.as_ref() == Some(&error.reason);
+            let source = Source { file: path.as_ref(), text: &text };
+            show_refusal(&source, &known, stage, error, then, again);
+        }),
     }))
 }
 
@@ -82,6 +106,15 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         Ok(pipeline) => pipeline.clone(),
         Err(exit) => return exit,
     };
+    let written = [
+        ("the pipeline file", Some(args.pipeline.as_path())),
+        ("`--trace`", args.trace.as_deref()),
+        ("`--report-log`", args.report_log.as_deref()),
+    ];
+    if let Some(message) = one_file_twice(&written) {
+        talk::error(&message);
+        return Exit::Usage;
+    }
     let observer = match watching(&file, &pipeline, args, &clock) {
         Ok(observer) => observer,
         Err(message) => {
@@ -102,13 +135,8 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         Ok(running) => running,
         Err(error) => {
             return match error {
-                // The observer has shown why, at its place of the file.
-                StartError::Stage { stage, error, .. } => {
-                    talk::error(&format!(
-                        "stage `{stage}` has to be open before the start and could not be opened; nothing was started"
-                    ));
-                    not_opened(&error)
-                }
+                // The observer has shown why, and that nothing is started.
+                StartError::Stage { error, .. } => not_opened(&error),
                 other => {
                     talk::error(&other.to_string());
                     Exit::Failed
@@ -129,6 +157,26 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
     if let Some(stage) = never_open(&ended.record) {
         talk::error(&format!("no visitor was received: stage `{stage}` was never open; the log says why"));
         exit = Exit::Failed;
+    }
+    let gone = |visits: usize| match visits {
+        0 => "no visit was open".to_owned(),
+        1 => "1 visit was open and is gone".to_owned(),
+        _ => format!("{visits} visits were open and are gone"),
+    };
+    match ended.cut_off {
+        Some(CutOff::Drain { visits }) => {
+            let within = majlis_config::show_duration(drain_within);
+            let left = gone(visits);
+            talk::error(&format!("`drain_within` ({within}) was over before everything was finished: {left}"));
+            if exit == Exit::Done {
+                exit = Exit::Unfinished;
+            }
+        }
+        Some(CutOff::Kill { visits }) => {
+            talk::notice(&format!("ended at once by the second signal: {}", gone(visits)));
+            exit = listening.as_ref().map_or(exit, Listening::exit);
+        }
+        None => {}
     }
     if let Some((stage, why)) = ended.failure {
         talk::error(&format!("stage `{stage}` failed and its `on_failure` is \"stop\": {why}"));

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::talk;
+use crate::{Exit, talk};
 
 /// The ear of a run.
 pub(crate) struct Listening {
@@ -21,6 +21,8 @@ pub(crate) struct Listening {
 #[derive(Default)]
 struct Heard {
     signals: u32,
+    /// The one that came last.
+    last: i32,
     run: Option<(Controls, Duration)>,
 }
 
@@ -49,11 +51,17 @@ impl Listening {
         }
         heard.run = Some((controls, drain_within));
     }
+
+    /// How a run ends that a signal ended at once.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.heard.lock().last == SIGINT { Exit::Interrupted } else { Exit::Terminated }
+    }
 }
 
 impl Heard {
     fn hear(&mut self, signal: i32) {
         self.signals += 1;
+        self.last = signal;
         match (self.signals, &self.run) {
             (1, Some((controls, within))) => {
                 talk::notice(&format!(

@@ -95,7 +95,7 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
             if args.json {
                 say!("{}", json!({ "file": path, "diagnostics": [not_opened(&pipeline, stage, &error)] }));
             } else {
-                (observer.refused)(stage, &error);
+                (observer.refused)(stage, &error, None);
             }
             run::not_opened(&error)
         }

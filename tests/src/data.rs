@@ -1,6 +1,7 @@
 //! What tests read and write: third-party data, and folders of their own.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::places;
 
@@ -52,6 +53,15 @@ impl Folder {
         let path = self.file(name);
         std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder can be made");
         std::fs::write(&path, bytes).expect("a file can be written");
+        path
+    }
+
+    /// Makes a pipe: opening it for writing waits for its reader, so it is the test that says when.
+    #[must_use]
+    pub fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.file(name);
+        let made = Command::new("mkfifo").arg(&path).status();
+        assert!(made.is_ok_and(|status| status.success()), "mkfifo is part of every system");
         path
     }
 

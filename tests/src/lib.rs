@@ -14,5 +14,5 @@ mod report;
 
 pub use data::{Folder, replaced, testdata};
 pub use places::{binary, onnxruntime, pipeline, plugins, root};
-pub use program::{Ended, Majlis, Running, majlis, undisturbed};
+pub use program::{Ended, Majlis, Running, majlis, reported, undisturbed};
 pub use report::{Report, Visit, close, mb, mib, ms};

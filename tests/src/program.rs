@@ -67,6 +67,15 @@ pub fn majlis<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Majlis
     Majlis::without_plugins(arguments).env("MAJLIS_PLUGIN_PATH", places::plugins())
 }
 
+/// The report of a run of this pipeline file, which goes well.
+///
+/// # Panics
+/// It does not.
+#[must_use]
+pub fn reported(file: impl AsRef<OsStr>) -> Report {
+    majlis(["run", "--report", "json"]).arg(file).run().report()
+}
+
 impl Majlis {
     /// The program, and no plugin.
     #[must_use]
@@ -291,7 +300,16 @@ impl Ended {
     /// It did not go well, or this is no report.
     #[must_use]
     pub fn report(self) -> Report {
-        let ended = self.with(0);
+        self.report_with(0)
+    }
+
+    /// The same of a run that ended with this code.
+    ///
+    /// # Panics
+    /// It ended with another one, or this is no report.
+    #[must_use]
+    pub fn report_with(self, code: i32) -> Report {
+        let ended = self.with(code);
         Report::new(ended.json())
     }
 

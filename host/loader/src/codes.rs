@@ -16,7 +16,7 @@ codes! {
     L0101 = "The library's file cannot be read: it is gone, a folder, not readable for this user, or larger than 1 GiB. \
              Check its permissions and that the path is a regular file.";
     L0102 = "The library's file is empty: a copy was interrupted or the disk was full. Install the plugin again.";
-    L0103 = "The file is not an ELF library, though its name ends in `.so`: often a text file, a saved error page or a \
+    L0103 = "The file is not an ELF library, whatever its name says: often a text file, a saved error page or a \
              library of another system. Install the plugin's build for Linux.";
     L0104 = "The library was built for another kind of machine (word size, byte order or processor). Install the build for \
              this machine.";
@@ -47,6 +47,8 @@ codes! {
     L0201 = "Two libraries say the same plugin name. The one in the folder that is searched first is used, the other one is \
              refused. Remove one of the two, or change the order of the folders.";
     L0202 = "A folder of plugins cannot be read. Check the path and its permissions.";
+    L0203 = "The file is a plugin, but its name does not end in `.so`: folders are searched for such names only, so it is never \
+             found. Rename it.";
 
     L0301 = "The store of plugin copies cannot be used: a plugin is copied into a private folder before it is opened, and \
              that folder cannot be made, belongs to another user, or cannot be kept private. Choose another cache folder.";

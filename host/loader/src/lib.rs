@@ -34,3 +34,4 @@ pub use native::Natives;
 pub use open::silence_native_telemetry;
 pub use probe::{Probed, Verdict};
 pub use refused::Refused;
+pub use scan::judge;

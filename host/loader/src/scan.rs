@@ -11,6 +11,7 @@ use majlis_config::{Catalogue, Entry, Manifest};
 use crate::codes;
 use crate::hash::{Short, of_bytes};
 use crate::probe::{Probed, Verdict, probe};
+use crate::refused::Refused;
 
 /// A library is read as a whole; beyond this it is no plugin but a mistake.
 const LARGEST: u64 = 1 << 30;
@@ -54,6 +55,20 @@ pub(crate) fn scan(folders: &[PathBuf]) -> Scanned {
     strangers.retain(|stranger| !scanned.is_companion(&stranger.path));
     scanned.catalogue.refused.append(&mut strangers);
     scanned
+}
+
+/// Why a file that no search finds is no plugin to this host, from its bytes; `None` if only its folder was not searched.
+#[must_use]
+pub fn judge(path: &Path) -> Option<Refused> {
+    let verdict = match read(path).and_then(|bytes| probe(&bytes)) {
+        Err(verdict) => verdict,
+        Ok(_) if path.extension().is_some_and(|extension| extension == "so") => return None,
+        Ok(_) => {
+            let reason = "it is a plugin, but its name does not end in `.so`, so no search finds it";
+            Verdict::new(codes::L0203, reason, "rename it")
+        }
+    };
+    Some(verdict.at(path))
 }
 
 /// Reads one library whole.

@@ -54,6 +54,7 @@ fn a_whole_run() {
 }
 
 /// A visit's table of steps: its rows without their words, and the rows of sums below the rule.
+#[derive(Debug)]
 struct Printed<'a> {
     heads: &'a str,
     rows: Vec<&'a str>,
@@ -67,18 +68,34 @@ impl<'a> Printed<'a> {
         Self { heads: table[0], rows: table[1..rule].to_vec(), sums: table[rule + 1..].to_vec() }
     }
 
-    /// What a line has under a heading, in the steps of its column: all of a column have one unit.
-    fn figure(&self, line: &str, head: &str) -> i64 {
-        let Some(at) = self.heads.find(head) else { return 0 };
+    /// What a line has under a heading, in ns or bytes, and what its last digit stands for.
+    fn figure(&self, line: &str, head: &str) -> (f64, f64) {
+        let Some(at) = self.heads.find(head) else { return (0.0, 0.0) };
         let until: String = line.chars().take(at + head.len()).collect();
         let figure = if until.chars().count() < at + head.len() { "" } else { until.rsplit("  ").next().unwrap_or("") };
-        let digits: String = figure.chars().filter(char::is_ascii_digit).collect();
-        let steps: i64 = digits.parse().unwrap_or(0);
-        if figure.starts_with('-') { -steps } else { steps }
+        let Some((number, unit)) = figure.trim().split_once(' ') else { return (0.0, 0.0) };
+        let unit = match unit {
+            "ns" | "B" => 1.0,
+            "µs" | "kB" => 1e3,
+            "ms" | "MB" => 1e6,
+            "s" => 1e9,
+            other => panic!("`{other}` of `{figure}` is no unit: {line}"),
+        };
+        let decimals = number.split_once('.').map_or(0, |(_, part)| part.len());
+        let value: f64 = number.trim_start_matches('+').parse().expect("a figure is a number");
+        (value * unit, unit / 10_f64.powi(i32::try_from(decimals).expect("few")))
     }
 
-    fn sum(&self, head: &str) -> i64 {
-        self.rows.iter().map(|row| self.figure(row, head)).sum()
+    /// That the rows add up to the sum in this row of sums: to its last digit, where rows and sum have the resolution of the
+    /// column, which is `step`; to a step, where one of them is finer.
+    #[track_caller]
+    fn assert_adds_up(&self, head: &str, sum: usize, step: f64) {
+        let (printed, sums_step) = self.figure(self.sums[sum], head);
+        let figures: Vec<(f64, f64)> = self.rows.iter().map(|row| self.figure(row, head)).collect();
+        let together: f64 = figures.iter().map(|(value, _)| value).sum();
+        let coarsest = figures.iter().map(|(_, step)| *step).fold(1.0, f64::max);
+        let off = if coarsest < step || sums_step < step { step } else { step * 0.501 };
+        assert!((together - printed).abs() <= off, "{head}: {together} instead of {printed}\n{self:#?}");
     }
 }
 
@@ -86,8 +103,7 @@ impl<'a> Printed<'a> {
 fn the_column_on_the_way_adds_up_as_it_is_printed() {
     for (visit, run) in [fixture::sequential(), fixture::overlapping()] {
         let text = visit_text(&visit, &run);
-        let table = Printed::of(&text);
-        assert_eq!(table.sum("ON WAY"), table.figure(table.sums[0], "ON WAY"), "{text}");
+        Printed::of(&text).assert_adds_up("ON WAY", 0, 10e6);
     }
 }
 
@@ -129,10 +145,10 @@ fn small_events_have_no_rows_and_what_is_printed_still_adds_up() {
             let account = account::of(&visit, &run, Some(MILESTONE));
             let text = visit_text(&visit, &run);
             let table = Printed::of(&text);
-            for (head, sum) in [("ON WAY", 0), ("HEAP", 1)] {
-                let sum = table.figure(table.sums[sum], head);
-                assert_eq!(table.sum(head), sum, "seed {seed}, {head}:\n{text}");
-            }
+            // Milliseconds with two decimals, and kilobytes or megabytes with one.
+            let most = account.lines.iter().filter_map(|line| line.live).map(i64::unsigned_abs).max().unwrap_or(0);
+            table.assert_adds_up("ON WAY", 0, 10e3);
+            table.assert_adds_up("HEAP", 1, if most < 1_000_000 { 100.0 } else { 100e3 });
             let events = account.lines.iter().filter(|line| line.kind == LineKind::Call(CallKind::Event));
             let (small, large): (Vec<_>, Vec<_>) =
                 events.partition(|line| line.took * 100 <= account.length() && line.mishap.is_none());
@@ -146,6 +162,22 @@ fn small_events_have_no_rows_and_what_is_printed_still_adds_up() {
         }
     }
     assert!(unlisted > 100 && listed > 100, "{unlisted} not listed, {listed} listed");
+}
+
+#[test]
+fn an_opening_says_whether_a_visit_began_it_or_a_packet_of_none_or_nothing() {
+    let (_, mut run) = fixture::sequential();
+    for (begun_for, shown, visit, ahead) in
+        [(Some(1), "visit 1", Some(1), false), (Some(0), "no visit", None, false), (None, "ahead", None, true)]
+    {
+        run.openings[0].begun_for = begun_for;
+        let text = report::run_text(&run, Look::default());
+        let line = text.lines().find(|line| line.ends_with("InsightFace Model Loading")).expect("its row");
+        assert!(line.contains(&format!(" {shown}  ")), "{line}");
+        let json = report::json::value(&run, &[]);
+        let opening = &json["run"]["openings"][0];
+        assert_eq!((opening["begun_for"].as_u64(), opening["ahead"].as_bool()), (visit, Some(ahead)));
+    }
 }
 
 #[test]

@@ -113,11 +113,15 @@ impl Core {
         for (visit, name) in after.milestones {
             self.observer.milestone(visit, &name);
         }
-        for (stage, text) in after.complaints {
-            self.observer.log(self.graph.name(stage), 1, "majlis::edge", &text);
+        for record in after.reached {
+            self.observer.reached(record, &|| self.snapshot());
         }
-        for (stage, error) in after.refused {
-            self.observer.refused(stage, &error);
+        for (stage, text) in after.complaints {
+            let name = self.graph.name(stage);
+            self.observer.log(name, 1, "majlis::runtime", &format!("stage `{name}` {text}"));
+        }
+        for (stage, error, then) in after.refused {
+            self.observer.refused(stage, &error, then);
         }
         for (record, how) in after.closed {
             self.observer.closed(record, how, &|| self.snapshot());

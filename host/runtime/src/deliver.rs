@@ -260,10 +260,8 @@ impl State {
         let wiring = graph.edge(edge);
         if wiring.looping && wiring.ty != FRAME {
             let text = format!(
-                "visit {visit}: a {} was dropped on the edge to `{}`, which is full and must not block because it is \
-                 part of a loop",
-                wiring.ty,
-                graph.name(wiring.to)
+                "was not given a {} of visit {visit}: its queue is full, and it must not block where it is part of a loop",
+                wiring.ty
             );
             self.after.complaints.push((wiring.to, text));
         }

@@ -8,7 +8,7 @@ use crate::call::Entered;
 use crate::core::Core;
 use crate::graph::Graph;
 use crate::lane::Wake;
-use crate::setup::OpenError;
+use crate::setup::{OpenError, Then};
 use crate::state::{Occupation, State, ThreadSpan};
 
 /// What a call that has returned said and cost.
@@ -92,8 +92,6 @@ impl State {
             Outcome::Failed(error.message.to_string())
         };
         self.write_down(call, cost, &outcome);
-        let text = format!("{}: {}", if panicked { "panicked" } else { "failed" }, error.message);
-        self.after.complaints.push((stage, text));
         // A wake of no visit is the beat of a source; for another stage it is housekeeping.
         let answers = match call.kind {
             CallKind::Packet | CallKind::Resumed => true,
@@ -107,13 +105,19 @@ impl State {
             self.tell_failed(graph, stage, visit, end, span.map_or(own, Producer::Span));
             self.stop_if_wanted(graph, stage, &error.message, end);
         }
-        if panicked {
-            let reason = format!("the stage panicked: {}", error.message);
-            self.failed(graph, stage, OpenError { code: "R0101", reason, path: String::new() }, end);
-            return true;
-        }
         let is_beat = node.source && key == 0 && call.kind == CallKind::Wake;
-        is_beat && self.lane(stage, 0).wake.is_none() && self.source_failed(graph, stage, &error.message, end)
+        let then = if panicked {
+            let reason = format!("the stage panicked: {}", error.message);
+            Some(self.failed(graph, stage, OpenError { code: "R0101", reason, path: String::new() }, end))
+        } else if is_beat && self.lane(stage, 0).wake.is_none() {
+            Some(self.source_failed(graph, stage, &error.message, end))
+        } else {
+            None
+        };
+        let text = format!("{}: {}", if panicked { "panicked" } else { "failed" }, error.message);
+        let then_words = then.map_or_else(String::new, |then| format!("; {then}"));
+        self.after.complaints.push((stage, text + &then_words));
+        panicked || then == Some(Then::GivenUp)
     }
 
     /// What is counted of every call.
@@ -174,6 +178,9 @@ impl State {
                 cut.start = cut.start.max(ready);
                 cut.start < cut.end
             });
+            if state.reached_in.take_if(|call| *call == span).is_some() {
+                self.after.reached.push(state.record.clone());
+            }
         }
     }
 

@@ -31,6 +31,6 @@ mod visit;
 mod work;
 mod worker;
 
-pub use runtime::{Controls, Ended, Runtime, StartError};
-pub use setup::{Observer, OpenError, Opened, Opener, Services, Setup};
+pub use runtime::{Controls, CutOff, Ended, Runtime, StartError};
+pub use setup::{Observer, OpenError, Opened, Opener, Services, Setup, Then};
 pub use verb::{VerbError, control_alone};

@@ -5,7 +5,7 @@ use majlis_meter::record::{Producer, Why};
 
 use crate::graph::Graph;
 use crate::lane::Wake;
-use crate::setup::OpenError;
+use crate::setup::{OpenError, Then};
 use crate::state::{Life, State, Stay};
 use crate::timer::Timer;
 
@@ -13,8 +13,8 @@ use crate::timer::Timer;
 pub(crate) const REFUSED: &str = "R0102";
 
 impl State {
-    /// Counts a failure; false if the stage is to be given up by its restart policy.
-    fn may_go_on(&mut self, graph: &Graph, stage: usize, now: Nanos) -> bool {
+    /// Counts a failure, and says what the restart policy makes of it.
+    fn by_policy(&mut self, graph: &Graph, stage: usize, now: Nanos) -> Then {
         let policy = graph.stages[stage].restart;
         let within = Nanos::try_from(policy.within.as_nanos()).unwrap_or(Nanos::MAX);
         let failures = &mut self.stages[stage].failures;
@@ -22,7 +22,10 @@ impl State {
             failures.pop_front();
         }
         failures.push_back(now);
-        failures.len() <= policy.max as usize
+        match (policy.max as usize + 1).checked_sub(failures.len()) {
+            None | Some(0) => Then::GivenUp,
+            Some(left) => Then::TriedAgain { after: policy.delay, left },
+        }
     }
 
     fn restart_at(&self, graph: &Graph, stage: usize, now: Nanos) -> Nanos {
@@ -32,11 +35,12 @@ impl State {
 
     /// An instance is over: it may be made anew, by its restart policy. Then the wakes of its visits stay: whoever
     /// waits for a greeting at a deadline gets it from the next instance.
-    pub(crate) fn failed(&mut self, graph: &Graph, stage: usize, error: OpenError, now: Nanos) {
+    pub(crate) fn failed(&mut self, graph: &Graph, stage: usize, error: OpenError, now: Nanos) -> Then {
         // A table that the plugin refused is the same at every try: it waits for the operator and the next run.
-        if error.code == REFUSED || !self.may_go_on(graph, stage, now) {
+        let then = if error.code == REFUSED { Then::GivenUp } else { self.by_policy(graph, stage, now) };
+        if then == Then::GivenUp {
             self.give_up(graph, stage, error, now);
-            return;
+            return then;
         }
         let not_before = self.restart_at(graph, stage, now);
         let state = &mut self.stages[stage];
@@ -46,20 +50,22 @@ impl State {
         state.open_ahead = graph.stages[stage].starts_by_itself;
         self.set_timer(graph.stages[stage].thread, not_before, Timer::Retry { stage });
         self.instance_over(graph, stage, now);
+        then
     }
 
     /// A source whose wake failed is woken again after the delay of its restart policy: nothing else would ever enter
-    /// it. True if it was given up instead.
-    pub(crate) fn source_failed(&mut self, graph: &Graph, stage: usize, reason: &str, now: Nanos) -> bool {
-        if self.may_go_on(graph, stage, now) {
+    /// it. Or it is given up.
+    pub(crate) fn source_failed(&mut self, graph: &Graph, stage: usize, reason: &str, now: Nanos) -> Then {
+        let then = self.by_policy(graph, stage, now);
+        if then != Then::GivenUp {
             let due = self.restart_at(graph, stage, now);
             let producer = Producer::Origin(stage as u16);
             self.arm(graph, stage, 0, Wake { due, asked: now, producer });
-            return false;
+            return then;
         }
         let error = OpenError { code: "R0104", reason: reason.to_owned(), path: String::new() };
         self.give_up(graph, stage, error, now);
-        true
+        then
     }
 
     pub(crate) fn arm(&mut self, graph: &Graph, stage: usize, visit: u64, wake: Wake) {
@@ -68,7 +74,6 @@ impl State {
     }
 
     fn give_up(&mut self, graph: &Graph, stage: usize, error: OpenError, now: Nanos) {
-        self.after.complaints.push((stage, format!("is not tried again: {}", error.reason)));
         self.stages[stage].paused_since = None;
         self.stages[stage].open_ahead = false;
         self.stages[stage].life = Life::Failed(error.clone());

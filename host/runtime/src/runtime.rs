@@ -46,6 +46,21 @@ pub enum StartError {
     Memory(String),
 }
 
+/// What ended a run before it came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutOff {
+    /// The time of its drain was over.
+    Drain {
+        /// Visits that were open, and are gone.
+        visits: usize,
+    },
+    /// It was killed.
+    Kill {
+        /// Visits that were open, and are gone.
+        visits: usize,
+    },
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -53,6 +68,8 @@ pub struct Ended {
     pub record: RunRecord,
     /// The stage whose failure ended it, and why.
     pub failure: Option<(String, String)>,
+    /// Whether something was still under way; `None` where the run came to its end, a drained one included.
+    pub cut_off: Option<CutOff>,
 }
 
 /// A run.
@@ -66,7 +83,8 @@ pub(crate) fn core_of(setup: Setup) -> Result<Core, StartError> {
     let Setup { pipeline, manifests, opener, services, observer, clock, metering } = setup;
     let graph = Graph::new(pipeline, manifests);
     let pool = Pool::new(graph.stages.len()).map_err(|error| StartError::Memory(error.to_string()))?;
-    let state = State::new(&graph);
+    let mut state = State::new(&graph);
+    state.tells_reached = observer.follows_milestones();
     Ok(Core::new(graph, clock, pool, opener, services, observer, metering, state))
 }
 
@@ -176,9 +194,11 @@ impl Runtime {
         self.join();
         let mut record = self.core.snapshot();
         record.ended = Some(self.core.now());
-        let failure =
-            self.core.lock().failure.clone().map(|(stage, why)| (self.core.graph.name(stage).to_owned(), why));
-        Ended { record, failure }
+        let state = self.core.lock();
+        let failure = state.failure.clone().map(|(stage, why)| (self.core.graph.name(stage).to_owned(), why));
+        let cut_off = state.cut_off;
+        drop(state);
+        Ended { record, failure, cut_off }
     }
 
     fn join(&mut self) {
@@ -252,7 +272,11 @@ impl Core {
 
     fn kill(&self) {
         let now = self.now();
-        self.lock().end(&self.graph, now);
+        let mut state = self.lock();
+        if state.phase != Phase::Ending {
+            state.cut_off = Some(CutOff::Kill { visits: state.visits.len() });
+            state.end(&self.graph, now);
+        }
     }
 
     /// The run as it stands: names, totals and openings; the ledgers are added by who reports.
@@ -260,6 +284,9 @@ impl Core {
         let in_flight = self.in_flight();
         let state = self.lock();
         let graph = &self.graph;
+        // Written down when they end, which is another order.
+        let mut openings = state.openings.clone();
+        openings.sort_by_key(|opening| opening.start);
         let quantiles = |histogram: &Histogram| {
             let summary = histogram.summary();
             Quantiles { count: summary.count, p50: summary.p50, p95: summary.p95, max: summary.max }
@@ -292,7 +319,7 @@ impl Core {
                     to: format!("{}.{}", graph.name(edge.to), graph.manifests[edge.to].inputs[edge.input].name),
                 })
                 .collect(),
-            openings: state.openings.clone(),
+            openings,
             totals: state
                 .stages
                 .iter()

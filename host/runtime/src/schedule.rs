@@ -380,6 +380,7 @@ impl State {
                 Occupation::Opening { begun_for } if span.stage == stage => {
                     let begun_for = match begun_for {
                         Some(its) if its == visit => BegunFor::ThisVisit,
+                        Some(0) => BegunFor::NoVisit,
                         Some(_) => BegunFor::OtherVisit,
                         None => BegunFor::Prewarm,
                     };

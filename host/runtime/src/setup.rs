@@ -1,6 +1,8 @@
 //! What a runtime is made from: a checked pipeline, and who opens, serves and watches it.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use majlis_abi::raw::StageBox;
 use majlis_config::{Manifest, Pipeline};
@@ -41,6 +43,35 @@ pub struct OpenError {
     pub reason: String,
     /// The path of the wrong configuration key, or nothing.
     pub path: String,
+}
+
+/// What comes of a stage whose instance failed, or could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It had to be open before the start: the run is not started.
+    NotStarted,
+    /// It is tried again when something needs it, or by itself if it is a source.
+    TriedAgain {
+        /// Not earlier than this.
+        after: Duration,
+        /// How often its restart policy still allows that.
+        left: usize,
+    },
+    /// Its restart policy allows no other try, or its configuration was refused, which would be refused again.
+    GivenUp,
+}
+
+impl fmt::Display for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted => f.write_str("it has to be open before the start, so nothing is started"),
+            Self::TriedAgain { after, left } => {
+                let tries = if *left == 1 { "1 try is".to_owned() } else { format!("{left} tries are") };
+                write!(f, "it is tried again, {after:?} from now at the earliest; {tries} left")
+            }
+            Self::GivenUp => f.write_str("it is given up for this run, and what comes for it has no answer"),
+        }
+    }
 }
 
 /// Makes instances of stages: the loader, or a test's own.
@@ -87,9 +118,19 @@ pub trait Observer: Send + Sync {
     fn milestone(&self, visit: u64, name: &str) {
         let _ = (visit, name);
     }
-    /// A stage could not be opened; `path` is that of the wrong configuration key, or nothing.
-    fn refused(&self, stage: usize, error: &OpenError) {
-        let _ = (stage, error);
+    /// A stage could not be opened, and what comes of it; told for each try.
+    fn refused(&self, stage: usize, error: &OpenError, then: Then) {
+        let _ = (stage, error, then);
+    }
+    /// Whether it wants to be told of visits that [`reached`](Self::reached) their milestone. Asked once, before the start.
+    fn follows_milestones(&self) -> bool {
+        false
+    }
+    /// A visit reached the milestone at which its account ends, and the call that set it is over: here is a copy of what
+    /// is known of the visit, and the run as it stands. It comes before the visit is told as closed, from another thread
+    /// perhaps.
+    fn reached(&self, visit: VisitRecord, run: &dyn Fn() -> RunRecord) {
+        let _ = (visit, run);
     }
     /// The last stage has seen a visit close: here is all that is known of it, and the run as it stands.
     fn closed(&self, visit: VisitRecord, how: Closed, run: &dyn Fn() -> RunRecord) {

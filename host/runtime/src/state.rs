@@ -11,7 +11,8 @@ use majlis_meter::record::{Closed, Opening, StageTotals, VisitRecord, VisitTotal
 
 use crate::graph::{Graph, StageNode, StageSet};
 use crate::lane::{ByNumber, Lane, Lanes, QueuedEvent};
-use crate::setup::OpenError;
+use crate::runtime::CutOff;
+use crate::setup::{OpenError, Then};
 use crate::timer::Timers;
 use crate::work::Work;
 
@@ -44,8 +45,6 @@ pub(crate) struct StageState {
     pub(crate) outputs_ended: Vec<bool>,
     /// Opening it ahead was asked for.
     pub(crate) open_ahead: bool,
-    /// The observer was told that it could not be opened.
-    pub(crate) refused: bool,
     pub(crate) totals: StageTotals,
     pub(crate) wall: Histogram,
     pub(crate) work: Histogram,
@@ -66,7 +65,6 @@ impl StageState {
             inputs_told: vec![false; inputs],
             outputs_ended: vec![false; node.outgoing.len()],
             open_ahead: false,
-            refused: false,
             totals: StageTotals::default(),
             wall: Histogram::new(),
             work: Histogram::new(),
@@ -153,6 +151,8 @@ pub(crate) struct VisitState {
     pub(crate) opener_done: bool,
     /// When the opener ended it; 0 before.
     pub(crate) ended: Nanos,
+    /// The call under way that set the milestone at which the account ends: the observer is told when it is over.
+    pub(crate) reached_in: Option<u32>,
 }
 
 #[derive(Default)]
@@ -229,8 +229,10 @@ pub(crate) struct After {
     pub(crate) notices: Vec<Notice>,
     pub(crate) closed: Vec<(VisitRecord, Closed)>,
     pub(crate) milestones: Vec<(u64, String)>,
+    /// Visits as of the milestone at which their accounts end.
+    pub(crate) reached: Vec<VisitRecord>,
     pub(crate) complaints: Vec<(usize, String)>,
-    pub(crate) refused: Vec<(usize, OpenError)>,
+    pub(crate) refused: Vec<(usize, OpenError, Then)>,
 }
 
 impl After {
@@ -239,7 +241,7 @@ impl After {
         let sets = self.wake.bits | self.space.bits | u64::from(self.all_space) | u64::from(self.ended | self.quiet);
         let more = self.wake.more.len() | self.space.more.len();
         let lists = self.notices.len() | self.closed.len() | self.milestones.len() | self.complaints.len();
-        sets == 0 && more | lists | self.refused.len() == 0
+        sets == 0 && more | lists | self.refused.len() | self.reached.len() == 0
     }
 }
 
@@ -262,6 +264,10 @@ pub(crate) struct State {
     pub(crate) totals: VisitTotals,
     pub(crate) to_milestone: Histogram,
     pub(crate) failure: Option<(usize, String)>,
+    /// The run did not come to its end by itself.
+    pub(crate) cut_off: Option<CutOff>,
+    /// The observer wants to know of visits that reach their milestone.
+    pub(crate) tells_reached: bool,
     pub(crate) after: After,
 }
 
@@ -283,6 +289,8 @@ impl State {
             totals: VisitTotals::default(),
             to_milestone: Histogram::new(),
             failure: None,
+            cut_off: None,
+            tells_reached: false,
             after: After::default(),
         }
     }

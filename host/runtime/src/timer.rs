@@ -6,6 +6,7 @@ use majlis_meter::Nanos;
 use majlis_meter::record::Why;
 
 use crate::graph::Graph;
+use crate::runtime::CutOff;
 use crate::state::{Earliest, Life, Phase, State};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +91,7 @@ impl State {
     /// end: the others may all be in calls.
     pub(crate) fn end_if_drained(&mut self, graph: &Graph, now: Nanos) {
         if self.phase == Phase::Draining && self.until.is_some_and(|until| until <= now) {
+            self.cut_off = Some(CutOff::Drain { visits: self.visits.len() });
             self.end(graph, now);
         }
     }

@@ -64,6 +64,7 @@ impl State {
                 waiting: audience.clone(),
                 opener_done: false,
                 ended: 0,
+                reached_in: None,
             },
         );
         let producer = Producer::Origin(opener as u16);

@@ -239,6 +239,16 @@ impl State {
         if state.record.milestone(name, now, producer, stage as u16) {
             if graph.pipeline.until.as_deref() == Some(name) {
                 state.record.settle();
+                if self.tells_reached {
+                    // A call that is under way has yet to say what it took.
+                    state.reached_in = match producer {
+                        Producer::Span(span) => state.record.call_mut(span).map(|_| span),
+                        Producer::Origin(_) | Producer::Folded => None,
+                    };
+                    if state.reached_in.is_none() {
+                        self.after.reached.push(state.record.clone());
+                    }
+                }
             }
             self.after.milestones.push((visit, name.to_owned()));
         }

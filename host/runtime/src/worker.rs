@@ -14,7 +14,7 @@ use crate::finish::{Returned, record_cost};
 use crate::host::{Holding, StageHost};
 use crate::lane::Wake;
 use crate::schedule::{Begun, Next};
-use crate::setup::{OpenError, Opened};
+use crate::setup::{OpenError, Opened, Then};
 use crate::state::{Life, Occupation, Phase, ThreadSpan};
 
 /// A thread that sleeps for longer, as behind a camera, gains nothing by looking for some microseconds before.
@@ -158,7 +158,7 @@ impl Worker {
             start,
             end: Some(end),
             cost: record_cost(&cost),
-            begun_for: begun_for.filter(|visit| *visit != 0),
+            begun_for,
             outcome: failure.map_or(OpeningOutcome::Ready, |error| OpeningOutcome::Failed(error.reason.clone())),
             mapped,
         });
@@ -185,10 +185,10 @@ impl Worker {
             let why = format!("the stage was not opened: {}", error.reason);
             state.skip(graph, stage, visit, &packet, &why, end);
         }
-        if !std::mem::replace(&mut state.stages[stage].refused, true) {
-            state.after.refused.push((stage, error.clone()));
-        }
-        state.failed(graph, stage, error.clone(), end);
+        let starting = state.phase == Phase::Starting;
+        let then = state.failed(graph, stage, error.clone(), end);
+        let then = if starting { Then::NotStarted } else { then };
+        state.after.refused.push((stage, error.clone(), then));
         state.advance_all(graph, end);
         state.end_if_finished(graph, end);
         opened

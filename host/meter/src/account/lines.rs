@@ -273,7 +273,7 @@ fn openings(
         line.after = start >= to;
         line.without = vec![match begun_for {
             BegunFor::ThisVisit => Zero::Opening { stage, end },
-            BegunFor::OtherVisit | BegunFor::Prewarm => Zero::Block { thread, end },
+            BegunFor::OtherVisit | BegunFor::NoVisit | BegunFor::Prewarm => Zero::Block { thread, end },
         }];
         let same = |o: &&Opening| o.stage == stage && o.end.unwrap_or(end) == end;
         if begun_for == BegunFor::ThisVisit

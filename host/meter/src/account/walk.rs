@@ -202,7 +202,7 @@ impl Way {
                 CutKind::OwnOpening { stage, begun_for } => {
                     let zero = match begun_for {
                         BegunFor::ThisVisit => Zero::Opening { stage, end: cut.end },
-                        BegunFor::OtherVisit | BegunFor::Prewarm => block,
+                        BegunFor::OtherVisit | BegunFor::NoVisit | BegunFor::Prewarm => block,
                     };
                     (SegmentKind::Opening(begun_for), Some(stage), zero)
                 }

@@ -135,7 +135,7 @@ pub struct Opening {
     pub end: Option<Nanos>,
     /// What it cost.
     pub cost: Cost,
-    /// The visit whose packet began it; `None` when it was opened ahead.
+    /// The visit whose packet began it, 0 for a packet of no visit; `None` when it was opened ahead.
     pub begun_for: Option<u64>,
     /// How it ended.
     pub outcome: OpeningOutcome,
@@ -148,6 +148,7 @@ impl Opening {
     pub fn seen_by(&self, visit: u64) -> BegunFor {
         match self.begun_for {
             Some(v) if v == visit => BegunFor::ThisVisit,
+            Some(0) => BegunFor::NoVisit,
             Some(_) => BegunFor::OtherVisit,
             None => BegunFor::Prewarm,
         }

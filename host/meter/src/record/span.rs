@@ -149,6 +149,8 @@ pub enum BegunFor {
     ThisVisit,
     /// Another one; this one only waited for the rest.
     OtherVisit,
+    /// A packet of no visit; this one only waited for the rest.
+    NoVisit,
     /// Nobody: the stage was opened ahead.
     Prewarm,
 }

@@ -176,8 +176,10 @@ pub struct Opening {
     pub live_bytes: i64,
     /// Its peak, to 64 KiB.
     pub peak_bytes: u64,
-    /// The visit whose packet began it; null when it was begun ahead.
+    /// The visit whose packet began it; null when it was begun ahead or by a packet of no visit.
     pub begun_for: Option<u64>,
+    /// Whether it was begun before anything needed it.
+    pub ahead: bool,
     /// Why it failed; null if it did not.
     pub failed: Option<String>,
     /// Files that it mapped.
@@ -298,7 +300,7 @@ pub struct Way {
     pub start_ns: u64,
     /// Until when.
     pub end_ns: u64,
-    /// What it is: `call`, `work`, `opening`, `opening for another visit`, `opening ahead`,
+    /// What it is: `call`, `work`, `opening`, `opening for another visit`, `opening for no visit`, `opening ahead`,
     /// `another opening`, `another visit`, `restart delay`, `busy`, `hand-over`, `timer`, `source`,
     /// `folded`, `quiet`, `untracked`.
     pub kind: &'static str,

@@ -157,7 +157,11 @@ fn openings(run: &RunRecord, look: Look) -> String {
             took.unwrap_or_else(|| "running".to_owned()),
             memory(units::change(opening.cost.live)),
             memory(units::peak(opening.cost.peak)),
-            opening.begun_for.map_or_else(|| "ahead".to_owned(), |visit| format!("visit {visit}")),
+            match opening.begun_for {
+                None => "ahead".to_owned(),
+                Some(0) => "no visit".to_owned(),
+                Some(visit) => format!("visit {visit}"),
+            },
             title,
         ];
         table.row(cells, if failed { Paint::Bad } else { Paint::Plain });
@@ -212,15 +216,16 @@ fn ledger(title: &str, who: &str, ledger: &LedgerView, look: Look) -> String {
     let most = values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
     let scale = units::Scale::bytes(most);
     let mut table = Table::new(&["BYTES", "OF"]);
-    for (row, steps) in ledger.rows.iter().zip(scale.apportion(&values)) {
+    let (figures, sum) = scale.column(&values, ledger.sum());
+    for (row, figure) in ledger.rows.iter().zip(figures) {
         let mark = row.mark.as_ref().map(|mark| format!("  ({mark})")).unwrap_or_default();
-        table.row(vec![scale.show(steps), format!("{}{mark}", row.name)], Paint::Plain);
+        table.row(vec![scale.show(figure), format!("{}{mark}", row.name)], Paint::Plain);
     }
     table.rule();
-    table.row(vec![scale.show(scale.steps(ledger.sum())), "together".to_owned()], Paint::Strong);
+    table.row(vec![scale.show(sum), "together".to_owned()], Paint::Strong);
     if let (Some(total), Some(unexplained)) = (ledger.total, ledger.unexplained()) {
         let words = format!("by the {who}'s own count (difference {})", units::change(unexplained));
-        table.row(vec![scale.show(scale.steps(total as i64)), words], Paint::Faint);
+        table.row(vec![scale.show(scale.figure(total as i64)), words], Paint::Faint);
     }
     look.heading(title) + &table.render(look)
 }
@@ -280,6 +285,7 @@ fn processor(run: &RunRecord, cpu: Nanos) -> String {
     let mut words = format!("Processor: {}", units::time(cpu));
     let length = run.ended.map_or(0, |ended| ended.saturating_sub(run.started));
     if let Some(percent) = (u128::from(cpu) * 100).checked_div(u128::from(length)) {
+        let percent = if percent == 0 && cpu > 0 { "less than 1".to_owned() } else { percent.to_string() };
         words.push_str(&format!(", {percent} % of one core"));
     }
     let most: Vec<String> = run

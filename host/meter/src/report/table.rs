@@ -45,6 +45,9 @@ pub(super) struct Table {
     rows: Vec<Row>,
 }
 
+/// What a figure is not parted from.
+const UNITS: [&str; 10] = ["ns", "µs", "ms", "s", "min", "B", "kB", "KiB", "MB", "GB"];
+
 /// What stands before each row.
 const MARGIN: &str = "  ";
 
@@ -160,11 +163,28 @@ pub(super) fn wrap(text: &str, indent: &str, look: Look) -> String {
     lines.iter().map(|line| format!("{indent}{line}\n")).collect()
 }
 
+/// The words of a text; a figure and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let bare = word.trim_end_matches([',', '.', ';', ')']);
+        match words.last_mut() {
+            Some(figure) if UNITS.contains(&bare) && figure.ends_with(|c: char| c.is_ascii_digit()) => {
+                figure.push(' ');
+                figure.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
 /// A text in lines of at most `room` columns, broken between words; at least one line, and at most
 /// [`LINES`].
 fn fold(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    for word in words(text) {
+        let word = &word;
         let last = lines.len() - 1;
         let used = lines[last].width();
         if used == 0 {
@@ -197,6 +217,12 @@ mod tests {
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
         assert_eq!(text.matches('…').count(), 2, "what does not fit is cut, and seen to be: {text}");
+    }
+
+    #[test]
+    fn a_figure_is_not_parted_from_its_unit() {
+        assert_eq!(fold("embed from 49.8 ms, match from 0.19 s", 17), ["embed from", "49.8 ms, match", "from 0.19 s"]);
+        assert_eq!(fold("they share s and ms", 12), ["they share s", "and ms"], "these are no figures");
     }
 
     #[test]

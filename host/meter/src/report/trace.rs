@@ -23,7 +23,7 @@ pub fn of(run: &RunRecord, visits: &[&VisitRecord]) -> Value {
             Some(stage) => stage.opening_shown(),
             None => format!("stage {} (opening)", opening.stage),
         };
-        let args = json!({ "visit": opening.begun_for, "live_bytes": opening.cost.live,
+        let args = json!({ "visit": opening.begun_for.filter(|visit| *visit != 0), "live_bytes": opening.cost.live,
             "peak_bytes": opening.cost.peak });
         trace.slice(&title, "opening", opening.thread, (opening.start, end), args);
     }

@@ -41,59 +41,103 @@ pub(super) struct Scale {
     steps: i64,
     decimals: usize,
     unit: &'static str,
+    measure: Measure,
+}
+
+/// What a column measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    Time,
+    Bytes,
+}
+
+/// A figure of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Figure {
+    /// In steps of the column.
+    Steps(i64),
+    /// Less than a step, in ns or bytes: shown to its own figures, as nothing only if it is nothing.
+    Exact(i64),
 }
 
 impl Scale {
     /// For times up to `longest`.
     pub(super) fn time(longest: Nanos) -> Self {
         match longest {
-            0..1_000_000_000 => Self { step: 10_000, steps: 100, decimals: 2, unit: "ms" },
-            1_000_000_000..10_000_000_000 => Self { step: 1_000_000, steps: 1_000, decimals: 3, unit: "s" },
-            _ => Self { step: 10_000_000, steps: 100, decimals: 2, unit: "s" },
+            0..1_000_000_000 => Self { step: 10_000, steps: 100, decimals: 2, unit: "ms", measure: Measure::Time },
+            1_000_000_000..10_000_000_000 => {
+                Self { step: 1_000_000, steps: 1_000, decimals: 3, unit: "s", measure: Measure::Time }
+            }
+            _ => Self { step: 10_000_000, steps: 100, decimals: 2, unit: "s", measure: Measure::Time },
         }
     }
 
     /// For bytes up to `most`.
     pub(super) fn bytes(most: u64) -> Self {
         match most {
-            0..1_000_000 => Self { step: 100, steps: 10, decimals: 1, unit: "kB" },
-            _ => Self { step: 100_000, steps: 10, decimals: 1, unit: "MB" },
+            0..1_000_000 => Self { step: 100, steps: 10, decimals: 1, unit: "kB", measure: Measure::Bytes },
+            _ => Self { step: 100_000, steps: 10, decimals: 1, unit: "MB", measure: Measure::Bytes },
         }
     }
 
     /// The nearest number of steps.
     pub(super) fn steps(self, value: i64) -> i64 {
-        let half = if value < 0 { -self.step / 2 } else { self.step / 2 };
-        (value + half) / self.step
+        // Always half up, so that whole steps can be added before or after.
+        (value + self.step / 2).div_euclid(self.step)
     }
 
-    /// Steps for each value, such that they add up to the steps of the values' sum: a column that
-    /// is printed adds up as printed. No value is more than one step off.
-    pub(super) fn apportion(self, values: &[i64]) -> Vec<i64> {
-        let mut steps: Vec<i64> = values.iter().map(|v| v.div_euclid(self.step)).collect();
-        let total = self.steps(values.iter().sum());
-        let missing = (total - steps.iter().sum::<i64>()).max(0) as usize;
-        let mut largest: Vec<usize> = (0..values.len()).collect();
-        largest.sort_by_key(|&at| std::cmp::Reverse(values[at].rem_euclid(self.step)));
-        for at in largest.into_iter().take(missing) {
-            steps[at] += 1;
+    /// The figures of a column and that of its sum, `total`: as they are printed they add up to it, to a step. What is
+    /// smaller than a step is not nothing, so it is shown to its own figures. No value is more than one step off.
+    pub(super) fn column(self, values: &[i64], total: i64) -> (Vec<Figure>, Figure) {
+        let (large, small): (Vec<usize>, Vec<usize>) =
+            (0..values.len()).partition(|&at| values[at].unsigned_abs() >= self.step.unsigned_abs());
+        let exact: i64 = small.iter().map(|&at| values[at]).sum();
+        let mut figures: Vec<Figure> = values.iter().map(|value| Figure::Exact(*value)).collect();
+        let mut steps: Vec<i64> = large.iter().map(|&at| values[at].div_euclid(self.step)).collect();
+        let missing = self.steps(total) - self.steps(exact) - steps.iter().sum::<i64>();
+        let mut order: Vec<usize> = (0..large.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(values[large[at]].rem_euclid(self.step)));
+        // One each, but for what is in the sum and printed nowhere.
+        for at in order.iter().cycle().take(usize::try_from(missing).unwrap_or(0)) {
+            steps[*at] += 1;
         }
-        steps
+        for (at, steps) in large.into_iter().zip(steps) {
+            figures[at] = Figure::Steps(steps);
+        }
+        (figures, self.figure(total))
     }
 
-    /// Steps as a figure with its unit.
-    pub(super) fn show(self, steps: i64) -> String {
+    /// A figure on its own.
+    pub(super) fn figure(self, value: i64) -> Figure {
+        if value.unsigned_abs() < self.step.unsigned_abs() {
+            return Figure::Exact(value);
+        }
+        Figure::Steps(self.steps(value))
+    }
+
+    /// A moment, to the column's resolution.
+    pub(super) fn moment(self, value: i64) -> String {
+        self.steps_shown(self.steps(value))
+    }
+
+    /// A figure with its unit.
+    pub(super) fn show(self, figure: Figure) -> String {
+        match (figure, self.measure) {
+            (Figure::Steps(steps), _) => self.steps_shown(steps),
+            (Figure::Exact(value), Measure::Bytes) => bytes(value),
+            (Figure::Exact(value), Measure::Time) => time(value.unsigned_abs()),
+        }
+    }
+
+    /// As [`Scale::show`], with a plus where it is one.
+    pub(super) fn show_change(self, figure: Figure) -> String {
+        let (Figure::Steps(value) | Figure::Exact(value)) = figure;
+        format!("{}{}", if value > 0 { "+" } else { "" }, self.show(figure))
+    }
+
+    fn steps_shown(self, steps: i64) -> String {
         let sign = if steps < 0 { "-" } else { "" };
         format!("{sign}{} {}", self.bare(steps.abs()), self.unit)
-    }
-
-    /// As [`Scale::show`], with a plus where it is one; nothing is `0`.
-    pub(super) fn show_change(self, steps: i64) -> String {
-        match steps {
-            0 => "0".to_owned(),
-            1.. => format!("+{}", self.show(steps)),
-            _ => self.show(steps),
-        }
     }
 
     fn bare(self, steps: i64) -> String {
@@ -160,20 +204,57 @@ mod tests {
         assert_eq!(lines, ["mapped a.so, 2.5 MB", "mapped b.onnx, 2.5 MB (or Vision or Avatar did)"]);
     }
 
-    #[test]
-    fn a_printed_column_adds_up_to_its_printed_sum() {
-        let scale = Scale::time(20_000_000_000);
-        let values: Vec<i64> = (1..200).map(|n| n * n * 7_654_321 % 400_000_000).collect();
-        let sum: i64 = values.iter().sum();
-        let steps = scale.apportion(&values);
-        assert_eq!(steps.iter().sum::<i64>(), scale.steps(sum));
-        for (value, steps) in values.iter().zip(&steps) {
-            assert!((value - steps * 10_000_000).abs() < 10_000_000);
+    /// The column in steps as it is printed, its small figures exactly, against its sum.
+    fn assert_adds_up(scale: Scale, values: &[i64]) {
+        let total = values.iter().sum();
+        let (figures, sum) = scale.column(values, total);
+        let printed: i64 = figures
+            .iter()
+            .map(|figure| match figure {
+                Figure::Steps(steps) => steps * scale.step,
+                Figure::Exact(value) => *value,
+            })
+            .sum();
+        assert_eq!(scale.steps(printed), scale.steps(total), "{values:?}: {figures:?}");
+        for (value, figure) in values.iter().chain([&total]).zip(figures.iter().chain([&sum])) {
+            if let Figure::Steps(steps) = figure {
+                assert!((value - steps * scale.step).abs() < scale.step, "{value} is shown as {figure:?}");
+            }
+            let shown = scale.show(*figure);
+            let nothing = !shown.contains(|c: char| ('1'..='9').contains(&c));
+            assert_eq!(nothing, *value == 0, "{value} is shown as {shown}");
         }
-        let signed = [-149_999, 60_000, -1, 50_001, -2_333_333];
+    }
+
+    #[test]
+    fn a_printed_column_adds_up_and_no_figure_of_it_reads_as_nothing() {
+        let times: Vec<i64> = (1..200).map(|n| n * n * 7_654_321 % 400_000_000).collect();
+        assert_adds_up(Scale::time(20_000_000_000), &times);
+        assert_adds_up(Scale::time(1_042_000_000), &[40_000, 98_500, 924_300_000, 117_100_000, 461_500]);
+        let bytes = Scale::bytes(281_500_000);
+        for values in [
+            &[281_500_000, 18_000, 952, 0][..],
+            &[-149_999, 60_000, -1, 50_001, -2_333_333],
+            &[45_200_000, -45_181_048],
+            &[40_000; 10],
+            &[150_000, 150_000, 49_999],
+            &[-100_000, 99_999],
+            &[],
+        ] {
+            assert_adds_up(bytes, values);
+        }
+        assert_eq!(bytes.show_change(bytes.figure(18_952)), "+19.0 kB");
+        assert_eq!(bytes.show_change(bytes.figure(-952)), "-952 B");
+        assert_eq!(bytes.show_change(bytes.figure(0)), "0");
+        assert_eq!(bytes.show_change(bytes.figure(281_500_000)), "+281.5 MB");
+    }
+
+    #[test]
+    fn what_is_printed_nowhere_is_still_in_the_sum() {
         let scale = Scale::bytes(2_000_000);
-        let steps = scale.apportion(&signed);
-        assert_eq!(steps.iter().sum::<i64>(), scale.steps(signed.iter().sum()));
+        let (figures, sum) = scale.column(&[1_140_000, 20_000], 1_200_000);
+        assert_eq!(figures, [Figure::Steps(12), Figure::Exact(20_000)]);
+        assert_eq!(sum, Figure::Steps(12));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The account of one visit, for somebody who reads it at midnight.
 
 use super::table::{Paint, Table, clean, wrap};
-use super::units::{self, Scale};
+use super::units::{self, Figure, Scale};
 use super::{Look, picture};
 use crate::account::{Account, Line, LineKind, Mishap, SegmentKind};
 use crate::record::{BegunFor, CallKind, Closed, RunRecord, Why};
@@ -86,16 +86,15 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
     // What stands for many moments comes last.
     before.sort_by_key(|line| (line.kind == LineKind::Wait(SegmentKind::HandOver), line.start));
     let mut table = Table::new(&["", "START", "TOOK", "ON WAY", "SOONER", "HEAP", "PEAK", "STEP"]);
-    let on_way: Vec<i64> = before.iter().map(|line| line.on_way as i64).collect();
-    let on_way = scale.apportion(&on_way);
     let heap = Heap::of(account);
-    let heaps = heap.column(&before);
-    for ((line, way), heap) in before.iter().zip(&on_way).zip(heaps) {
-        // The columns add up as they are printed, with and without a row of nothing.
-        if Some(line) == noise.as_ref() && *way == 0 && is_nothing(&heap) {
-            continue;
-        }
-        put(&mut table, line, account, scale, Some(*way), heap);
+    let total = before.iter().map(|line| line.on_way as i64).sum();
+    // A row that would add less than a step to its columns is left out; what it has is in their sums.
+    before.retain(|line| Some(line) != noise.as_ref() || !heap.is_small(line) || scale.steps(line.on_way as i64) > 0);
+    let on_way: Vec<i64> = before.iter().map(|line| line.on_way as i64).collect();
+    let (on_way, total) = scale.column(&on_way, total);
+    let heaps = heap.column(&before, account.memory.calls);
+    for ((line, way), heap) in before.iter().zip(on_way).zip(heaps) {
+        put(&mut table, line, account, scale, Some(way), heap);
     }
     table.rule();
     let blank = String::new;
@@ -103,7 +102,6 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
         let cells = vec![blank(), blank(), blank(), way, blank(), heap, blank(), words];
         table.row(cells, Paint::Strong);
     };
-    let total: i64 = on_way.iter().sum();
     sum(scale.show(total), blank(), format!("from arrival to {}", end(account)));
     if !run.unmetered {
         sum(blank(), heap.change(account.memory.calls), "kept by this visit's calls".to_owned());
@@ -127,9 +125,9 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
             sum(blank(), figure, words);
         }
     }
-    let heaps = heap.column(&after);
+    after.retain(|line| Some(line) != noise_after.as_ref() || !heap.is_small(line));
+    let heaps = heap.column(&after, account.memory.after);
     let mut after: Vec<(Line, String)> = after.drain(..).zip(heaps).collect();
-    after.retain(|(line, heap)| Some(line) != noise_after.as_ref() || !is_nothing(heap));
     if !after.is_empty() {
         after.sort_by_key(|(line, _)| line.start);
         let words = format!("after {}:", end(account));
@@ -160,10 +158,6 @@ fn noise(lines: &[&Line], account: &Account) -> Option<Line> {
     Some(sum)
 }
 
-fn is_nothing(heap: &str) -> bool {
-    matches!(heap, "" | "0")
-}
-
 /// What the table does not list, so that nobody looks for it.
 fn left_out(account: &Account, look: Look) -> String {
     let events: Vec<&Line> = account.lines.iter().filter(|line| is_noise(line, account)).collect();
@@ -186,10 +180,15 @@ impl Heap {
     }
 
     fn change(&self, bytes: i64) -> String {
-        self.0.show_change(self.0.steps(bytes))
+        self.0.show_change(self.0.figure(bytes))
     }
 
-    fn column(&self, lines: &[Line]) -> Vec<String> {
+    fn is_small(&self, line: &Line) -> bool {
+        self.0.steps(line.live.unwrap_or(0)) == 0
+    }
+
+    /// By line; those of calls add up to `calls`.
+    fn column(&self, lines: &[Line], calls: i64) -> Vec<String> {
         let mut shown = vec![String::new(); lines.len()];
         let opening = |at: usize| matches!(lines[at].kind, LineKind::Opening(_));
         for of_openings in [false, true] {
@@ -198,15 +197,16 @@ impl Heap {
                 .filter_map(|at| lines[at].live.map(|live| (at, live)))
                 .collect();
             let values: Vec<i64> = rows.iter().map(|(_, live)| *live).collect();
-            for ((at, _), steps) in rows.into_iter().zip(self.0.apportion(&values)) {
-                shown[at] = self.0.show_change(steps);
+            let total = if of_openings { values.iter().sum() } else { calls };
+            for ((at, _), figure) in rows.into_iter().zip(self.0.column(&values, total).0) {
+                shown[at] = self.0.show_change(figure);
             }
         }
         shown
     }
 }
 
-fn put(table: &mut Table, line: &Line, account: &Account, scale: Scale, on_way: Option<i64>, heap: String) {
+fn put(table: &mut Table, line: &Line, account: &Account, scale: Scale, on_way: Option<Figure>, heap: String) {
     let wait = matches!(line.kind, LineKind::Wait(_));
     let mark = match line.kind {
         _ if line.mishap.is_some() => "✗",
@@ -214,14 +214,13 @@ fn put(table: &mut Table, line: &Line, account: &Account, scale: Scale, on_way: 
         _ if line.on_way > 0 => "●",
         _ => "○",
     };
-    let start = scale.show(scale.steps(line.start as i64 - account.from as i64));
+    let start = scale.moment(line.start as i64 - account.from as i64);
     let start = match line.kind {
         LineKind::Folded | LineKind::Wait(SegmentKind::HandOver) => String::new(),
         _ => start,
     };
     let sooner = match (line.sooner, on_way) {
-        (Some(0), Some(_)) => "≈0".to_owned(),
-        (Some(sooner), Some(_)) => format!("≈{}", scale.show(scale.steps(sooner as i64))),
+        (Some(sooner), Some(_)) => format!("≈{}", scale.show(scale.figure(sooner as i64))),
         _ => String::new(),
     };
     let cells = vec![
@@ -265,13 +264,24 @@ fn notes(line: &Line) -> Vec<(String, Paint)> {
         LineKind::Opening(BegunFor::OtherVisit) => {
             notes.push(("begun for another visitor; only the wait is here".into(), Paint::Faint));
         }
+        LineKind::Opening(BegunFor::NoVisit) => {
+            notes.push(("begun by a packet of no visit; only the wait is here".into(), Paint::Faint));
+        }
         LineKind::Opening(BegunFor::Prewarm) => {
             notes.push(("begun ahead; only the wait is here".into(), Paint::Faint));
         }
         _ => {}
     }
-    for words in units::mapped(&line.mapped) {
-        notes.push((words, Paint::Faint));
+    match &line.mapped[..] {
+        [] => {}
+        [file] => {
+            notes.extend(units::mapped(std::slice::from_ref(file)).into_iter().map(|words| (words, Paint::Faint)))
+        }
+        // By name they stand among the run's openings, where there is room.
+        several => {
+            let sum: u64 = several.iter().map(|file| file.bytes).sum();
+            notes.push((format!("mapped {} files, {}", several.len(), units::bytes(sum as i64)), Paint::Faint));
+        }
     }
     if !line.facts.is_empty() {
         let facts: Vec<String> = line.facts.iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -312,7 +322,7 @@ fn legend(account: &Account, run: &RunRecord, look: Look) -> String {
     let end = end(account);
     let mut lines = vec![format!("● on the way to {end}   ○ beside it   · waiting")];
     if account.reached {
-        lines.push(format!("≈ by about how much sooner {end} would have come without it"));
+        lines.push(format!("SOONER: by about (≈) how much sooner {end} would have come, had the line taken no time"));
     }
     let mut text = String::from("\n");
     for line in lines {

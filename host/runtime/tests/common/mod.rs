@@ -20,7 +20,7 @@ use majlis_plugin_api::{
     Closed, Event, Flow, Host, In, Input, Message, Origin, Out, Output, Packet, Pending, Refused, Result, Time, Value,
     Visit, VisitId,
 };
-use majlis_runtime::{Ended, Observer, OpenError, Opened, Opener, Runtime, Services, Setup, StartError};
+use majlis_runtime::{Ended, Observer, OpenError, Opened, Opener, Runtime, Services, Setup, StartError, Then};
 
 /// Longer than any of these tests takes, however busy the machine is.
 const FOR_EVER: Duration = Duration::from_secs(20);
@@ -601,6 +601,8 @@ impl Services for NoServices {
 pub struct Seen {
     pub records: Mutex<Vec<(VisitRecord, HowClosed, RunRecord)>>,
     pub closed: Condvar,
+    /// Visits as of the milestone at which their accounts end.
+    pub reached: Mutex<Vec<VisitRecord>>,
     pub log: Log,
     /// For tests that count bytes: nothing is kept.
     pub forgets: std::sync::atomic::AtomicBool,
@@ -613,7 +615,9 @@ impl Observer for Seen {
     }
     fn log(&self, stage: &str, _: u32, _: &str, message: &str) {
         if !self.forgets.load(Ordering::Relaxed) {
-            self.log.say(format!("{stage} {message}"));
+            // The runtime's own lines say whose they are.
+            let words = message.strip_prefix(&format!("stage `{stage}` ")).unwrap_or(message);
+            self.log.say(format!("{stage} {words}"));
         }
     }
     fn print(&self, stage: &str, visit: u64, text: &str) {
@@ -624,8 +628,18 @@ impl Observer for Seen {
             self.log.say(format!("milestone {name} of {visit}"));
         }
     }
-    fn refused(&self, stage: usize, error: &OpenError) {
-        self.log.say(format!("refused {stage}: {error}"));
+    fn refused(&self, stage: usize, error: &OpenError, then: Then) {
+        self.log.say(format!("refused {stage}: {error}; {then}"));
+    }
+    fn follows_milestones(&self) -> bool {
+        true
+    }
+    fn reached(&self, visit: VisitRecord, _: &dyn Fn() -> RunRecord) {
+        if !self.forgets.load(Ordering::Relaxed) {
+            let number = visit.visit;
+            self.reached.lock().unwrap().push(visit);
+            self.log.say(format!("reached by {number}"));
+        }
     }
     fn closed(&self, visit: VisitRecord, how: HowClosed, run: &dyn Fn() -> RunRecord) {
         if self.forgets.load(Ordering::Relaxed) {

@@ -41,6 +41,7 @@ fn works(run: &Run) -> Vec<majlis_meter::record::Work> {
 #[test]
 fn an_answer_after_two_seconds_does_not_hold_up_another_visit_and_stands_in_the_record() {
     let (mut bench, log) = (Bench::new(), Log::new());
+    bench.until = Some("answered".to_owned());
     let door = bench.door("door");
     let pending = asker(&mut bench, &log);
     bench.stage("sink", recorder("sink", &log, false));
@@ -57,6 +58,8 @@ fn an_answer_after_two_seconds_does_not_hold_up_another_visit_and_stands_in_the_
     run.advance(1_000);
     question.emit(out(0), num(42)).unwrap();
     question.milestone("answered");
+    // No call has to end first.
+    run.seen.log.wait("reached by 1");
     question.finish();
     a.end();
     b.end();

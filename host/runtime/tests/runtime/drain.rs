@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use majlis_meter::record::Closed;
 use majlis_plugin_api::{Event, Flow, NoVisit};
+use majlis_runtime::CutOff;
 
 use crate::common::*;
 
@@ -83,7 +84,7 @@ fn a_drain_takes_no_new_visit_tells_every_open_stage_and_lets_what_is_under_way_
     visit.end();
     // The door's own work goes on as well, until it says so.
     door.end();
-    run.wait();
+    assert_eq!(run.wait().cut_off, None);
     log.wait("closed 1 ended");
 }
 
@@ -102,7 +103,7 @@ fn at_until_all_visits_are_gone_and_are_told_and_reported_before_the_stages_clos
     assert!(run.seen.records.lock().unwrap().is_empty());
     run.advance(1);
     let seen = Arc::clone(&run.seen);
-    run.wait();
+    assert_eq!(run.wait().cut_off, Some(CutOff::Drain { visits: 2 }));
     log.wait("sink: closed 1 gone");
     log.wait("sink: closed 2 gone");
     assert!(seen.visits(2).iter().all(|(_, how, _)| *how == Closed::Gone));
@@ -163,7 +164,7 @@ fn a_kill_ends_a_run_at_once_and_its_visits_are_gone() {
     log.wait("sink: opened 1");
     let (controls, seen) = (run.runtime.controls(), Arc::clone(&run.seen));
     controls.kill();
-    run.wait();
+    assert_eq!(run.wait().cut_off, Some(CutOff::Kill { visits: 1 }));
     assert_eq!(log.lines(), ["sink: opened 1", "sink: closed 1 gone"]);
     assert_eq!(seen.visits(1)[0].1, Closed::Gone);
     assert!(matches!(

@@ -116,7 +116,9 @@ fn a_failed_opening_and_every_later_packet_are_told_and_an_unopened_stage_betwee
     assert!(lines_of(&log, "between").is_empty());
     assert_eq!(log.count("sink: input 0 failed of 1"), 1);
     assert_eq!(totals(&run.runtime.snapshot())["faces"].skipped, 4);
-    assert!(run.seen.log.lines().contains(&"refused 1: there is no such model".to_owned()));
+    assert!(
+        run.seen.log.lines().contains(&format!("refused 1: there is no such model; {}", majlis_runtime::Then::GivenUp))
+    );
     let first = &records.iter().find(|(record, ..)| record.visit == 1).unwrap().0;
     assert_eq!(first.spans.iter().filter(|span| span.troubled()).count(), 2);
     run.kill();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use majlis_config::Load;
 use majlis_meter::record::{BegunFor, CutKind, Span};
 use majlis_plugin_api::{Error, Event, Flow, Host, Origin, Visit};
-use majlis_runtime::StartError;
+use majlis_runtime::{StartError, Then};
 
 use crate::common::*;
 
@@ -35,7 +35,12 @@ fn a_poisoned_instance_is_made_anew_after_its_delay_and_the_packet_is_not_tried_
     let run = bench.start();
     let visit = door.visit();
     door.send(&visit, 1);
-    run.seen.log.until(|lines| lines.iter().any(|line| line.starts_with("a panicked: again")));
+    let told = |then: &str| {
+        run.seen
+            .log
+            .until(|lines| lines.iter().any(|line| line.starts_with("a panicked: again") && line.ends_with(then)));
+    };
+    told("; it is tried again, 200ms from now at the earliest; 1 try is left");
     door.send(&visit, 2);
     run.advance(199);
     assert_eq!(log.lines(), ["instance 0", "0: opened 1", "0: 1 of 1"]);
@@ -43,7 +48,7 @@ fn a_poisoned_instance_is_made_anew_after_its_delay_and_the_packet_is_not_tried_
     log.wait("1: 2 of 1");
     assert_eq!(log.lines()[3..], ["instance 1", "1: opened 1", "1: 2 of 1"]);
     // The second failure within ten seconds is one too many.
-    run.seen.log.until(|lines| lines.iter().any(|line| line.starts_with("a is not tried again")));
+    told(&format!("; {}", Then::GivenUp));
     door.send(&visit, 3);
     visit.end();
     let (record, _, run_record) = run.seen.visits(1).remove(0);
@@ -209,12 +214,13 @@ fn ten_stages_opened_at_once_of_which_one_fails_and_can_be_tried_again() {
     let visit = door.visit();
     door.send(&visit, 1);
     log.until(|lines| lines.len() == 9);
-    run.seen.log.wait("refused 8: not yet");
+    run.seen.log.wait("refused 8: not yet; it is tried again, 100ms from now at the earliest; 3 tries are left");
     run.advance(100);
     door.send(&visit, 2);
     log.until(|lines| lines.len() == 19);
     assert_eq!((log.count("stage7: 1 of 1"), log.count("stage7: 2 of 1")), (0, 1));
-    run.kill();
+    let openings = run.kill().record.openings;
+    assert!(openings.is_sorted_by_key(|opening| opening.start), "{openings:#?}");
 }
 
 #[test]
@@ -258,6 +264,36 @@ fn an_opening_is_a_span_of_its_own_and_not_the_call_s_and_a_prewarmed_stage_is_o
             call.waits.iter().any(|cut| cut.kind == CutKind::OwnOpening { stage: 1, begun_for: BegunFor::ThisVisit });
         assert_eq!(waited, load == Load::Lazy);
         run.kill();
+    }
+}
+
+#[test]
+fn an_opening_says_whether_a_packet_of_no_visit_began_it_or_nothing() {
+    for (load, begun_for, seen_as) in
+        [(Load::Lazy, Some(0), BegunFor::NoVisit), (Load::Prewarm, None, BegunFor::Prewarm)]
+    {
+        let (mut bench, log) = (Bench::new(), Log::new());
+        let door = bench.door("door");
+        let said = log.clone();
+        let sink = bench.stage("sink", move |_| {
+            said.say("open");
+            let said = said.clone();
+            script(move |entry, _| {
+                said.say(entry.words());
+                Ok(Flow::Continue)
+            })
+        });
+        sink.load(load);
+        bench.chain(&["door", "sink"]);
+        let run = bench.start();
+        if load == Load::Prewarm {
+            log.wait("open");
+        }
+        door.send_at(0, None, 0, 1);
+        log.wait("1");
+        let record = run.kill().record;
+        let opening = record.openings.iter().find(|opening| opening.stage == 1).unwrap();
+        assert_eq!((opening.begun_for, opening.seen_by(7)), (begun_for, seen_as));
     }
 }
 
@@ -340,7 +376,9 @@ fn a_stage_that_refuses_its_configuration_is_not_tried_again() {
     let run = bench.start();
     let visit = door.visit();
     door.send(&visit, 1);
-    run.seen.log.until(|lines| lines.iter().any(|line| line.starts_with("a is not tried again")));
+    run.seen.log.until(|lines| {
+        lines.iter().any(|line| line.starts_with("refused 1: ") && line.ends_with(&Then::GivenUp.to_string()))
+    });
     door.send(&visit, 2);
     visit.end();
     let (_, _, run_record) = run.seen.visits(1).remove(0);

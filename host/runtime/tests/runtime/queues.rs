@@ -241,7 +241,9 @@ fn in_a_loop_a_small_message_that_does_not_fit_is_an_error_of_its_visit() {
     log.wait("1 of 1");
     door.send(&visit, 2);
     door.send(&visit, 3);
-    run.seen.log.until(|lines| lines.iter().any(|line| line.starts_with("sink visit 1: a test/number@1 was dropped")));
+    run.seen
+        .log
+        .until(|lines| lines.iter().any(|line| line.starts_with("sink was not given a test/number@1 of visit 1: ")));
     gate.open();
     run.kill();
 }

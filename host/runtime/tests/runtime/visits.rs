@@ -1,7 +1,7 @@
 //! Visits: `VisitOpened` first, `VisitClosed` once, last and in order, by whatever way the visit closes.
 
 use majlis_config::Load;
-use majlis_meter::record::Closed;
+use majlis_meter::record::{Call, Closed, Span};
 use majlis_plugin_api::{Event, Flow, NoVisit};
 
 use crate::common::*;
@@ -354,5 +354,42 @@ fn only_the_first_milestone_of_a_name_counts() {
     assert_eq!(record.reached("greeted").map(|milestone| milestone.time), Some(300_000_000));
     assert_eq!(run_record.visits.recent[0].to_milestone, Some(300_000_000));
     assert_eq!(run.seen.log.count("milestone greeted of 1"), 1);
+    run.kill();
+}
+
+#[test]
+fn a_visit_is_told_as_of_its_milestone_when_the_call_that_set_it_is_over_and_once() {
+    let (mut bench, gate) = (Bench::new(), Gate::new());
+    bench.until = Some("greeted".to_owned());
+    let door = bench.door("door");
+    let closed = gate.clone();
+    bench.stage("greeting", move |_| {
+        let closed = closed.clone();
+        script(move |entry, out| {
+            if let At::Packet(_) = entry {
+                out.milestone("seen");
+                out.milestone("greeted");
+                closed.pass();
+            }
+            Ok(Flow::Continue)
+        })
+    });
+    bench.chain(&["door", "greeting"]);
+    let run = bench.start();
+    let visit = door.visit();
+    run.advance(300);
+    door.send(&visit, 1);
+    run.seen.log.wait("milestone greeted of 1");
+    assert!(run.seen.reached.lock().unwrap().is_empty(), "the call still goes on");
+    gate.open();
+    run.seen.log.wait("reached by 1");
+    door.send(&visit, 2);
+    visit.end();
+    run.seen.visits(1);
+    let reached = run.seen.reached.lock().unwrap().clone();
+    let [record] = &reached[..] else { panic!("one visit was expected: {reached:#?}") };
+    assert_eq!((record.closed, record.reached("greeted").map(|milestone| milestone.time)), (None, Some(300_000_000)));
+    let running = |span: &Span| matches!(span, Span::Call(call) if call.end == Call::RUNNING);
+    assert!(!record.spans.iter().any(running), "{record:#?}");
     run.kill();
 }

@@ -43,7 +43,8 @@ impl Run {
             end_ns: opening.end,
             live_bytes: opening.cost.live,
             peak_bytes: opening.cost.peak,
-            begun_for: opening.begun_for,
+            begun_for: opening.begun_for.filter(|visit| *visit != 0),
+            ahead: opening.begun_for.is_none(),
             failed: match &opening.outcome {
                 OpeningOutcome::Ready => None,
                 OpeningOutcome::Failed(why) => Some(why.clone()),
@@ -256,6 +257,7 @@ fn segment_kind(kind: SegmentKind) -> &'static str {
         SegmentKind::Work => "work",
         SegmentKind::Opening(BegunFor::ThisVisit) => "opening",
         SegmentKind::Opening(BegunFor::OtherVisit) => "opening for another visit",
+        SegmentKind::Opening(BegunFor::NoVisit) => "opening for no visit",
         SegmentKind::Opening(BegunFor::Prewarm) => "opening ahead",
         SegmentKind::OtherOpening => "another opening",
         SegmentKind::OtherVisit => "another visit",

@@ -99,7 +99,10 @@ fn named(words: &Value) -> Vec<Person> {
 fn everybody_on_the_photographs_is_greeted_as_who_they_are() {
     let Some(data) = testdata("the photographs through the real recogniser") else { return };
     let folder = Folder::new();
-    let ended = receive(&data, &folder, |text| text);
+    // Who is greeted must not depend on how busy the machine is that tests it.
+    let ended = receive(&data, &folder, |text| {
+        replaced(&text, "[stage.avatar]", "[stage.greeting.config]\ndeadline = \"10min\"\n\n[stage.avatar]")
+    });
     let terminal = ended.stderr.clone();
     let report = ended.report();
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Database, Error, Store};
+use crate::{Database, Error, Store, Transaction};
 
 /// The store, and the files of it that plugins have opened.
 pub struct Service {
@@ -93,6 +93,11 @@ fn gives_rows(sql: &str) -> bool {
         || lower.split_ascii_whitespace().any(|word| word == "returning")
 }
 
+/// Whether a statement can only read. What begins with WITH may write.
+fn only_reads(sql: &str) -> bool {
+    sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))
+}
+
 impl Service {
     /// The service of this store.
     #[must_use]
@@ -139,20 +144,24 @@ fn run(database: &Database, statements: Vec<Statement>) -> Result<Vec<Answer>, S
             Ok((statement.sql, statement.values.into_iter().map(Value::known).collect::<Result<_, String>>()?))
         })
         .collect::<Result<_, String>>()?;
-    database
-        .transaction(|transaction| {
-            statements
-                .iter()
-                .map(|(sql, values)| {
-                    if gives_rows(sql) {
-                        let rows = transaction.query(sql, values)?;
-                        let rows = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
-                        Ok(Answer { rows, changed: 0 })
-                    } else {
-                        Ok(Answer { rows: Vec::new(), changed: transaction.execute(sql, values)? })
-                    }
-                })
-                .collect::<Result<Vec<Answer>, Error>>()
-        })
-        .map_err(|error| error.to_string())
+    let work = |transaction: &Transaction<'_>| {
+        statements
+            .iter()
+            .map(|(sql, values)| {
+                if gives_rows(sql) {
+                    let rows = transaction.query(sql, values)?;
+                    let rows = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
+                    Ok(Answer { rows, changed: 0 })
+                } else {
+                    Ok(Answer { rows: Vec::new(), changed: transaction.execute(sql, values)? })
+                }
+            })
+            .collect::<Result<Vec<Answer>, Error>>()
+    };
+    let done = if statements.iter().all(|(sql, _)| only_reads(sql)) {
+        database.snapshot(work)
+    } else {
+        database.transaction(work)
+    };
+    done.map_err(|error| error.to_string())
 }

@@ -72,8 +72,9 @@ mod tests {
 
     /// Stripes of `wide` px whose brightness differs by `contrast`.
     fn stripes(wide: usize, contrast: u8) -> Crop {
-        let rgb =
-            (0..112 * 112).flat_map(|at| [if at % 112 / wide % 2 == 0 { 20 } else { 20 + contrast }; 3]).collect();
+        let rgb = (0..112 * 112)
+            .flat_map(|at| [if (at % 112 / wide).is_multiple_of(2) { 20 } else { 20 + contrast }; 3])
+            .collect();
         Crop { rgb, width: 112, height: 112 }
     }
 

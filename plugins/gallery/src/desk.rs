@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use majlis_plugin_api::service::store;
 use majlis_plugin_api::{self as api, Error, Host, Result, Value};
@@ -11,7 +12,7 @@ use crate::consent::{Timestamp, today};
 use crate::decision::{Outcome, Thresholds, decide};
 use crate::enrolment::{Admitted, admit, chosen, faces, one_person};
 use crate::face::Face;
-use crate::follower::{Follower, purge};
+use crate::follower::{Follower, OPERATOR, VISITOR, purge};
 use crate::gallery::Gallery;
 use crate::people::{Listed, People};
 use crate::person::Person;
@@ -91,8 +92,12 @@ impl Desk {
 
     /// Sees what changed in the store just now: for somebody who has enrolled, or asked to be forgotten, and then comes.
     pub fn look(&self) {
+        self.look_for(VISITOR);
+    }
+
+    fn look_for(&self, patience: Duration) {
         if let Some(store) = &self.store {
-            store.look();
+            store.look(patience);
         }
     }
 
@@ -121,7 +126,7 @@ impl Desk {
     /// # Errors
     /// What the operator should read.
     pub fn control(&mut self, verb: &str, args: Value, host: &Host, recogniser: &mut dyn Recogniser) -> Result<Value> {
-        self.look();
+        self.look_for(OPERATOR);
         match verb {
             "enrol" => self.enrol(&arguments(args)?, host, recogniser),
             "list" => {
@@ -199,7 +204,7 @@ impl Desk {
         let said: Vec<Value> = admitted.iter().map(said).collect();
         let looks: Vec<_> = admitted.into_iter().map(|face| face.look(self.settings.keep_crops)).collect();
         store.people().keep(&person, &looks)?;
-        store.look();
+        store.look(OPERATOR);
         Ok(json!({ "id": person.id, "faces": said, "people": store.gallery().people().len() }))
     }
 
@@ -242,7 +247,7 @@ impl Desk {
         // Also without a gallery: other stages may have kept something of the person. And again for whoever was forgotten
         // before, whose erasure was perhaps not proved.
         rows += store::erase(host, id)?;
-        self.look();
+        self.look_for(OPERATOR);
         match (is_named, rows) {
             (true, _) => Err(Error::new(format!(
                 "{rows} rows of the store were erased, but the pipeline file names `{id}`: take the entry out of the stage's \
@@ -255,7 +260,7 @@ impl Desk {
 
     fn purge(&self) -> Result<Value> {
         let purged = purge(self.store()?.people(), Vec::new());
-        self.look();
+        self.look_for(OPERATOR);
         if let Some((_, why)) = purged.failed.first() {
             return Err(Error::new(format!(
                 "{} people whose consent is over are not yet erased: {why}",
@@ -288,7 +293,7 @@ impl Desk {
         let stored = store.gallery();
         let galleries = self.galleries(Some(&stored));
         let answer = transfer::import(incoming, store.people(), &galleries, &self.settings.thresholds, self.model())?;
-        self.look();
+        self.look_for(OPERATOR);
         Ok(answer)
     }
 
@@ -304,7 +309,7 @@ impl Desk {
                 None => failed += 1,
             }
         }
-        self.look();
+        self.look_for(OPERATOR);
         let listed = people.listed(self.model())?;
         let without = listed.iter().filter(|listed| listed.usable == 0).map(|listed| listed.person.id.as_str());
         let without: Vec<&str> = without.collect();

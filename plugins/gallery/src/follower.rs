@@ -24,8 +24,11 @@ const PURGE: Duration = Duration::from_secs(60 * 60);
 /// How soon an erasure that could not be proved is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// How long a stage waits for a look that it asked for, when the store is held by somebody.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a visitor waits for a look, when the store is held by somebody.
+pub(crate) const VISITOR: Duration = Duration::from_millis(250);
+
+/// How long an operator does: as long as the store waits for blockers.
+pub(crate) const OPERATOR: Duration = Duration::from_secs(10);
 
 /// The people of the store, followed.
 pub(crate) struct Follower {
@@ -71,14 +74,14 @@ impl Follower {
         Arc::clone(&self.shared.state().gallery)
     }
 
-    /// Asks for a look now, and waits for it as long as the store is not held by somebody.
-    pub(crate) fn look(&self) {
+    /// Asks for a look now, and waits for it, no longer than `patience`.
+    pub(crate) fn look(&self, patience: Duration) {
         let mut state = self.shared.state();
         state.asked += 1;
         let mine = state.asked;
         self.shared.bell.notify_all();
         let waiting = |state: &mut State| state.made < mine && !state.ended;
-        drop(self.shared.bell.wait_timeout_while(state, PATIENCE, waiting));
+        drop(self.shared.bell.wait_timeout_while(state, patience, waiting));
     }
 
     /// Nobody with this id is named any more, whatever the store says of that. Whether there was somebody.

@@ -115,6 +115,17 @@ fn the_schemas_are_those_of_the_types_and_the_manifest_is_one() {
 }
 
 #[test]
+fn a_key_that_was_renamed_leads_to_one_that_is_there() {
+    let schema: Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();
+    let keys = schema["properties"].as_object().unwrap();
+    let renamed = schema["x-renamed"].as_object().unwrap();
+    assert_eq!(renamed.len(), 3);
+    for (old, new) in renamed {
+        assert!(!keys.contains_key(old) && keys.contains_key(new.as_str().unwrap()), "{old}");
+    }
+}
+
+#[test]
 fn somebody_who_enrolled_is_recognised_on_another_photograph_and_nobody_else_is() {
     let Some(mut room) = Room::open(&Store::default(), json!({})) else {
         return;
@@ -234,6 +245,34 @@ fn a_group_enrols_nobody_where_a_frame_is_asked_for_one_face_only_either() {
     };
     let failure = room.enrol("p1", "solvay_1927.png").unwrap_err();
     assert!(failure.to_string().contains("shows 29 faces"), "{failure}");
+}
+
+#[test]
+fn a_face_of_a_group_is_enrolled_when_it_is_chosen_and_the_rest_stay_strangers() {
+    let Some(mut room) = Room::open(&Store::default(), json!({})) else {
+        return;
+    };
+    let photo = room.images.join("solvay_1927.png");
+    let mut enrolled = None;
+    // Most faces of this photograph are too blurred or too small.
+    for face in 1..=29 {
+        let arguments =
+            json!({ "id": "p1", "photo": photo, "face": face, "name_latin": "Name of p1", "consent": "expo-2" });
+        match room.kit.control("enrol", &arguments) {
+            Ok(answer) => {
+                assert!(answer["faces"][0]["px"].as_f64().unwrap() >= 80.0);
+                enrolled = Some(face);
+                break;
+            }
+            Err(failure) => {
+                assert!(failure.message.contains("blurred") || failure.message.contains("at least 80 px"), "{failure}")
+            }
+        }
+    }
+    assert!(enrolled.is_some(), "one of 29 faces is good enough");
+    let faces = room.show("solvay_1927.png");
+    assert_eq!((faces.faces.len(), known(&faces)), (29, vec!["p1"]));
+    assert!(faces.faces[enrolled.unwrap() - 1].similarity.unwrap() > 0.99, "faces are counted as they go out");
 }
 
 #[test]

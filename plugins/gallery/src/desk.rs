@@ -12,7 +12,7 @@ use crate::consent::{Timestamp, today};
 use crate::decision::{Outcome, Thresholds, decide};
 use crate::enrolment::{Admitted, admit, chosen, faces, one_person};
 use crate::face::Face;
-use crate::follower::{Follower, OPERATOR, VISITOR, purge};
+use crate::follower::{Follower, OPERATOR, Pace, VISITOR, purge};
 use crate::gallery::Gallery;
 use crate::people::{Listed, People};
 use crate::person::Person;
@@ -63,7 +63,7 @@ impl Desk {
         let store = match &settings.file {
             Some(file) => {
                 let people = People::open(host, file)?;
-                let store = Follower::start(host, people, model.clone())?;
+                let store = Follower::start(host, people, model.clone(), Pace::default())?;
                 let listed = store.people().listed(model)?;
                 let without = listed.iter().filter(|listed| listed.person.consent.recognise && listed.usable == 0);
                 let (without, people) = (without.count(), listed.len());

@@ -223,13 +223,16 @@ impl People {
     /// Removes a person, at once for everybody who follows, and leaves a mark by which an import refuses the id. The bytes
     /// are still on the disk: only [`People::erase`] proves that they are not. The number of rows that went.
     pub(crate) fn forget(&self, id: &str) -> Result<u64> {
-        let mut statements: Vec<Statement> = SUBJECTS
-            .iter()
-            .map(|(table, column)| Statement::new(format!("DELETE FROM {table} WHERE {column} = ?1"), [id.into()]))
-            .collect();
+        let mut statements: Vec<Statement> = removal(id).into();
         let mark = "INSERT OR IGNORE INTO forgotten SELECT ?1 WHERE EXISTS (SELECT 1 FROM people WHERE id = ?2)";
         statements.insert(0, Statement::new(mark, [self.marks.mark(id).into(), id.into()]));
         Ok(self.database.run(&statements)?.iter().skip(1).map(|answer| answer.changed).sum())
+    }
+
+    /// The same of several people, without a mark: whose consent is over may agree again.
+    pub(crate) fn remove(&self, ids: &[String]) -> Result<()> {
+        let statements: Vec<Statement> = ids.iter().flat_map(|id| removal(id)).collect();
+        if statements.is_empty() { Ok(()) } else { self.database.run(&statements).map(drop) }
     }
 
     /// Erases what is left of a person in every file of the store, whoever keeps it. The number of rows.
@@ -239,6 +242,10 @@ impl People {
     pub(crate) fn erase(&self, id: &str) -> Result<u64> {
         store::erase(&self.host, id)
     }
+}
+
+fn removal(id: &str) -> [Statement; 3] {
+    SUBJECTS.map(|(table, column)| Statement::new(format!("DELETE FROM {table} WHERE {column} = ?1"), [id.into()]))
 }
 
 fn crop(mut row: impl Iterator<Item = Value>) -> Option<Crop> {

@@ -199,8 +199,7 @@ impl Desk {
         }
         let stored = store.gallery();
         one_person(&enrol.id, &admitted, &self.galleries(Some(&stored)), thresholds)?;
-        let said =
-            |face: &Admitted| json!({ "px": face.side.round(), "sharpness": (face.sharpness * 1e3).round() / 1e3 });
+        let said = |face: &Admitted| json!({ "px": face.side.round(), "sharpness": why::rounded(face.sharpness) });
         let said: Vec<Value> = admitted.iter().map(said).collect();
         let looks: Vec<_> = admitted.into_iter().map(|face| face.look(self.settings.keep_crops)).collect();
         store.people().keep(&person, &looks)?;

@@ -102,7 +102,7 @@ fn because(face: &Face, decision: &Decision<'_>, thresholds: &Thresholds) -> Str
 }
 
 /// To three digits, as a person reads them.
-fn rounded(value: f32) -> f64 {
+pub(crate) fn rounded(value: f32) -> f64 {
     (f64::from(value) * 1000.0).round() / 1000.0
 }
 

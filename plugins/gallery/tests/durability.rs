@@ -26,11 +26,13 @@ fn main() {
         [_, "write", folder, name] => write(Path::new(folder), name),
         [_, "watch", folder, people] => watch(Path::new(folder), people.parse().unwrap()),
         _ => {
-            for (name, test) in [
+            let wanted = arguments.get(1).filter(|argument| !argument.starts_with('-'));
+            let tests = [
                 ("a_writer_that_is_killed_loses_nothing_that_it_acknowledged", killed as fn()),
                 ("two_processes_read_whole_people_while_one_writes", read_while_written),
                 ("two_recognisers_and_an_external_writer_lose_nothing", together),
-            ] {
+            ];
+            for (name, test) in tests.into_iter().filter(|(name, _)| wanted.is_none_or(|part| name.contains(part))) {
                 let begun = Instant::now();
                 test();
                 println!("test {name} ... ok ({:.1} s)", begun.elapsed().as_secs_f64());

@@ -63,10 +63,12 @@ impl Gallery {
         let term = term(&person);
         let owner = match self.places.get(&person.id) {
             Some(&place) => {
-                self.people[place] = person;
-                for (_, held) in self.owners.iter().zip(&mut self.terms).filter(|(owner, _)| **owner == place) {
-                    *held = term;
+                // Read from the store, a person comes once with each embedding, and mostly unchanged.
+                if self::term(&self.people[place]) != term {
+                    let held = self.owners.iter().zip(&mut self.terms).filter(|(owner, _)| **owner == place);
+                    held.for_each(|(_, held)| *held = term);
                 }
+                self.people[place] = person;
                 place
             }
             None => {

@@ -75,22 +75,16 @@ fn cipher(passphrase: &str, [memory, passes, lanes]: [u32; 3], salt: &[u8]) -> R
     XChaCha20Poly1305::new_from_slice(&key).map_err(|_| damaged())
 }
 
-/// Writes a file that its owner alone can read: whole or not at all, and never over another.
+/// Writes a file that its owner alone can read, never over another. What could not be written whole is removed.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let place = format!("{} could not be written", path.display());
-    let failed = |error: std::io::Error| Error::from(error).within(&place);
-    let mut name = path.file_name().ok_or_else(|| Error::new(format!("{place}: it names no file")))?.to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let write = || {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        // A link is refused where a file is, which a rename would replace.
-        let placed = written.and_then(|()| fs::hard_link(&part, path));
-        fs::remove_file(&part)?;
-        placed
-    };
-    write().map_err(failed)
+    let failed = |error: std::io::Error| Error::from(error).within(&format!("{} could not be written", path.display()));
+    // Not a file beside it that is renamed: that would replace another.
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
+        // It holds nothing that could be opened.
+        let _ = fs::remove_file(path);
+        failed(error)
+    })
 }
 
 #[cfg(test)]

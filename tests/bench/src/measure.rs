@@ -143,7 +143,7 @@ impl Bench {
 
     fn search() -> Figure {
         let times = search::rounds().map(|times| times.into_iter().map(Ok).collect()).and_then(rounds);
-        must("search_10k_ms", 1.5, times, "the two closest of 10,000 people with 512 dimensions, ms")
+        must("search_10k_ms", 1.5, times, "the two closest of 10,000 people with 512 dimensions")
     }
 
     fn run(&self, plugins: &Result<Plugins, String>, plan: &Plan<'_>) -> Result<std::sync::Arc<Tap>, String> {

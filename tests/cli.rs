@@ -221,7 +221,7 @@ fn the_schema_of_pipeline_files_knows_the_keys_and_the_plugins() {
         assert!(keys.contains_key(key), "`{key}` is not in {keys:#?}");
     }
     let text = schema.to_string();
-    for word in ["replay", "insightface", "opening_title", "minimum_face", "drain_within"] {
+    for word in ["replay", "insightface", "opening_title", "min_face_px", "drain_within"] {
         assert!(text.contains(&format!("\"{word}\"")), "`{word}` is not in the schema");
     }
 }

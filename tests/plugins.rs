@@ -73,7 +73,7 @@ fn inspect_shows_ports_milestones_verbs_and_configuration() {
         "output    faces: majlis/faces@1",
         "milestone recognised",
         "verb      list",
-        "\"threshold\"",
+        "\"match_threshold\"",
     ] {
         assert!(text.stdout.contains(part), "`{part}` is missing: {text:?}");
     }

@@ -11,14 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::folders;
 
-mod store;
-
 pub(crate) struct HostServices {
     loader: Arc<Loader>,
     /// Names of the stages, by index.
     stages: Vec<String>,
     started: std::time::Instant,
-    store: OnceLock<store::Files>,
+    store: OnceLock<majlis_store::Service>,
     run: OnceLock<Controls>,
 }
 
@@ -105,8 +103,8 @@ impl HostServices {
     }
 
     /// The store; its folder is made when the first plugin opens a file of it.
-    fn store(&self) -> &store::Files {
-        self.store.get_or_init(|| store::Files::new(majlis_store::Store::new(folders::data().join("store"))))
+    fn store(&self) -> &majlis_store::Service {
+        self.store.get_or_init(|| majlis_store::Service::new(majlis_store::Store::new(folders::data().join("store"))))
     }
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, Secret};
 
 pub use audio::{Audio, AudioMut, SampleFormat};
-pub use faces::{Face, Faces, Identity, Person};
+pub use faces::{Doubt, Face, Faces, Identity, Person};
 pub use frame::{Frame, FrameMut, PixelFormat};
 pub use scene::Scene;
 pub use utterance::{Utterance, UtteranceKind};

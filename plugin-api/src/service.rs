@@ -106,8 +106,12 @@ pub mod store {
                 fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
                     Ok(bytes.to_vec())
                 }
+                fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                    Ok(bytes)
+                }
             }
-            deserializer.deserialize_bytes(Bytes)
+            // Borrowed bytes are given up to 4 KiB only.
+            deserializer.deserialize_byte_buf(Bytes)
         }
     }
 
@@ -201,5 +205,20 @@ pub mod store {
     /// It could not be proved within ten seconds.
     pub fn erase(host: &Host, subject: &str) -> Result<u64> {
         ask(host, "store", "erase", &subject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::store::Value;
+    use crate::message::{from_cbor, to_cbor};
+
+    #[test]
+    fn bytes_of_any_length_come_back_from_the_store() {
+        for length in [0, 4096, 4097, 100_000] {
+            let value = Value::Blob(vec![7; length]);
+            let bytes = to_cbor(&value).expect("a value can be written");
+            assert!(from_cbor::<Value>(&bytes).is_ok_and(|read| read == value), "{length} bytes");
+        }
     }
 }

@@ -58,12 +58,28 @@ impl Database {
     /// # Errors
     /// What `work` gives, or the store's own.
     pub fn transaction<R, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<R, E>) -> Result<R, E> {
+        self.run(TransactionBehavior::Immediate, work)
+    }
+
+    /// Runs queries that see one state of the file. Others may write meanwhile, in this process and in others: whoever only
+    /// reads never waits for them, nor they for him.
+    ///
+    /// # Errors
+    /// What `work` gives, or the store's own.
+    pub fn snapshot<R, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<R, E>) -> Result<R, E> {
+        self.run(TransactionBehavior::Deferred, work)
+    }
+
+    fn run<R, E: From<Error>>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
         let File { name, guard, .. } = &*self.file;
         let lock = self.file.connection.lock();
         let mut connection = self.file.borrow_mut(&lock)?;
         let busy = |error| E::from(Error::statement(name, &error));
-        let transaction =
-            guard.host(|| connection.transaction_with_behavior(TransactionBehavior::Immediate)).map_err(busy)?;
+        let transaction = guard.host(|| connection.transaction_with_behavior(behavior)).map_err(busy)?;
         // Rolls back while a panic of `work` passes by: the rules would refuse it as a plugin's ROLLBACK.
         let ending = Ending { guard, transaction: Some(transaction) };
         let result = work(&Transaction { name, connection: ending.connection() })?;

@@ -13,18 +13,22 @@
 //! What a plugin's SQL may not do is refused by SQLite's authorizer, not by reading SQL: attach other files, set
 //! pragmas, begin transactions of its own, or touch the host's tables.
 //!
-//! It must never know: what is in a table, who may ask for it, or how a plugin reaches it.
+//! [`Service`] is how a plugin's requests reach it; tests of plugins use the same.
+//!
+//! It must never know: what is in a table, or who may ask for it.
 #![forbid(unsafe_code)]
 
 mod database;
 mod erase;
 mod error;
 mod guard;
+mod service;
 mod store;
 mod value;
 
 pub use database::{Database, Transaction};
 pub use erase::{Erased, ErasedFile};
 pub use error::{CODES, Error, explain};
+pub use service::Service;
 pub use store::Store;
 pub use value::Value;

@@ -110,6 +110,23 @@ fn a_transaction_is_kept_whole_or_not_at_all() {
 }
 
 #[test]
+fn whoever_reads_neither_waits_for_a_writer_nor_sees_half_of_what_is_written() {
+    let (folder, store) = store();
+    let database = store.open("people", PEOPLE, SUBJECT).unwrap();
+    enrol(&database, "v-1", "Huda");
+    let writer = rusqlite::Connection::open(folder.path().join("store/people.db")).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE; INSERT INTO people (id) VALUES ('v-2')").unwrap();
+    let seen: Result<Vec<Value>, Error> = database.snapshot(|tables| {
+        let count = |sql| Ok(tables.query(sql, &[])?[0][0].clone());
+        let before: Result<Value, Error> = count("SELECT count(*) FROM people");
+        writer.execute_batch("COMMIT").unwrap();
+        Ok(vec![before?, count("SELECT count(*) FROM people")?])
+    });
+    assert_eq!(seen.unwrap(), [Value::Integer(1), Value::Integer(1)]);
+    assert_eq!(count(&database), Value::Integer(2));
+}
+
+#[test]
 fn the_database_inside_its_own_transaction_is_an_error_and_no_deadlock() {
     let (_folder, store) = store();
     let database = store.open("people", PEOPLE, SUBJECT).unwrap();

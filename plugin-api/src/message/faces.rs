@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Extra, cbor_message};
+use super::{Cbor, Extra, cbor_message};
 
 /// What a recogniser says of one frame: these faces, or none. It answers for every frame, so that *no face was seen*
 /// and *nobody could look* are different.
@@ -12,7 +12,7 @@ pub struct Faces {
     pub height: u32,
     /// The frame's place on the recogniser's input, so that a picture can be matched with its faces.
     pub frame: u64,
-    /// The faces, by descending score.
+    /// The faces; a recogniser says in which order.
     pub faces: Vec<Face>,
     /// Keys of a later version.
     #[serde(flatten)]
@@ -47,6 +47,42 @@ impl Face {
     #[must_use]
     pub fn size(&self) -> f32 {
         (self.bbox[2] - self.bbox[0]).min(self.bbox[3] - self.bbox[1])
+    }
+
+    /// Why it is undecided, where the recogniser says so: the key `doubt`, beside an identity that earlier readers know.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        let word = self.extra.get("doubt")?.as_text()?;
+        [Doubt::Likeness, Doubt::Ambiguous, Doubt::Poor].into_iter().find(|doubt| doubt.word() == word)
+    }
+
+    /// The same face, undecided for this reason.
+    #[must_use]
+    pub fn doubted(mut self, doubt: Doubt) -> Self {
+        self.identity = Identity::Undecided;
+        self.extra.insert("doubt".into(), Cbor::Text(doubt.word().into()));
+        self
+    }
+}
+
+/// Why a face is undecided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It is like somebody, and not enough.
+    Likeness,
+    /// It is as much like one person as like another.
+    Ambiguous,
+    /// It cannot be seen well enough to be compared.
+    Poor,
+}
+
+impl Doubt {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Likeness => "likeness",
+            Self::Ambiguous => "ambiguous",
+            Self::Poor => "poor",
+        }
     }
 }
 
@@ -93,3 +129,31 @@ impl Person {
 }
 
 cbor_message!(Faces, "majlis/faces@1");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{from_cbor, to_cbor};
+
+    fn face() -> Face {
+        Face {
+            bbox: [0.0; 4],
+            score: 0.9,
+            key_points: Vec::new(),
+            identity: Identity::Unknown,
+            similarity: None,
+            embedding: Vec::new(),
+            extra: Extra::default(),
+        }
+    }
+
+    #[test]
+    fn a_doubt_travels_beside_an_identity_that_earlier_readers_know() {
+        for doubt in [Doubt::Likeness, Doubt::Ambiguous, Doubt::Poor] {
+            let bytes = to_cbor(&face().doubted(doubt)).expect("a face can be written");
+            let read: Face = from_cbor(&bytes).expect("and read");
+            assert_eq!((read.identity.clone(), read.doubt()), (Identity::Undecided, Some(doubt)));
+        }
+        assert_eq!(face().doubt(), None);
+    }
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::arcface::ArcFace;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::face::{Detection, Face};
+use crate::face::{Detection, Embedding, Face};
 use crate::gallery::ModelId;
 use crate::image::Rgb8;
 use crate::pack::{Card, Role};
@@ -97,16 +97,26 @@ impl Analyser {
     /// # Errors
     /// As [`ArcFace::embed`], for what concerns the models and not the face.
     pub fn embed(&mut self, image: &Rgb8<'_>, detection: Detection) -> Result<Face> {
-        let embedding = match &detection.key_points {
-            Some(key_points) if detection.smaller_side() >= self.minimum_side => {
-                match self.recogniser.embed(image, key_points) {
-                    Ok(embedding) => Some(embedding),
-                    Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => None,
-                    Err(error) => return Err(error),
-                }
-            }
-            _ => None,
-        };
+        let embedding =
+            if detection.smaller_side() >= self.minimum_side { self.embedding(image, &detection)? } else { None };
         Ok(Face { detection, embedding })
+    }
+    /// The embedding of a face of any size. None when it cannot be turned upright, or has no direction.
+    ///
+    /// # Errors
+    /// As [`ArcFace::embed`], for what concerns the models and not the face.
+    pub fn embedding(&mut self, image: &Rgb8<'_>, detection: &Detection) -> Result<Option<Embedding>> {
+        let Some(key_points) = &detection.key_points else { return Ok(None) };
+        match self.recogniser.embed(image, key_points) {
+            Ok(embedding) => Ok(Some(embedding)),
+            Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The recogniser.
+    #[must_use]
+    pub fn recogniser(&self) -> &ArcFace {
+        &self.recogniser
     }
 }

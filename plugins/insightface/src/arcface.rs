@@ -71,6 +71,29 @@ impl ArcFace {
         &self.identity
     }
 
+    /// Width and height of an upright face, px.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Where the key points of an upright face lie, px.
+    #[must_use]
+    pub fn upright(&self) -> KeyPoints {
+        self.template.map(|point| point.map(|v| v as f32))
+    }
+
+    /// The upright face whose key points are given in px of the frame: R, G, B, row by row, of [`ArcFace::size`].
+    ///
+    /// # Errors
+    /// [`Error::Alignment`] when the key points coincide.
+    pub fn align(&self, image: &Rgb8<'_>, key_points: &KeyPoints) -> Result<Vec<u8>> {
+        let transform = similarity(key_points, &self.template).ok_or(Error::Alignment("its key points coincide"))?;
+        let mut rgb = Vec::with_capacity(3 * self.size * self.size);
+        warp(image, &transform, self.size, |_, _, pixel| rgb.extend_from_slice(&pixel));
+        Ok(rgb)
+    }
+
     /// The embedding of the face whose key points are given in px of the frame.
     ///
     /// # Errors

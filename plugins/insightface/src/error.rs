@@ -171,28 +171,6 @@ pub enum Error {
         /// What the operating system said.
         reason: String,
     },
-
-    /// Embeddings of different models say nothing about each other.
-    #[error("an embedding of model {found} cannot be compared with a gallery of model {expected}")]
-    ForeignEmbedding {
-        /// The gallery's model: first characters of its sha256, and its dimension.
-        expected: String,
-        /// The embedding's model, likewise.
-        found: String,
-    },
-
-    /// A stored embedding is damaged.
-    #[error("a stored embedding cannot be used: {0}")]
-    DamagedEmbedding(String),
-
-    /// A face that is too small to be recognised must not be enrolled either.
-    #[error("the face is {side:.0} px across; at least {minimum:.0} px are needed to enrol a person")]
-    TooSmallToEnrol {
-        /// The smaller side of its box, px.
-        side: f32,
-        /// The limit, px.
-        minimum: f32,
-    },
 }
 
 impl Error {
@@ -217,9 +195,6 @@ impl Error {
             Self::ModelMissing { .. } => "insightface.model-missing",
             Self::ModelAltered { .. } => "insightface.model-altered",
             Self::Unreadable { .. } => "insightface.unreadable",
-            Self::ForeignEmbedding { .. } => "insightface.foreign-embedding",
-            Self::DamagedEmbedding(_) => "insightface.damaged-embedding",
-            Self::TooSmallToEnrol { .. } => "insightface.too-small-to-enrol",
         }
     }
 
@@ -243,8 +218,6 @@ impl Error {
             Self::ModelAltered { .. } => {
                 "remove the file and fetch the pack again; a file that is not known is not run".into()
             }
-            Self::ForeignEmbedding { .. } => "enrol the person again with the model that is now in use".into(),
-            Self::TooSmallToEnrol { .. } => "use a photograph in which the face is larger".into(),
             Self::AspectRatio { .. } => "crop the frame".into(),
             Self::DetectorSize { .. } => {
                 "leave the detector's size out of the configuration, or use a multiple of its largest stride".into()

@@ -1,5 +1,5 @@
 //! Face recognition as InsightFace does it: SCRFD finds faces and their key points, ArcFace turns each into an embedding,
-//! a gallery of people who consented puts a name to it.
+//! the library `majlis_gallery` puts a name to it: people who consented, decisions and verbs are the same for every recogniser.
 //!
 //! **The decision that shapes it: pixels are treated exactly as OpenCV treats them, to the bit.** Embeddings are compared
 //! with ones that were enrolled elsewhere or earlier, so the way from a frame to a network's input is part of the model.
@@ -23,32 +23,25 @@
 use majlis_plugin_api::{Faces, Frame, export_stage, manifest};
 
 pub mod analyser;
-mod applicant;
 pub mod arcface;
 pub mod backend;
-pub mod consent;
 pub mod error;
-pub mod face;
-pub mod gallery;
 pub mod graph;
 pub mod image;
-mod named;
 pub mod nms;
 pub mod pack;
-mod people;
-mod photograph;
 pub mod pixels;
+mod recogniser;
 pub mod resize;
 pub mod runtime_path;
 pub mod scrfd;
 pub mod stage;
-mod verbs;
 pub mod warp;
 
 pub use analyser::{Analyser, Options};
 pub use error::{Error, Result};
-pub use face::{Detection, Embedding, Face};
 pub use image::Rgb8;
+pub use majlis_gallery::{self as face, self as gallery, Detection, Embedding, Face};
 pub use stage::InsightFace;
 
 manifest! {
@@ -59,9 +52,15 @@ manifest! {
     milestones: ["recognised"],
     native: ["onnxruntime"],
     verbs: {
-        "add": ("Enrols a person in the store, with consent, from a photograph", "../verbs/add.schema.json"),
-        "list": ("Lists who is enrolled, in the pipeline file or in the store", "../verbs/list.schema.json"),
-        "forget": ("Erases a person in every file of the store", "../verbs/forget.schema.json"),
+        "enrol": ("Enrols a person in the store, with consent, from photographs", "../../gallery/verbs/enrol.schema.json"),
+        "list": ("Lists who is enrolled, in the pipeline file or in the store", "../../gallery/verbs/list.schema.json"),
+        "show": ("Shows what is kept of a person", "../../gallery/verbs/show.schema.json"),
+        "forget": ("Erases a person in every file of the store", "../../gallery/verbs/forget.schema.json"),
+        "purge": ("Erases everybody whose consent is over", "../../gallery/verbs/purge.schema.json"),
+        "export": ("Writes everybody of the store into an encrypted file", "../../gallery/verbs/export.schema.json"),
+        "import": ("Takes people from an export, or names with vectors", "../../gallery/verbs/import.schema.json"),
+        "reindex": ("Makes vectors of this model from the faces that are kept", "../../gallery/verbs/reindex.schema.json"),
+        "why": ("Says who a photograph shows, and why", "../../gallery/verbs/why.schema.json"),
     },
     schema: "../config.schema.json",
 }

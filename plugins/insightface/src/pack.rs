@@ -27,6 +27,9 @@ pub struct Card {
     pub commercial: bool,
     /// Where the pack comes from, in words.
     pub origin: String,
+    /// The similarity from which on somebody is known, -1 to 1. It belongs to the recogniser; without it the operator has to
+    /// say it.
+    pub match_threshold: Option<f32>,
     /// The archive in which its makers publish it.
     pub archive: Option<Archive>,
     /// Its files.

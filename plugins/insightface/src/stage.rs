@@ -5,42 +5,47 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use majlis_plugin_api::service::{native, store};
-use majlis_plugin_api::{self as api, Event, Faces, Flow, Frame, Host, Input, Output, Stage, Time, Value};
+use majlis_gallery::{Desk, Named, Roster, Settings, Thresholds};
+use majlis_plugin_api::service::native;
+use majlis_plugin_api::{self as api, Event, Faces, Flow, Frame, Host, Input, Output, Stage, Value};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::backend::onnxruntime::{self, OnnxRuntime, Silent, Spawn};
-use crate::consent::Timestamp;
-use crate::gallery::{Gallery, Identity, Policy};
-use crate::named::{Named, Roster};
 use crate::pack::{Card, Role};
-use crate::people::People;
-use crate::photograph::Photograph;
-use crate::verbs::{Add, Forget, List, Place, arguments, listed};
-use crate::{Analyser, Error, Face, Options, input, output, pixels, runtime_path, scrfd};
-
-/// How long the gallery in memory may be behind the store.
-const GALLERY_AGE: Duration = Duration::from_secs(2);
+use crate::{Analyser, Error, Options, input, output, pixels, runtime_path, scrfd};
 
 /// The stage's own table of the pipeline file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-renamed" = json!({
+    "threshold": "match_threshold", "minimum_face": "min_face_px", "embeddings": "emit_embeddings",
+})))]
 pub struct Config {
     /// The model pack: `buffalo_l`, `buffalo_s`, `buffalo_sc`, or another one whose card NAME.toml lies in `folder`.
     models: String,
     /// The folder with the pack's files. Without it: where the host keeps models, or majlis/models/NAME in the user's cache.
     #[schemars(extend("format" = "path"))]
     folder: Option<PathBuf>,
-    /// A person is named when the cosine with an enrolled embedding is above this.
+    /// Somebody is named whose similarity to an enrolled embedding (a cosine) is at least this. Without it: what the pack's
+    /// card says.
     #[schemars(range(min = 0.0, max = 1.0))]
-    threshold: f64,
+    match_threshold: Option<f64>,
+    /// Below this similarity a face is nobody's who enrolled; from here to match_threshold it is undecided. Without it: 0.1
+    /// less than match_threshold.
+    #[schemars(range(min = -1.0, max = 1.0))]
+    unknown_threshold: Option<f64>,
+    /// By how much the closest person must be closer than the second; otherwise the face is ambiguous.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    margin: f64,
     /// A face whose smaller side is below this, in pixels, is never named.
     #[schemars(range(min = 0.0))]
-    minimum_face: f64,
+    min_face_px: f64,
+    /// A face with a lower score is poor, and never named.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    min_detection_score: f64,
     /// The score that a face must have to count as one.
     #[schemars(range(min = 0.0, max = 1.0))]
     detection_threshold: f64,
@@ -59,11 +64,13 @@ pub struct Config {
     cache: bool,
     /// People who are enrolled from their photographs when the stage is opened, and kept nowhere.
     people: Vec<Named>,
-    /// The store's file for people whom `add` enrols, or `none`. Without it: `people`, or `none` where the table names people.
+    /// The store's file for people whom `enrol` enrols, or `none`. Without it: `people`, or `none` where the table names people.
     #[schemars(length(min = 1))]
     gallery: Option<String>,
+    /// Keep the upright face of each photograph of people in the store, so that `reindex` can make vectors of another model.
+    keep_crops: bool,
     /// Send the embedding of each face along. It identifies a person: leave it off unless a stage needs it.
-    embeddings: bool,
+    emit_embeddings: bool,
 }
 
 impl Default for Config {
@@ -71,8 +78,11 @@ impl Default for Config {
         Self {
             models: "buffalo_l".into(),
             folder: None,
-            threshold: 0.4,
-            minimum_face: 60.0,
+            match_threshold: None,
+            unknown_threshold: None,
+            margin: 0.05,
+            min_face_px: 60.0,
+            min_detection_score: 0.6,
             detection_threshold: 0.5,
             detector_size: None,
             max_faces: None,
@@ -81,7 +91,8 @@ impl Default for Config {
             cache: true,
             people: Vec::new(),
             gallery: None,
-            embeddings: false,
+            keep_crops: false,
+            emit_embeddings: false,
         }
     }
 }
@@ -96,17 +107,34 @@ impl Config {
             None => Some("people"),
         }
     }
+
+    /// When a face is named, by the card where the operator says nothing else.
+    fn thresholds(&self, card: &Card) -> api::Result<Thresholds> {
+        let known = self.match_threshold.map(|given| given as f32).or(card.match_threshold).ok_or_else(|| {
+            let what =
+                format!("the card of the pack `{}` does not say from which similarity on somebody is known", card.name);
+            api::Error::config("match_threshold", what)
+        })?;
+        let of_model = Thresholds::of_model(known);
+        let unknown = self.unknown_threshold.map_or(of_model.unknown_threshold, |given| given as f32);
+        if unknown > known {
+            let what = format!("{unknown} is above match_threshold, which is {known}");
+            return Err(api::Error::config("unknown_threshold", what));
+        }
+        Ok(Thresholds {
+            match_threshold: known,
+            unknown_threshold: unknown,
+            min_face_px: self.min_face_px as f32,
+            min_detection_score: self.min_detection_score as f32,
+            margin: self.margin as f32,
+        })
+    }
 }
 
 /// The stage.
 pub struct InsightFace {
     analyser: Analyser,
-    /// Whom the pipeline file names.
-    named: Gallery,
-    /// Who is enrolled in the store, where there is one.
-    people: Option<People>,
-    looked: Time,
-    embeddings: bool,
+    desk: Desk,
     scratch: Vec<u8>,
 }
 
@@ -114,13 +142,13 @@ impl Stage for InsightFace {
     type Config = Config;
 
     fn open(config: Config, host: &Host) -> api::Result<Self> {
-        let policy = Policy { threshold: config.threshold as f32, minimum_side: config.minimum_face as f32 };
         let (card, folders) = pack(&config, host)?;
+        let thresholds = config.thresholds(&card)?;
         // Looked for before the runtime is opened: what is missing is told without waiting.
         for role in [Role::Detector, Role::Recogniser] {
             card.locate(role, &folders).map_err(told)?;
         }
-        let roster = Roster::begin(&config.people, today(), host)?;
+        let roster = Roster::begin(&config.people, host)?;
         let runtime = runtime(&config, host)?;
         if !card.commercial {
             tracing::warn!(
@@ -137,14 +165,20 @@ impl Stage for InsightFace {
                 ..scrfd::Settings::default()
             },
             // A stage behind that wants embeddings gets all of them; otherwise none is made that cannot name anybody.
-            minimum_side: if config.embeddings { 0.0 } else { policy.minimum_side },
+            minimum_side: if config.emit_embeddings { 0.0 } else { thresholds.min_face_px },
         };
         let mut analyser = Analyser::open(&runtime, &card, &folders, options).map_err(told)?;
-        let named = roster.enrol(&mut analyser, policy)?;
-        let people = config.kept_in().map(|file| People::open(host, file, analyser.model(), policy)).transpose()?;
-        let stored = people.as_ref().map_or(0, |people| people.gallery().people().len());
-        tracing::info!(pack = card.name, named = named.people().len(), stored, "ready");
-        Ok(Self { analyser, named, people, looked: host.now(), embeddings: config.embeddings, scratch: Vec::new() })
+        let named = roster.enrol(&mut analyser, &thresholds)?;
+        let settings = Settings {
+            thresholds,
+            file: config.kept_in().map(str::to_owned),
+            keep_crops: config.keep_crops,
+            emit_embeddings: config.emit_embeddings,
+        };
+        let desk = Desk::open(host, settings, named)?;
+        let (named, stored) = desk.counts();
+        tracing::info!(pack = card.name, named, stored, "ready");
+        Ok(Self { analyser, desk, scratch: Vec::new() })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> api::Result<Flow> {
@@ -154,170 +188,40 @@ impl Stage for InsightFace {
         let Some(frame) = packet.get(input::frame)? else {
             return Ok(Flow::Continue);
         };
-        if out.now().since(self.looked) >= GALLERY_AGE {
-            self.looked = out.now();
-            self.follow_store()?;
-        }
         let faces = self.faces(&frame, packet.sequence(), out).map_err(told)?;
         out.emit(output::faces, faces)?;
         Ok(Flow::Continue)
     }
 
-    fn event(&mut self, event: Event, out: &mut Output<'_>) -> api::Result<Flow> {
+    fn event(&mut self, event: Event, _: &mut Output<'_>) -> api::Result<Flow> {
         if let Event::VisitOpened(_) = event {
             // Whoever has just enrolled, or asked to be forgotten, and then steps before the camera.
-            self.looked = out.now();
-            self.follow_store()?;
+            self.desk.look();
         }
         Ok(Flow::Continue)
     }
 
     fn control(&mut self, verb: &str, args: Value, host: &Host) -> api::Result<Value> {
-        self.follow_store()?;
-        match verb {
-            "add" => self.add(&arguments(args)?, host),
-            "list" => {
-                let List {} = arguments(args)?;
-                let mut galleries = vec![(Place::Pipeline, &self.named)];
-                galleries.extend(self.people.as_ref().map(|people| (Place::Store, people.gallery())));
-                Ok(listed(&galleries, today()))
-            }
-            "forget" => {
-                let Forget { id } = arguments(args)?;
-                self.forget(&id, host)
-            }
-            other => Err(api::Error::unknown_verb(other)),
-        }
+        self.desk.control(verb, args, host, &mut self.analyser)
     }
 }
 
 impl InsightFace {
-    fn follow_store(&mut self) -> api::Result<()> {
-        match &mut self.people {
-            Some(people) => people.follow(),
-            None => Ok(()),
-        }
-    }
-
-    fn identify(&self, face: &Face, now: Timestamp) -> Identity<'_> {
-        let named = self.named.identify(face, now);
-        match &self.people {
-            Some(people) => named.or_closer(people.gallery().identify(face, now)),
-            None => named,
-        }
-    }
-
     fn faces(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> Result<Faces, Error> {
         let image = pixels::rgb(frame, &mut self.scratch)?;
         let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
         out.step("match");
-        let now = today();
-        let mut confidence = None;
-        let faces: Vec<api::Face> = found
-            .into_iter()
-            .map(|face| {
-                let (identity, similarity) = match self.identify(&face, now) {
-                    Identity::Known { person, similarity } => {
-                        confidence = confidence.max(Some(ordered(similarity)));
-                        (api::Identity::Known(person_of(person, now)), Some(similarity))
-                    }
-                    Identity::Unknown { similarity } => (api::Identity::Unknown, similarity),
-                    Identity::Undecided => (api::Identity::Undecided, None),
-                    Identity::TooSmall { .. } => (api::Identity::TooSmall, None),
-                };
-                api::Face {
-                    bbox: face.detection.bbox,
-                    score: face.detection.score,
-                    key_points: face.detection.key_points.map_or_else(Vec::new, Vec::from),
-                    identity,
-                    similarity,
-                    embedding: face
-                        .embedding
-                        .filter(|_| self.embeddings)
-                        .map_or_else(Vec::new, |embedding| embedding.unit),
-                    extra: api::Extra::default(),
-                }
-            })
-            .collect();
-        out.fact("faces", faces.len());
-        if !faces.is_empty() {
-            out.fact("matched", confidence.is_some());
+        let (faces, tally) = self.desk.decide(found, frame.width(), frame.height());
+        out.fact("faces", tally.faces);
+        if tally.faces > 0 {
+            out.fact("matched", tally.confidence.is_some());
         }
-        if let Some(confidence) = confidence {
-            out.fact("confidence", format!("{:.2}", f64::from(confidence) / 1e6));
+        if let Some(confidence) = tally.confidence {
+            out.fact("confidence", format!("{confidence:.2}"));
             out.milestone("recognised");
         }
         Ok(Faces { width: frame.width(), height: frame.height(), frame: sequence, faces, extra: api::Extra::default() })
     }
-
-    fn add(&mut self, add: &Add, host: &Host) -> api::Result<Value> {
-        let Some(people) = &mut self.people else {
-            return Err(api::Error::config(
-                "gallery",
-                "this stage keeps nobody: name its `gallery`, or add the person to `people` in the pipeline file",
-            ));
-        };
-        let person = add.person(today())?;
-        if self.named.people().iter().any(|named| named.id == person.id) {
-            return Err(api::Error::config("id", "the pipeline file names a person with this id in `people`"));
-        }
-        let photograph = Photograph::open(&host.path(&add.photo))?;
-        let view = photograph.view().map_err(told)?;
-        let mut faces = self.analyser.detect_all(&view).map_err(told)?;
-        let (Some(face), 0) = (faces.pop(), faces.len()) else {
-            return Err(api::Error::new(format!(
-                "the photograph shows {} faces; it must show the person's and no other",
-                if faces.is_empty() { 0 } else { faces.len() + 1 }
-            )));
-        };
-        let face = self.analyser.embed(&view, face).map_err(told)?;
-        let template = people.gallery().template(&face).map_err(told)?;
-        people.add(&person, &template)?;
-        Ok(
-            json!({ "id": person.id, "face_px": face.detection.smaller_side().round(), "people": people.gallery().people().len() }),
-        )
-    }
-
-    fn forget(&mut self, id: &str, host: &Host) -> api::Result<Value> {
-        if let Some(people) = &mut self.people {
-            people.forget(id);
-        }
-        let named = self.named.forget(id);
-        // Also without a gallery: other stages may have kept something of the person.
-        let rows = store::erase(host, id)?;
-        self.follow_store()?;
-        match (named, rows) {
-            (true, _) => Err(api::Error::new(format!(
-                "{rows} rows of the store were erased, but the pipeline file names `{id}`: take the entry out of the stage's \
-                 `people`, delete the photographs, and start the show anew"
-            ))),
-            (false, 0) => Err(api::Error::new("nobody with this id is enrolled")),
-            (false, rows) => Ok(json!({ "id": id, "erased_rows": rows })),
-        }
-    }
-}
-
-/// A cosine as a number that can be ordered, in millionths.
-fn ordered(similarity: f32) -> i32 {
-    (similarity * 1e6) as i32
-}
-
-/// What the stages behind learn of a person, with what the person agreed to.
-fn person_of(person: &crate::gallery::Person, now: Timestamp) -> api::Person {
-    let consent = &person.consent;
-    let allowed = json!({ "announce": consent.allows_announcement(now), "name_sent_to": consent.name_sent_to });
-    api::Person {
-        id: person.id.clone(),
-        name_ar: person.names.arabic.clone(),
-        name_speak: person.names.spoken.clone(),
-        name_latin: person.names.latin.clone(),
-        extra: serde_json::from_value(allowed).unwrap_or_default(),
-    }
-}
-
-/// The calendar's time: consent ends on a day, and the host's clock knows none.
-fn today() -> Timestamp {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn variable(name: &str) -> Option<std::ffi::OsString> {
@@ -379,8 +283,9 @@ mod tests {
     #[test]
     fn an_empty_table_asks_for_what_the_parts_do_by_themselves() {
         let config: Config = serde_json::from_value(json!({})).unwrap();
-        let (policy, detector) = (Policy::default(), scrfd::Settings::default());
-        assert_eq!((config.threshold as f32, config.minimum_face as f32), (policy.threshold, policy.minimum_side));
+        let card = Card::shipped("testdata").unwrap();
+        assert_eq!(config.thresholds(&card).unwrap(), Thresholds::of_model(card.match_threshold.unwrap()));
+        let detector = scrfd::Settings::default();
         assert_eq!((config.detection_threshold as f32, config.max_faces), (detector.threshold, detector.max_faces));
         assert_eq!(config.kept_in(), Some("people"));
     }
@@ -395,6 +300,21 @@ mod tests {
         assert_eq!(kept_in(json!(null)), None);
         assert_eq!(kept_in(json!("none")), None);
         assert_eq!(kept_in(json!("people")), Some("people".into()));
+    }
+
+    #[test]
+    fn thresholds_are_the_cards_unless_the_operator_says_otherwise() {
+        let thresholds = |config: Value, card: &Card| {
+            serde_json::from_value::<Config>(config).unwrap().thresholds(card).map_err(|error| error.path().to_owned())
+        };
+        let mut card = Card::shipped("buffalo_l").unwrap();
+        assert_eq!(thresholds(json!({}), &card).unwrap().match_threshold, 0.4);
+        let own = thresholds(json!({ "match_threshold": 0.5, "unknown_threshold": 0.45 }), &card).unwrap();
+        assert_eq!((own.match_threshold, own.unknown_threshold), (0.5, 0.45));
+        assert_eq!(thresholds(json!({ "unknown_threshold": 0.45 }), &card).unwrap_err(), "unknown_threshold");
+        card.match_threshold = None;
+        assert_eq!(thresholds(json!({}), &card).unwrap_err(), "match_threshold");
+        assert_eq!(thresholds(json!({ "match_threshold": 0.5 }), &card).unwrap().unknown_threshold, 0.4);
     }
 
     #[test]

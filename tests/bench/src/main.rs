@@ -16,6 +16,7 @@ mod gstreamer;
 mod machine;
 mod measure;
 mod program;
+mod search;
 mod stages;
 
 use std::path::PathBuf;

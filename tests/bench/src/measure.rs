@@ -8,7 +8,7 @@ use crate::chain::{Plan, Plugins};
 use crate::figure::{Figure, Measured, median, rounds};
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, gstreamer};
+use crate::{bare, boundary, gstreamer, search};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -95,13 +95,14 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 8] = [
+        let groups: [(&[&str], Group<'_>); 9] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
             (&["chain5_paced_ratio"], &|| self.paced()),
             (&["chain5_throughput_ratio"], &|| self.streamed()),
             (&["call_overhead_ns", "meter_ns"], &|| self.boundary()),
+            (&["search_10k_ms"], &|| vec![Self::search()]),
             (&["idle_cpu_percent"], &|| vec![self.idle_cpu()]),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
         ];
@@ -138,6 +139,11 @@ impl Bench {
             must("idle_rss_mib", 12.0, rounds(resident), "resident before the first packet of photos.toml, all lazy"),
             must("ready_ms", 40.0, rounds(ready), "exec to ready for the first packet"),
         ]
+    }
+
+    fn search() -> Figure {
+        let times = search::rounds().map(|times| times.into_iter().map(Ok).collect()).and_then(rounds);
+        must("search_10k_ms", 1.5, times, "the two closest of 10,000 people with 512 dimensions")
     }
 
     fn run(&self, plugins: &Result<Plugins, String>, plan: &Plan<'_>) -> Result<std::sync::Arc<Tap>, String> {

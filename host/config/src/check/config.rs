@@ -429,7 +429,14 @@ impl<'r> Reader<'r, '_> {
         let span = span.cloned().unwrap_or_else(|| self.made.spans[""].clone());
         let name = if named.is_empty() { root.to_owned() } else { shown(&dotted(named)) };
         let hint = match &fault {
-            Fault::UnknownKey { key, known } => Some(hint_for_unknown(key, known, named.is_empty(), root)),
+            Fault::UnknownKey { key, known } => {
+                // A key of an earlier version, by a word of ours that editors pass over.
+                let renamed = self.schema.pointer(&join("/x-renamed", key)).filter(|_| named.is_empty());
+                match renamed.and_then(Value::as_str) {
+                    Some(now) => Some(format!("it is called `{now}` now")),
+                    None => Some(hint_for_unknown(key, known, named.is_empty(), root)),
+                }
+            }
             Fault::MissingKey { key, secret: false } => self
                 .schema
                 .pointer(&join(&join("/properties", key), "description"))

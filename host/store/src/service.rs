@@ -1,16 +1,16 @@
-//! The service `store`: requests of plugins to the process's one SQLite.
+//! The service `store`: requests of plugins to the process's one SQLite, in CBOR.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use majlis_store::{Database, Store};
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{decode, encode};
+use crate::{Database, Error, Store, Transaction};
 
 /// The store, and the files of it that plugins have opened.
-pub(super) struct Files {
+pub struct Service {
     store: Store,
     open: Mutex<BTreeMap<String, Arc<Database>>>,
 }
@@ -27,26 +27,26 @@ enum Value {
 }
 
 impl Value {
-    fn known(self) -> Result<majlis_store::Value, String> {
+    fn known(self) -> Result<crate::Value, String> {
         Ok(match self {
-            Self::Null => majlis_store::Value::Null,
-            Self::Integer(number) => majlis_store::Value::Integer(number),
-            Self::Real(number) => majlis_store::Value::Real(number),
-            Self::Text(text) => majlis_store::Value::Text(text),
-            Self::Blob(ciborium::Value::Bytes(bytes)) => majlis_store::Value::Blob(bytes),
+            Self::Null => crate::Value::Null,
+            Self::Integer(number) => crate::Value::Integer(number),
+            Self::Real(number) => crate::Value::Real(number),
+            Self::Text(text) => crate::Value::Text(text),
+            Self::Blob(ciborium::Value::Bytes(bytes)) => crate::Value::Blob(bytes),
             Self::Blob(_) => return Err("a blob of the request is not bytes".to_owned()),
         })
     }
 }
 
-impl From<majlis_store::Value> for Value {
-    fn from(value: majlis_store::Value) -> Self {
+impl From<crate::Value> for Value {
+    fn from(value: crate::Value) -> Self {
         match value {
-            majlis_store::Value::Null => Self::Null,
-            majlis_store::Value::Integer(number) => Self::Integer(number),
-            majlis_store::Value::Real(number) => Self::Real(number),
-            majlis_store::Value::Text(text) => Self::Text(text),
-            majlis_store::Value::Blob(bytes) => Self::Blob(ciborium::Value::Bytes(bytes)),
+            crate::Value::Null => Self::Null,
+            crate::Value::Integer(number) => Self::Integer(number),
+            crate::Value::Real(number) => Self::Real(number),
+            crate::Value::Text(text) => Self::Text(text),
+            crate::Value::Blob(bytes) => Self::Blob(ciborium::Value::Bytes(bytes)),
         }
     }
 }
@@ -76,6 +76,16 @@ struct Answer {
     changed: u64,
 }
 
+fn decode<T: DeserializeOwned>(request: &[u8]) -> Result<T, String> {
+    ciborium::from_reader(request).map_err(|error| format!("the request is not what this host expects: {error}"))
+}
+
+fn encode<T: Serialize>(answer: &T) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(answer, &mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
 /// Whether a statement gives rows; the library wants to know beforehand.
 fn gives_rows(sql: &str) -> bool {
     let lower = sql.trim_start().to_ascii_lowercase();
@@ -83,12 +93,24 @@ fn gives_rows(sql: &str) -> bool {
         || lower.split_ascii_whitespace().any(|word| word == "returning")
 }
 
-impl Files {
-    pub(super) fn new(store: Store) -> Self {
+/// Whether a statement can only read. What begins with WITH may write.
+fn only_reads(sql: &str) -> bool {
+    sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))
+}
+
+impl Service {
+    /// The service of this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
         Self { store, open: Mutex::default() }
     }
 
-    pub(super) fn answer(&self, method: &str, request: &[u8]) -> Result<Vec<u8>, String> {
+    /// Answers a request of a plugin: `open`, `run` or `erase`. Request and answer are what `majlis_plugin_api::service::store`
+    /// writes and reads.
+    ///
+    /// # Errors
+    /// A sentence for an operator.
+    pub fn answer(&self, method: &str, request: &[u8]) -> Result<Vec<u8>, String> {
         match method {
             "open" => {
                 let asked: Open = decode(request)?;
@@ -116,26 +138,30 @@ impl Files {
 }
 
 fn run(database: &Database, statements: Vec<Statement>) -> Result<Vec<Answer>, String> {
-    let statements: Vec<(String, Vec<majlis_store::Value>)> = statements
+    let statements: Vec<(String, Vec<crate::Value>)> = statements
         .into_iter()
         .map(|statement| {
             Ok((statement.sql, statement.values.into_iter().map(Value::known).collect::<Result<_, String>>()?))
         })
         .collect::<Result<_, String>>()?;
-    database
-        .transaction(|transaction| {
-            statements
-                .iter()
-                .map(|(sql, values)| {
-                    if gives_rows(sql) {
-                        let rows = transaction.query(sql, values)?;
-                        let rows = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
-                        Ok(Answer { rows, changed: 0 })
-                    } else {
-                        Ok(Answer { rows: Vec::new(), changed: transaction.execute(sql, values)? })
-                    }
-                })
-                .collect::<Result<Vec<Answer>, majlis_store::Error>>()
-        })
-        .map_err(|error| error.to_string())
+    let work = |transaction: &Transaction<'_>| {
+        statements
+            .iter()
+            .map(|(sql, values)| {
+                if gives_rows(sql) {
+                    let rows = transaction.query(sql, values)?;
+                    let rows = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
+                    Ok(Answer { rows, changed: 0 })
+                } else {
+                    Ok(Answer { rows: Vec::new(), changed: transaction.execute(sql, values)? })
+                }
+            })
+            .collect::<Result<Vec<Answer>, Error>>()
+    };
+    let done = if statements.iter().all(|(sql, _)| only_reads(sql)) {
+        database.snapshot(work)
+    } else {
+        database.transaction(work)
+    };
+    done.map_err(|error| error.to_string())
 }

@@ -1,5 +1,7 @@
 //! What a person agreed to when enrolling.
 
+use std::time::SystemTime;
+
 /// Seconds since 1970-01-01 UTC.
 pub type Timestamp = u64;
 
@@ -26,13 +28,23 @@ pub fn end_of_day(day: &str) -> Option<Timestamp> {
     Some((years + months + day) * 24 * 60 * 60)
 }
 
-/// A person's consent: when, to which text, until when, and for what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The calendar's time: consent ends on a day, and the host's clock knows none.
+#[must_use]
+pub fn today() -> Timestamp {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A person's consent: when, to which text, by whom, until when, and for what. The default is none at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Consent {
     /// When it was given.
     pub given: Timestamp,
     /// Which text was agreed to: its name and version.
     pub text: String,
+    /// Who gave it, in words. Empty: the person.
+    pub given_by: String,
+    /// The guardian who agreed for a minor. Empty: the person is of age.
+    pub guardian: String,
     /// From when on it no longer holds. None: until it is taken back.
     pub until: Option<Timestamp>,
     /// To be recognised at all.
@@ -62,8 +74,14 @@ impl Consent {
         self.allows_recognition(now) && self.name_sent_to.iter().any(|allowed| allowed.eq_ignore_ascii_case(country))
     }
 
+    /// Whether it has ended at `now`: then everything of the person has to go.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
     fn holds(&self, now: Timestamp) -> bool {
-        self.given <= now && self.until.is_none_or(|until| now < until)
+        self.given <= now && !self.is_over(now)
     }
 }
 
@@ -79,6 +97,7 @@ mod tests {
             recognise: true,
             announce: true,
             name_sent_to: vec!["SA".into()],
+            ..Consent::default()
         }
     }
 
@@ -108,6 +127,12 @@ mod tests {
         ] {
             assert_eq!(end_of_day(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn without_consent_nothing_is_allowed() {
+        let none = Consent::default();
+        assert!(!none.allows_recognition(150) && !none.allows_announcement(150) && !none.is_over(u64::MAX));
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! What is found in a frame: a detection, and what the recogniser makes of it.
+//! What is found in a picture: a detection, and what the recogniser makes of it.
 
 use std::fmt;
 
-use crate::nms::BBox;
+/// `[x1, y1, x2, y2]` in px of the picture, not clipped to it.
+pub type BBox = [f32; 4];
 
 /// Left eye, right eye, nose, left and right corner of the mouth, as seen in the picture: `[x, y]` in px of the frame.
 pub type KeyPoints = [[f32; 2]; 5];
@@ -26,6 +27,15 @@ impl Detection {
         let [x1, y1, x2, y2] = self.bbox;
         let (width, height) = (x2 - x1, y2 - y1);
         if width.is_nan() || height.is_nan() { f32::NAN } else { width.min(height) }
+    }
+
+    /// How much of a picture's subject it is, px²: its area, less twice the squared distance of its middle from the
+    /// picture's (as InsightFace ranks). The greatest comes first.
+    #[must_use]
+    pub fn prominence(&self, width: f32, height: f32) -> f32 {
+        let [x1, y1, x2, y2] = self.bbox;
+        let (dx, dy) = (f32::midpoint(x1, x2) - width / 2.0, f32::midpoint(y1, y2) - height / 2.0);
+        (x2 - x1) * (y2 - y1) - 2.0 * (dx * dx + dy * dy)
     }
 }
 
@@ -66,6 +76,15 @@ pub struct Face {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_face_in_the_middle_comes_before_a_larger_one_at_the_edge() {
+        let face =
+            |x: f32, side: f32| Detection { bbox: [x, 200.0, x + side, 200.0 + side], score: 0.9, key_points: None };
+        let rank = |face: Detection| face.prominence(640.0, 480.0);
+        assert!(rank(face(280.0, 80.0)) > rank(face(0.0, 100.0)));
+        assert!(rank(face(280.0, 100.0)) > rank(face(280.0, 80.0)));
+    }
 
     #[test]
     fn a_raw_embedding_becomes_a_direction_and_a_length() {

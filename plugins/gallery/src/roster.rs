@@ -3,66 +3,43 @@
 //! The file is the record: who takes an entry out of it has withdrawn it. So nothing of these people is written to the
 //! store, and no verb adds to them.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use majlis_plugin_api::{Error, Host, Result};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::Analyser;
-use crate::applicant::Applicant;
-use crate::consent::Timestamp;
-use crate::gallery::{Gallery, Names, Person, Policy};
-use crate::photograph::{Ahead, PORTRAIT, portrait};
-use crate::stage::told;
+use crate::announce::Announce;
+use crate::applicant::described;
+use crate::consent::{Timestamp, today};
+use crate::decision::Thresholds;
+use crate::enrolment::{admit, portrait};
+use crate::gallery::Gallery;
+use crate::person::Person;
+use crate::photograph::Ahead;
+use crate::recogniser::Recogniser;
 
-/// A person who agreed to be recognised and announced aloud; the operator who writes the entry answers for that.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Named {
-    /// Unique among these people.
-    id: String,
-    /// The name in Arabic script.
-    #[serde(default)]
-    name_ar: String,
-    /// The vocalised name, as it is to be spoken.
-    #[serde(default)]
-    name_speak: String,
-    /// The name in Latin script.
-    #[serde(default)]
-    name_latin: String,
-    /// Photographs (JPEG or PNG) with the person's face, at least 80 px across, and no other of similar size.
-    #[schemars(schema_with = "photographs")]
-    photos: Vec<PathBuf>,
-    /// Who agreed, when and to what, in words.
-    #[schemars(length(min = 1))]
-    consent: String,
-    /// The last day on which the consent holds, like `2026-12-31` (UTC). Without it: as long as the entry stands here.
-    #[serde(default)]
-    until: Option<String>,
-    /// Whether the person agreed to be announced aloud by name.
-    #[serde(default = "yes")]
-    announce: bool,
-    /// Countries (ISO 3166-1, two letters) in which a service may be sent the name.
-    #[serde(default)]
-    name_sent_to: Vec<String>,
+described! {
+    /// A person who agreed to be recognised and announced aloud; the operator who writes the entry answers for that.
+    pub struct Named {
+        announce = "by_name";
+        /// Unique among these people.
+        id: String,
+        /// Photographs (JPEG or PNG) with the person's face, at least 80 px across, and no other of similar size.
+        #[schemars(schema_with = "photographs")]
+        photos: Vec<PathBuf>,
+        /// Who agreed, when and to what, in words.
+        #[schemars(length(min = 1))]
+        consent: String,
+    }
 }
 
-fn yes() -> bool {
-    true
+fn by_name() -> Announce {
+    Announce::Name
 }
 
 // The attribute for a format would go to the list instead of its items.
 fn photographs(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string", "format": "path" }, "minItems": 1 })
-}
-
-// Not derived: a name must not get into a log by way of `{:?}`.
-impl fmt::Debug for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Named").finish_non_exhaustive()
-    }
 }
 
 /// One of them, checked, with the place in the configuration.
@@ -73,40 +50,49 @@ struct Entry {
 }
 
 /// People whose photographs are on their way.
-pub(crate) struct Roster {
+pub struct Roster {
     entries: Vec<Entry>,
     ahead: Ahead,
 }
 
 impl Roster {
     /// Checks what is said of everybody, and begins to decode photographs. Who agreed until a day that is over is left out.
-    pub(crate) fn begin(people: &[Named], now: Timestamp, host: &Host) -> Result<Self> {
-        let (entries, paths) = checked(people, now)?;
+    ///
+    /// # Errors
+    /// What is wrong, with its place: `people[2].until`.
+    pub fn begin(people: &[Named], host: &Host) -> Result<Self> {
+        let (entries, paths) = checked(people, today())?;
         let paths = paths.iter().map(|path| host.path(path)).collect();
         Ok(Self { entries, ahead: Ahead::start(host, paths)? })
     }
 
     /// The gallery of these people.
-    pub(crate) fn enrol(self, analyser: &mut Analyser, policy: Policy) -> Result<Gallery> {
-        let mut gallery = Gallery::new(analyser.model().clone(), policy);
+    ///
+    /// # Errors
+    /// The photograph that is nobody's portrait, with its place: `people[2].photos[0]`.
+    pub fn enrol(self, recogniser: &mut dyn Recogniser, thresholds: &Thresholds) -> Result<Gallery> {
+        let mut gallery = Gallery::new(recogniser.model().clone());
         for entry in &self.entries {
             for number in 0..entry.photographs {
                 let place = format!("people[{}].photos[{number}]", entry.index);
-                self.add(entry, analyser, &mut gallery).map_err(|error| Error::config(place, error.to_string()))?;
+                self.add(entry, recogniser, thresholds, &mut gallery)
+                    .map_err(|error| Error::config(place, error.to_string()))?;
             }
         }
         Ok(gallery)
     }
 
-    fn add(&self, entry: &Entry, analyser: &mut Analyser, gallery: &mut Gallery) -> Result<()> {
+    fn add(
+        &self,
+        entry: &Entry,
+        recogniser: &mut dyn Recogniser,
+        thresholds: &Thresholds,
+        gallery: &mut Gallery,
+    ) -> Result<()> {
         let photograph = self.ahead.next()?;
-        let view = photograph.view().map_err(told)?;
-        let minimum = gallery.policy().minimum_side.max(PORTRAIT);
-        let faces = analyser.detect_all(&view).map_err(told)?;
-        let face = portrait(faces, minimum).map_err(Error::new)?;
-        let face = analyser.embed(&view, face).map_err(told)?;
-        let template = gallery.template(&face).map_err(told)?;
-        gallery.add(entry.person.clone(), &template).map_err(told)
+        let face = portrait(recogniser.detect(&photograph.picture())?)?;
+        let admitted = admit(&photograph, &face, thresholds, recogniser)?;
+        Ok(gallery.add(entry.person.clone(), &admitted.template)?)
     }
 }
 
@@ -136,21 +122,8 @@ fn checked(people: &[Named], now: Timestamp) -> Result<(Vec<Entry>, Vec<PathBuf>
 
 impl Named {
     fn person(&self) -> Result<Person> {
-        Applicant {
-            id: &self.id,
-            names: Names {
-                arabic: self.name_ar.clone(),
-                spoken: self.name_speak.clone(),
-                latin: self.name_latin.clone(),
-            },
-            // When is said in words; it was before somebody wrote the entry.
-            given: 0,
-            consent: &self.consent,
-            until: self.until.as_deref(),
-            announce: self.announce,
-            name_sent_to: &self.name_sent_to,
-        }
-        .person()
+        // When is said in words; it was before somebody wrote the entry.
+        self.described(&self.id, &self.consent, 0).person()
     }
 }
 
@@ -174,9 +147,10 @@ mod tests {
         let (entries, _) = checked(&[named(json!({}))], NOW).unwrap();
         let consent = &entries[0].person.consent;
         assert!(consent.allows_announcement(NOW) && consent.name_sent_to.is_empty());
-        let silent = named(json!({ "announce": false, "name_sent_to": ["sa"] }));
-        let consent = silent.person().unwrap().consent;
-        assert!(!consent.allows_announcement(NOW) && consent.allows_sending_to("SA", NOW));
+        let silent = named(json!({ "announce": false, "name_sent_to": ["sa"] })).person().unwrap();
+        assert!(!silent.consent.allows_announcement(NOW) && silent.consent.allows_sending_to("SA", NOW));
+        let titled = named(json!({ "announce": "title", "title": "Minister" })).person().unwrap();
+        assert!(titled.consent.allows_announcement(NOW) && !titled.name_may_be_said(NOW));
     }
 
     #[test]
@@ -188,6 +162,9 @@ mod tests {
             (json!({ "id": "p0" }), "people[1].id"),
             (json!({ "photos": [] }), "people[1].photos"),
             (json!({ "until": "tomorrow" }), "people[1].until"),
+            (json!({ "minor": true }), "people[1].guardian"),
+            (json!({ "announce": "title" }), "people[1].title"),
+            (json!({ "gender": "f" }), "people[1].gender"),
             (json!({ "name_sent_to": ["KSA"] }), "people[1].name_sent_to"),
         ] {
             let people = [named(json!({ "id": "p0" })), named(change)];

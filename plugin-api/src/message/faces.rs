@@ -34,6 +34,14 @@ pub struct Face {
     /// Cosine to the most similar enrolled person, -1 to 1, where anybody is enrolled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub similarity: Option<f32>,
+    /// The number under which the recogniser follows this face from frame to frame of one stream, never used again in it;
+    /// None where it does not follow faces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub track: Option<u64>,
+    /// The box is extrapolated from earlier frames and nobody looked at this one: good for following a face, and never
+    /// enough to recognise or to hide one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub predicted: bool,
     /// The normed embedding, where the recogniser is asked to emit it. It identifies a person: never keep it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub embedding: Vec<f32>,
@@ -142,6 +150,8 @@ mod tests {
             key_points: Vec::new(),
             identity: Identity::Unknown,
             similarity: None,
+            track: None,
+            predicted: false,
             embedding: Vec::new(),
             extra: Extra::default(),
         }

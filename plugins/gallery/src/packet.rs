@@ -25,6 +25,8 @@ pub(crate) fn face(face: Face, decision: &Decision<'_>, now: Timestamp, emit_emb
         key_points: face.detection.key_points.map_or_else(Vec::new, Vec::from),
         identity,
         similarity: best.map(|best| best.similarity),
+        track: None,
+        predicted: false,
         embedding: embedding.map_or_else(Vec::new, |embedding| embedding.unit),
         extra: api::Extra::default(),
     };

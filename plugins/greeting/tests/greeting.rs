@@ -25,6 +25,8 @@ fn faces(identities: impl IntoIterator<Item = Identity>) -> Faces {
         key_points: vec![],
         identity,
         similarity: None,
+        track: None,
+        predicted: false,
         embedding: vec![],
         extra: Default::default(),
     };

@@ -30,6 +30,8 @@ fn one_face() -> Faces {
         key_points: vec![],
         identity: Identity::Unknown,
         similarity: None,
+        track: None,
+        predicted: false,
         embedding: vec![0.25; 4],
         extra: Default::default(),
     };

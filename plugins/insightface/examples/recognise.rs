@@ -9,9 +9,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use majlis_insightface::backend::onnxruntime::{OnnxRuntime, Options as RuntimeOptions};
-use majlis_insightface::pack::Card;
-use majlis_insightface::{Analyser, Options, Rgb8, runtime_path};
+use majlis_insightface::KIND;
+use majlis_recognition::backend::onnxruntime::{OnnxRuntime, Options as RuntimeOptions};
+use majlis_recognition::pack::Card;
+use majlis_recognition::{Analyser, Options, Rgb8, runtime_path};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -27,7 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = OnnxRuntime::open(&runtime_path::find(None, |name| env::var_os(name))?, options)?;
     println!("runtime   {:8.1} ms", milliseconds(start.elapsed()));
     let start = Instant::now();
-    let mut analyser = Analyser::open(&runtime, &Card::read(Path::new(card))?, &[models.into()], Options::default())?;
+    let mut analyser =
+        Analyser::open(&runtime, &Card::read(Path::new(card))?, &KIND, &[models.into()], Options::default())?;
     println!("models    {:8.1} ms", milliseconds(start.elapsed()));
 
     for photo in photos {

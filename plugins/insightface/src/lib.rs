@@ -1,48 +1,17 @@
-//! Face recognition as InsightFace does it: SCRFD finds faces and their key points, ArcFace turns each into an embedding,
-//! the library `majlis_gallery` puts a name to it: people who consented, decisions and verbs are the same for every recogniser.
+//! Face recognition as InsightFace does it: SCRFD finds faces and their key points, ArcFace turns each into an embedding.
 //!
-//! **The decision that shapes it: pixels are treated exactly as OpenCV treats them, to the bit.** Embeddings are compared
-//! with ones that were enrolled elsewhere or earlier, so the way from a frame to a network's input is part of the model.
-//! Plain bilinear scaling moves a box by 0.29 px, an antialiasing resizer moves it by 3.7 px and takes the cosine of a
-//! face with itself to 0.945; OpenCV's fixed-point arithmetic keeps it at 0.99999. So [`resize`] and [`warp`] are written
-//! out here instead of taken from an image library, and both write straight into a network's input.
+//! **The decision that shapes it: it is SCRFD's form and nothing else.** What all recognisers do (pixels, backends, packs,
+//! galleries, verbs) is `majlis_recognition`, so that another detector is a plugin of two files and swapping them is one
+//! line of a pipeline.
 //!
-//! The second decision: what runs a graph stands behind [`backend::Backend`], and everything else is a pure function of
-//! numbers. Shapes, strides, dimensions and normalisation are read from the graph, and a graph that does not fit is refused
-//! with what was expected of it.
-//!
-//! As a plugin ([`stage`]) it answers for every frame with the faces in it. People whom the pipeline file names are enrolled
-//! at each opening and kept in memory; others, whom its verbs enrol, are kept in the host's store.
-//!
-//! **What it must never know**: crates of the host, where frames come from. Below [`stage`] it knows no clock either:
-//! time is an argument. It never writes an image, an embedding or a name to a log; only embeddings of people who consented
-//! are kept, and on a disk only in the store.
-
+//! **What it must never know**: how a graph is run, and who anybody is.
+#![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use majlis_plugin_api::{Faces, Frame, export_stage, manifest};
-
-pub mod analyser;
-pub mod arcface;
-pub mod backend;
-pub mod error;
-pub mod graph;
-pub mod image;
-pub mod nms;
-pub mod pack;
-pub mod pixels;
-mod recogniser;
-pub mod resize;
-pub mod runtime_path;
 pub mod scrfd;
-pub mod stage;
-pub mod warp;
 
-pub use analyser::{Analyser, Options};
-pub use error::{Error, Result};
-pub use image::Rgb8;
-pub use majlis_gallery::{self as face, self as gallery, Detection, Embedding, Face};
-pub use stage::InsightFace;
+use majlis_plugin_api::{Event, Faces, Flow, Frame, Host, Input, Output, Result, Stage, Value, export_stage, manifest};
+use majlis_recognition::{Config, Kind, Recognition};
 
 manifest! {
     name: "insightface",
@@ -62,7 +31,40 @@ manifest! {
         "reindex": ("Makes vectors of this model from the faces that are kept", "../../gallery/verbs/reindex.schema.json"),
         "why": ("Says who a photograph shows, and why", "../../gallery/verbs/why.schema.json"),
     },
-    schema: "../config.schema.json",
+    schema: "../../recognition/config.schema.json",
+}
+
+/// What makes it this recogniser.
+pub const KIND: Kind = Kind { form: "scrfd", recognise: scrfd::form, pack: "buffalo_l" };
+
+/// The stage.
+pub struct InsightFace(Recognition);
+
+impl Stage for InsightFace {
+    type Config = Config;
+
+    fn open(config: Config, host: &Host) -> Result<Self> {
+        Recognition::open(&config, host, &KIND).map(Self)
+    }
+
+    fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
+        if let Input::Packet(packet) = input
+            && let Some(frame) = packet.get(input::frame)?
+        {
+            let faces = self.0.faces(&frame, packet.sequence(), out)?;
+            out.emit(output::faces, faces)?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn event(&mut self, event: Event, _: &mut Output<'_>) -> Result<Flow> {
+        self.0.event(&event);
+        Ok(Flow::Continue)
+    }
+
+    fn control(&mut self, verb: &str, args: Value, host: &Host) -> Result<Value> {
+        self.0.control(verb, args, host)
+    }
 }
 
 export_stage!(InsightFace);

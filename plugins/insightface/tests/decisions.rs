@@ -4,11 +4,12 @@
 
 mod testdata;
 
-use majlis_gallery::{
+use majlis_insightface::KIND;
+use majlis_recognition::gallery::{
     Consent, Face, Gallery, Outcome, Person, Picture, Recogniser, SHARPNESS, Template, Thresholds, decide,
 };
-use majlis_insightface::pack::Card;
-use majlis_insightface::{Analyser, Options};
+use majlis_recognition::pack::Card;
+use majlis_recognition::{Analyser, Options};
 use testdata::Photo;
 
 const NOW: u64 = 1_800_000_000;
@@ -33,7 +34,7 @@ impl Room {
         let folder = testdata::folder()?;
         let runtime = testdata::runtime(None)?;
         let card = Card::shipped("testdata").unwrap();
-        let analyser = Analyser::open(&runtime, &card, &[folder.join("models")], Options::default()).unwrap();
+        let analyser = Analyser::open(&runtime, &card, &KIND, &[folder.join("models")], Options::default()).unwrap();
         Some(Self { analyser, thresholds: Thresholds::of_model(card.match_threshold.unwrap()) })
     }
 

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use majlis_insightface::backend::onnxruntime::{self, OnnxRuntime, Silent, Spawn};
-use majlis_insightface::backend::{Backend, Model};
-use majlis_insightface::pack::{self, Card, Role};
-use majlis_insightface::scrfd::{Scrfd, Settings};
-use majlis_insightface::{Analyser, Error, Options, Rgb8, runtime_path};
+use majlis_insightface::{KIND, scrfd};
+use majlis_recognition::backend::onnxruntime::{self, OnnxRuntime, Silent, Spawn};
+use majlis_recognition::backend::{Backend, Model};
+use majlis_recognition::detector::{Detector, Settings};
+use majlis_recognition::pack::{self, Card};
+use majlis_recognition::{Analyser, Error, Options, Rgb8, runtime_path};
 
 /// A card for any file as a detector.
 fn detector(folder: &Path, name: &str) -> pack::ModelFile {
@@ -23,7 +24,7 @@ fn detector(folder: &Path, name: &str) -> pack::ModelFile {
         fs::metadata(&path).unwrap().len(),
         pack::sha256(&path).unwrap()
     );
-    Card::parse(&text, "x.toml").unwrap().locate(Role::Detector, &[folder.into()]).unwrap()
+    Card::parse(&text, "x.toml").unwrap().detector("scrfd", &[folder.into()]).unwrap()
 }
 
 fn load(name: &str) -> Option<Box<dyn Model>> {
@@ -36,8 +37,8 @@ fn a_detector_of_another_kind_is_told_by_its_outputs() {
     let Some(model) = load("yunet_n_640.onnx") else {
         return;
     };
-    let error = Scrfd::new(model, Settings::default()).err().unwrap();
-    assert_eq!(error.code(), "insightface.model-shape");
+    let error = Detector::new(model, scrfd::form, Settings::default()).err().unwrap();
+    assert_eq!(error.code(), "recognition.model-shape");
     let text = error.to_string();
     assert!(
         text.contains("yunet_n_640.onnx") && text.contains("6 or 9 outputs") && text.contains("found 12 outputs"),
@@ -50,7 +51,7 @@ fn a_recogniser_in_the_place_of_a_detector_is_told() {
     let Some(model) = load("mobilefacenet_128.onnx") else {
         return;
     };
-    assert_eq!(Scrfd::new(model, Settings::default()).err().unwrap().code(), "insightface.model-shape");
+    assert_eq!(Detector::new(model, scrfd::form, Settings::default()).err().unwrap().code(), "recognition.model-shape");
 }
 
 #[test]
@@ -59,7 +60,8 @@ fn a_detector_works_at_another_size_than_it_was_exported_for() {
         return;
     };
     let photo = testdata::Photo::open(&folder.join("images/astronaut.png"));
-    let mut scrfd = Scrfd::new(model, Settings { size: Some((320, 256)), ..Settings::default() }).unwrap();
+    let mut scrfd =
+        Detector::new(model, scrfd::form, Settings { size: Some((320, 256)), ..Settings::default() }).unwrap();
     let faces = scrfd.detect(&photo.view()).unwrap();
     assert_eq!(faces.len(), 1);
     // The same face as at 640 x 640, at a coarser grid.
@@ -71,10 +73,10 @@ fn a_frame_that_is_too_narrow_is_an_error_and_the_next_one_is_served() {
     let (Some(folder), Some(model)) = (testdata::folder(), load("det_500m.onnx")) else {
         return;
     };
-    let mut scrfd = Scrfd::new(model, Settings::default()).unwrap();
+    let mut scrfd = Detector::new(model, scrfd::form, Settings::default()).unwrap();
     let line = vec![90; 3 * 5000];
     for view in [Rgb8::packed(&line, 5000, 1).unwrap(), Rgb8::packed(&line, 1, 5000).unwrap()] {
-        assert_eq!(scrfd.detect(&view).unwrap_err().code(), "insightface.aspect-ratio");
+        assert_eq!(scrfd.detect(&view).unwrap_err().code(), "recognition.aspect-ratio");
     }
     let photo = testdata::Photo::open(&folder.join("images/astronaut.png"));
     assert_eq!(scrfd.detect(&photo.view()).unwrap().len(), 1);
@@ -85,7 +87,7 @@ fn what_an_earlier_frame_left_in_the_input_does_not_show() {
     let (Some(folder), Some(model)) = (testdata::folder(), load("det_500m.onnx")) else {
         return;
     };
-    let mut scrfd = Scrfd::new(model, Settings::default()).unwrap();
+    let mut scrfd = Detector::new(model, scrfd::form, Settings::default()).unwrap();
     let wide = testdata::Photo::open(&folder.join("images/solvay_1927.png"));
     let tall = testdata::Photo::open(&folder.join("images/biden.jpg"));
     let first = scrfd.detect(&tall.view()).unwrap();
@@ -101,7 +103,7 @@ fn a_file_that_is_no_graph_is_refused_with_the_runtimes_words() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("page.onnx"), "<html>not found</html>").unwrap();
     let error = runtime.load(&detector(folder.path(), "page.onnx")).err().unwrap();
-    assert_eq!(error.code(), "insightface.model-refused");
+    assert_eq!(error.code(), "recognition.model-refused");
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn an_altered_model_is_not_run_even_with_a_cache() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(copies.path().join("det_500m.onnx"), &bytes).unwrap();
-    assert_eq!(runtime.load(&file).err().unwrap().code(), "insightface.model-altered");
+    assert_eq!(runtime.load(&file).err().unwrap().code(), "recognition.model-altered");
 }
 
 #[test]
@@ -157,8 +159,8 @@ fn a_missing_pack_says_where_it_comes_from_and_under_which_licence() {
         return;
     };
     let card = Card::shipped("buffalo_l").unwrap();
-    let error = Analyser::open(&runtime, &card, &[PathBuf::from("/nowhere")], Options::default()).err().unwrap();
-    assert_eq!(error.code(), "insightface.model-missing");
+    let error = Analyser::open(&runtime, &card, &KIND, &[PathBuf::from("/nowhere")], Options::default()).err().unwrap();
+    assert_eq!(error.code(), "recognition.model-missing");
     assert!(error.remedy().unwrap().contains("non-commercial"));
 }
 
@@ -179,9 +181,12 @@ fn threads_of_the_runtime_are_made_by_whoever_offers_to() {
     let path = runtime_path::find(None, |name| std::env::var_os(name)).unwrap();
     let runtime =
         OnnxRuntime::open(&path, onnxruntime::Options { threads: 2, cache: None, spawn: Some(spawn) }).unwrap();
-    let mut scrfd =
-        Scrfd::new(runtime.load(&detector(&folder.join("models"), "det_500m.onnx")).unwrap(), Settings::default())
-            .unwrap();
+    let mut scrfd = Detector::new(
+        runtime.load(&detector(&folder.join("models"), "det_500m.onnx")).unwrap(),
+        scrfd::form,
+        Settings::default(),
+    )
+    .unwrap();
     let photo = testdata::Photo::open(&folder.join("images/astronaut.png"));
     assert_eq!(scrfd.detect(&photo.view()).unwrap().len(), 1);
     assert_eq!(made.load(Ordering::SeqCst), 1);
@@ -197,6 +202,6 @@ fn a_library_that_is_not_known_to_be_silent_is_refused_unopened() {
     let library = folder.path().join("libonnxruntime.so.1.29.0");
     fs::write(&library, "").unwrap();
     let error = Silent::check(&library).unwrap_err();
-    assert_eq!(error.code(), "insightface.runtime-telemetry");
+    assert_eq!(error.code(), "recognition.runtime-telemetry");
     assert!(error.remedy().unwrap().contains("ORT_DISABLE_TELEMETRY=1"));
 }

@@ -7,10 +7,13 @@ mod testdata;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use majlis_insightface::pack::Card;
-use majlis_insightface::resize::Resizer;
-use majlis_insightface::warp::{Affine, similarity, warp};
-use majlis_insightface::{Analyser, Face, Options};
+use majlis_insightface::KIND;
+use majlis_recognition::backend::Backend;
+use majlis_recognition::backend::rten::{self, Rten};
+use majlis_recognition::pack::Card;
+use majlis_recognition::resize::Resizer;
+use majlis_recognition::warp::{Affine, similarity, warp};
+use majlis_recognition::{Analyser, Face, Options};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -50,9 +53,12 @@ fn golden(folder: &Path, file: &str) -> Vec<(String, Value)> {
 }
 
 fn analyser(folder: &Path, cache: Option<PathBuf>) -> Option<Analyser> {
-    let runtime = testdata::runtime(cache)?;
+    Some(analyser_on(&testdata::runtime(cache)?, folder))
+}
+
+fn analyser_on(backend: &dyn Backend, folder: &Path) -> Analyser {
     let card = Card::shipped("testdata").unwrap();
-    Some(Analyser::open(&runtime, &card, &[folder.join("models")], Options::default()).unwrap())
+    Analyser::open(backend, &card, &KIND, &[folder.join("models")], Options::default()).unwrap()
 }
 
 fn greatest(a: &[f32], b: &[f32]) -> f32 {
@@ -112,6 +118,17 @@ fn faces_and_embeddings_are_those_of_insightface() {
         return;
     };
     all_photographs_match(analyser, &folder);
+}
+
+#[test]
+fn without_anything_native_the_faces_are_the_same() {
+    let Some(folder) = testdata::folder() else {
+        return;
+    };
+    for threads in [1, 2] {
+        let backend = Rten::new(rten::Options { threads, adopt: None });
+        all_photographs_match(analyser_on(&backend, &folder), &folder);
+    }
 }
 
 #[test]

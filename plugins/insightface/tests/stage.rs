@@ -7,8 +7,9 @@ mod testdata;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use majlis_insightface::{InsightFace, input, manifest__, output, stage};
+use majlis_insightface::{InsightFace, input, manifest__, output};
 use majlis_plugin_api::{Faces, Frame, FrameMut, Identity, PixelFormat};
+use majlis_recognition::Config;
 use majlis_store::Service;
 use majlis_testkit::{Kit, manifest, schema};
 use serde_json::{Value, json};
@@ -107,7 +108,7 @@ fn known(faces: &Faces) -> Vec<&str> {
 
 #[test]
 fn the_schemas_are_those_of_the_types_and_the_manifest_is_one() {
-    schema::check::<stage::Config>("config.schema.json");
+    schema::check::<Config>("../recognition/config.schema.json");
     let manifest = manifest::check(manifest__::TEXT);
     assert_eq!(manifest.native, ["onnxruntime"]);
     let verbs: Vec<&str> = manifest.verbs.iter().map(|verb| verb.name.as_str()).collect();
@@ -116,7 +117,7 @@ fn the_schemas_are_those_of_the_types_and_the_manifest_is_one() {
 
 #[test]
 fn a_key_that_was_renamed_leads_to_one_that_is_there() {
-    let schema: Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../../recognition/config.schema.json")).unwrap();
     let keys = schema["properties"].as_object().unwrap();
     let renamed = schema["x-renamed"].as_object().unwrap();
     assert_eq!(renamed.len(), 3);
@@ -175,7 +176,7 @@ fn nobody_in_the_picture_is_an_answer_and_a_picture_that_cannot_be_searched_is_a
     narrow.pixels_mut().fill(90);
     room.kit.forget_emitted();
     let failure = room.kit.send(input::frame, None, narrow.freeze().unwrap()).unwrap_err();
-    assert!(failure.to_string().contains("insightface.aspect-ratio"), "{failure}");
+    assert!(failure.to_string().contains("recognition.aspect-ratio"), "{failure}");
     assert!(room.kit.emitted(output::faces).is_empty());
     assert_eq!(room.show("astronaut.png").faces.len(), 1);
 }

@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use majlis_insightface::backend::onnxruntime::{OnnxRuntime, Options};
-use majlis_insightface::{Rgb8, runtime_path};
+use majlis_recognition::backend::onnxruntime::{OnnxRuntime, Options};
+use majlis_recognition::{Rgb8, runtime_path};
 
 /// The folder of the test data; None, said loudly, when it is absent.
 pub(crate) fn folder() -> Option<PathBuf> {

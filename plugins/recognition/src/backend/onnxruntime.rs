@@ -135,6 +135,10 @@ impl OnnxRuntime {
 }
 
 impl Backend for OnnxRuntime {
+    fn name(&self) -> &'static str {
+        "onnxruntime"
+    }
+
     fn load(&self, file: &ModelFile) -> Result<Box<dyn Model>> {
         if let Some((session, nodes)) = self.cache.as_ref().and_then(|cache| self.load_cached(cache, file)) {
             return Ok(Box::new(Loaded::new(file.name(), session, nodes)));

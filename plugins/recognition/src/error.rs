@@ -125,12 +125,12 @@ pub enum Error {
     },
 
     /// A card names no file for a role that is needed, or more than one.
-    #[error("the model pack {pack} names {count} files with the role `{role}`; one is needed")]
+    #[error("the model pack {pack} names {count} files that are a {role}; one is needed")]
     Role {
         /// Name of the pack.
         pack: String,
         /// The role.
-        role: &'static str,
+        role: String,
         /// How many files have it.
         count: usize,
     },
@@ -178,23 +178,23 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Frame(_) => "insightface.frame",
-            Self::AspectRatio { .. } => "insightface.aspect-ratio",
-            Self::ModelShape { .. } => "insightface.model-shape",
-            Self::DetectorSize { .. } => "insightface.detector-size",
-            Self::Alignment(_) => "insightface.alignment",
-            Self::EmptyEmbedding { .. } => "insightface.empty-embedding",
-            Self::RuntimeMissing { .. } => "insightface.runtime-missing",
-            Self::RuntimeRefused { .. } => "insightface.runtime-refused",
-            Self::RuntimeConflict { .. } => "insightface.runtime-conflict",
-            Self::RuntimeTelemetry { .. } => "insightface.runtime-telemetry",
-            Self::ModelRefused { .. } => "insightface.model-refused",
-            Self::Inference { .. } => "insightface.inference",
-            Self::Card { .. } => "insightface.card",
-            Self::Role { .. } => "insightface.role",
-            Self::ModelMissing { .. } => "insightface.model-missing",
-            Self::ModelAltered { .. } => "insightface.model-altered",
-            Self::Unreadable { .. } => "insightface.unreadable",
+            Self::Frame(_) => "recognition.frame",
+            Self::AspectRatio { .. } => "recognition.aspect-ratio",
+            Self::ModelShape { .. } => "recognition.model-shape",
+            Self::DetectorSize { .. } => "recognition.detector-size",
+            Self::Alignment(_) => "recognition.alignment",
+            Self::EmptyEmbedding { .. } => "recognition.empty-embedding",
+            Self::RuntimeMissing { .. } => "recognition.runtime-missing",
+            Self::RuntimeRefused { .. } => "recognition.runtime-refused",
+            Self::RuntimeConflict { .. } => "recognition.runtime-conflict",
+            Self::RuntimeTelemetry { .. } => "recognition.runtime-telemetry",
+            Self::ModelRefused { .. } => "recognition.model-refused",
+            Self::Inference { .. } => "recognition.inference",
+            Self::Card { .. } => "recognition.card",
+            Self::Role { .. } => "recognition.role",
+            Self::ModelMissing { .. } => "recognition.model-missing",
+            Self::ModelAltered { .. } => "recognition.model-altered",
+            Self::Unreadable { .. } => "recognition.unreadable",
         }
     }
 

@@ -55,6 +55,8 @@ pub struct CardFile {
     pub name: String,
     /// What it is for.
     pub role: Role,
+    /// What the outputs of a detector stand for: `scrfd`, which is what a card that says nothing means, or `yunet`.
+    pub form: Option<String>,
     /// Of the whole file, 64 lower-case hexadecimal digits.
     pub sha256: String,
     /// Bytes.
@@ -65,11 +67,17 @@ pub struct CardFile {
     pub origin: Option<String>,
 }
 
+impl CardFile {
+    fn form(&self) -> &str {
+        self.form.as_deref().unwrap_or("scrfd")
+    }
+}
+
 /// What a file of a pack is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Finds faces and their key points (SCRFD).
+    /// Finds faces and their key points.
     Detector,
     /// Turns an upright face into an embedding (ArcFace).
     Recogniser,
@@ -130,15 +138,28 @@ impl Card {
         Self::parse(&text, &path.display().to_string())
     }
 
-    /// Looks for the only file of `role` in `folders`, in their order; the first that has the name counts.
+    /// The pack's detector of a form, such as `scrfd`, in the first of `folders` that has it.
     ///
     /// # Errors
     /// [`Error::Role`] and [`Error::ModelMissing`].
-    pub fn locate(&self, role: Role, folders: &[PathBuf]) -> Result<ModelFile> {
-        let mut files = self.files.iter().filter(|file| file.role == role);
-        let (Some(file), None) = (files.next(), files.next()) else {
-            let count = self.files.iter().filter(|file| file.role == role).count();
-            return Err(Error::Role { pack: self.name.clone(), role: role.name(), count });
+    pub fn detector(&self, form: &str, folders: &[PathBuf]) -> Result<ModelFile> {
+        self.locate(Role::Detector, Some(form), folders)
+    }
+
+    /// The pack's recogniser, in the first of `folders` that has it.
+    ///
+    /// # Errors
+    /// [`Error::Role`] and [`Error::ModelMissing`].
+    pub fn recogniser(&self, folders: &[PathBuf]) -> Result<ModelFile> {
+        self.locate(Role::Recogniser, None, folders)
+    }
+
+    fn locate(&self, role: Role, form: Option<&str>, folders: &[PathBuf]) -> Result<ModelFile> {
+        let fits = |file: &&CardFile| file.role == role && form.is_none_or(|form| file.form() == form);
+        let fitting: Vec<&CardFile> = self.files.iter().filter(fits).collect();
+        let &[file] = &fitting[..] else {
+            let role = form.map_or(role.name().into(), |form| format!("{} of the form {form}", role.name()));
+            return Err(Error::Role { pack: self.name.clone(), role, count: fitting.len() });
         };
         let path = folders.iter().map(|folder| folder.join(&file.name)).find(|path| path.is_file());
         match path {
@@ -181,22 +202,38 @@ impl ModelFile {
     /// # Errors
     /// [`Error::ModelAltered`] and [`Error::Unreadable`].
     pub fn verified(&self) -> Result<&Path> {
-        let altered = |what, expected: String, found: String| Error::ModelAltered {
-            path: self.path.clone(),
-            what,
-            expected,
-            found,
-        };
         // The size first: a file that is still being fetched is told without reading it.
         let size = fs::metadata(&self.path).map_err(|error| unreadable(&self.path, &error))?.len();
         if size != self.size {
-            return Err(altered("size", self.size.to_string(), size.to_string()));
+            return Err(self.altered("size", self.size.to_string(), size.to_string()));
         }
         let found = sha256(&self.path)?;
         if found != self.sha256 {
-            return Err(altered("sha256", self.sha256.clone(), found));
+            return Err(self.altered("sha256", self.sha256.clone(), found));
         }
         Ok(&self.path)
+    }
+}
+
+impl ModelFile {
+    /// The bytes of the file, compared with the card.
+    ///
+    /// # Errors
+    /// [`Error::ModelAltered`] and [`Error::Unreadable`].
+    pub fn verified_bytes(&self) -> Result<Vec<u8>> {
+        let bytes = fs::read(&self.path).map_err(|error| unreadable(&self.path, &error))?;
+        if bytes.len() as u64 != self.size {
+            return Err(self.altered("size", self.size.to_string(), bytes.len().to_string()));
+        }
+        let found = sha256_of(&bytes);
+        if found != self.sha256 {
+            return Err(self.altered("sha256", self.sha256.clone(), found));
+        }
+        Ok(bytes)
+    }
+
+    fn altered(&self, what: &'static str, expected: String, found: String) -> Error {
+        Error::ModelAltered { path: self.path.clone(), what, expected, found }
     }
 }
 
@@ -254,8 +291,7 @@ mod tests {
     fn a_file_that_is_what_the_card_says_gives_its_path() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("d.onnx"), "abc").unwrap();
-        let file =
-            card(&file("d.onnx", "detector", 3)).unwrap().locate(Role::Detector, &[folder.path().into()]).unwrap();
+        let file = card(&file("d.onnx", "detector", 3)).unwrap().detector("scrfd", &[folder.path().into()]).unwrap();
         assert_eq!(file.verified().unwrap(), folder.path().join("d.onnx"));
         assert_eq!((file.name(), file.sha256()), ("d.onnx", ABC));
     }
@@ -266,8 +302,8 @@ mod tests {
         let located = card(&file("d.onnx", "detector", 3)).unwrap();
         for (content, what) in [("ab", "size"), ("abd", "sha256")] {
             fs::write(folder.path().join("d.onnx"), content).unwrap();
-            let error = located.locate(Role::Detector, &[folder.path().into()]).unwrap().verified().unwrap_err();
-            assert_eq!(error.code(), "insightface.model-altered");
+            let error = located.detector("scrfd", &[folder.path().into()]).unwrap().verified().unwrap_err();
+            assert_eq!(error.code(), "recognition.model-altered");
             assert!(error.to_string().contains(&format!("{what} is")), "{error}");
         }
     }
@@ -277,20 +313,20 @@ mod tests {
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let folders = [first.path().to_owned(), second.path().to_owned()];
         let card = card(&file("d.onnx", "detector", 3)).unwrap();
-        let error = card.locate(Role::Detector, &folders).unwrap_err();
-        assert_eq!(error.code(), "insightface.model-missing");
+        let error = card.detector("scrfd", &folders).unwrap_err();
+        assert_eq!(error.code(), "recognition.model-missing");
         assert_eq!(error.remedy().unwrap(), "it comes from a web page; its licence: research only");
         fs::write(second.path().join("d.onnx"), "abc").unwrap();
-        card.locate(Role::Detector, &folders).unwrap().verified().unwrap();
+        card.detector("scrfd", &folders).unwrap().verified().unwrap();
         fs::write(first.path().join("d.onnx"), "x").unwrap();
-        card.locate(Role::Detector, &folders).unwrap().verified().unwrap_err();
+        card.detector("scrfd", &folders).unwrap().verified().unwrap_err();
     }
 
     #[test]
     fn a_role_that_no_file_or_more_than_one_has_is_told_apart() {
         let card = card(&(file("a", "detector", 1) + &file("b", "detector", 1))).unwrap();
-        assert!(card.locate(Role::Detector, &[]).unwrap_err().to_string().contains("names 2 files"));
-        assert!(card.locate(Role::Recogniser, &[]).unwrap_err().to_string().contains("names 0 files"));
+        assert!(card.detector("scrfd", &[]).unwrap_err().to_string().contains("names 2 files"));
+        assert!(card.recogniser(&[]).unwrap_err().to_string().contains("names 0 files"));
     }
 
     #[test]

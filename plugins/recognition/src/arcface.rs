@@ -1,12 +1,12 @@
 //! ArcFace: who a face looks like, as a direction in a space whose dimension the model decides.
 
 use crate::backend::{Model, Tensor};
+use crate::detector::{image_input, words};
 use crate::error::{Error, Result};
 use crate::face::{Embedding, KeyPoints};
 use crate::gallery::ModelId;
 use crate::graph::Normalisation;
 use crate::image::Rgb8;
-use crate::scrfd::{image_input, words};
 use crate::warp::{similarity, warp};
 
 /// Where eyes, nose and corners of the mouth belong in a picture of 112 x 112 px.
@@ -234,7 +234,7 @@ mod tests {
     fn an_input_that_is_no_multiple_of_112_or_128_is_refused() {
         for side in [0, 96, 100, 111, 120] {
             let error = ArcFace::new(Box::new(sums(Some(side), Some(8), 8)), "ab").err().unwrap();
-            assert_eq!(error.code(), "insightface.model-shape");
+            assert_eq!(error.code(), "recognition.model-shape");
             assert!(error.to_string().contains("multiple of 112"), "{error}");
         }
         for side in [112, 224, 128] {
@@ -249,7 +249,7 @@ mod tests {
         let mut model = sums(Some(112), Some(4), 3);
         model.outputs[0].shape[0] = Some(1);
         let mut recogniser = ArcFace::new(Box::new(model), "ab").unwrap();
-        assert_eq!(recogniser.embed(&image, &upright(112)).unwrap_err().code(), "insightface.model-shape");
+        assert_eq!(recogniser.embed(&image, &upright(112)).unwrap_err().code(), "recognition.model-shape");
     }
 
     #[test]
@@ -259,9 +259,9 @@ mod tests {
         let mut model = sums(Some(112), None, 3);
         model.nodes = ["Sub_0", "Mul_1"].map(|name| Node { name: name.into(), operator: String::new() }).into();
         let mut recogniser = ArcFace::new(Box::new(model), "ab").unwrap();
-        assert_eq!(recogniser.embed(&image, &[[3.0, 3.0]; 5]).unwrap_err().code(), "insightface.alignment");
+        assert_eq!(recogniser.embed(&image, &[[3.0, 3.0]; 5]).unwrap_err().code(), "recognition.alignment");
         // A face that lies beyond the frame is black, which this model answers with 0.
         let beyond = upright(112).map(|[x, y]| [x + 5000.0, y]);
-        assert_eq!(recogniser.embed(&image, &beyond).unwrap_err().code(), "insightface.empty-embedding");
+        assert_eq!(recogniser.embed(&image, &beyond).unwrap_err().code(), "recognition.empty-embedding");
     }
 }

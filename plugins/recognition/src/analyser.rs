@@ -4,18 +4,19 @@ use std::path::PathBuf;
 
 use crate::arcface::ArcFace;
 use crate::backend::Backend;
+use crate::detector::{self, Detector};
 use crate::error::{Error, Result};
 use crate::face::{Detection, Embedding, Face};
 use crate::gallery::ModelId;
 use crate::image::Rgb8;
-use crate::pack::{Card, Role};
-use crate::scrfd::{self, Scrfd};
+use crate::pack::Card;
+use crate::stage::Kind;
 
 /// What one may choose about the analysis of frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Options {
     /// About finding faces.
-    pub detector: scrfd::Settings,
+    pub detector: detector::Settings,
     /// Faces with a smaller side below this many px get no embedding: they would not be named, and embedding costs
     /// a third of a frame's time for each. 0: all faces.
     pub minimum_side: f32,
@@ -23,7 +24,7 @@ pub struct Options {
 
 /// A detector and a recogniser that belong to one pack.
 pub struct Analyser {
-    detector: Scrfd,
+    detector: Detector,
     recogniser: ArcFace,
     minimum_side: f32,
 }
@@ -34,15 +35,21 @@ impl Analyser {
     /// # Errors
     /// When a file is missing, is not what the card says, is refused by the runtime, or does not fit its role. A detector
     /// without key points is refused here: it cannot serve recognition.
-    pub fn open(backend: &dyn Backend, card: &Card, folders: &[PathBuf], options: Options) -> Result<Self> {
+    pub fn open(
+        backend: &dyn Backend,
+        card: &Card,
+        kind: &Kind,
+        folders: &[PathBuf],
+        options: Options,
+    ) -> Result<Self> {
         // Both are looked for before one is loaded: what is missing is known at once.
-        let detector = card.locate(Role::Detector, folders)?;
-        let recogniser = card.locate(Role::Recogniser, folders)?;
-        let model = Scrfd::new(backend.load(&detector)?, options.detector)?;
+        let detector = card.detector(kind.form, folders)?;
+        let recogniser = card.recogniser(folders)?;
+        let model = Detector::new(backend.load(&detector)?, kind.recognise, options.detector)?;
         if !model.gives_key_points() {
             return Err(Error::ModelShape {
                 model: detector.name().into(),
-                expected: "a detector with key points (9 or 15 outputs), by which faces are turned upright".into(),
+                expected: "a detector with key points, by which faces are turned upright".into(),
                 found: "one without".into(),
             });
         }
@@ -52,7 +59,7 @@ impl Analyser {
 
     /// Joins a detector and a recogniser.
     #[must_use]
-    pub fn new(detector: Scrfd, recogniser: ArcFace, minimum_side: f32) -> Self {
+    pub fn new(detector: Detector, recogniser: ArcFace, minimum_side: f32) -> Self {
         Self { detector, recogniser, minimum_side }
     }
 
@@ -62,11 +69,11 @@ impl Analyser {
         self.recogniser.identity()
     }
 
-    /// The faces in a frame, in the order of [`Scrfd::detect`]. One that cannot be turned upright or gives no embedding is
+    /// The faces in a frame, in the order of [`Detector::detect`]. One that cannot be turned upright or gives no embedding is
     /// there all the same, without one: somebody has come.
     ///
     /// # Errors
-    /// As [`Scrfd::detect`] and [`ArcFace::embed`], for what concerns the frame or the models and not a single face.
+    /// As [`Detector::detect`] and [`ArcFace::embed`], for what concerns the frame or the models and not a single face.
     pub fn analyse(&mut self, image: &Rgb8<'_>) -> Result<Vec<Face>> {
         self.analyse_in_steps(image, |_| {})
     }
@@ -87,7 +94,7 @@ impl Analyser {
     /// Every face in a picture, however few a frame is asked for: whose photograph it is must not depend on that.
     ///
     /// # Errors
-    /// As [`Scrfd::detect`].
+    /// As [`Detector::detect`].
     pub fn detect_all(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
         self.detector.detect_all(image)
     }
@@ -101,6 +108,7 @@ impl Analyser {
             if detection.smaller_side() >= self.minimum_side { self.embedding(image, &detection)? } else { None };
         Ok(Face { detection, embedding })
     }
+
     /// The embedding of a face of any size. None when it cannot be turned upright, or has no direction.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ mod tests {
         for (width, height, stride) in
             [(0, 4, 12), (4, 0, 12), (4, 1, 11), (usize::MAX, 1, 3), (1, usize::MAX, usize::MAX)]
         {
-            assert_eq!(Rgb8::new(&[0; 48], width, height, stride).unwrap_err().code(), "insightface.frame");
+            assert_eq!(Rgb8::new(&[0; 48], width, height, stride).unwrap_err().code(), "recognition.frame");
         }
     }
 

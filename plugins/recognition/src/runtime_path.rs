@@ -47,6 +47,16 @@ pub fn cache(environment: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf>
     caches.map(|caches| caches.join("majlis"))
 }
 
+/// Whether a library was named: by the configuration or by `ORT_DYLIB_PATH`.
+pub fn is_named(configured: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> bool {
+    configured.is_some() || environment("ORT_DYLIB_PATH").is_some_and(|value| !value.is_empty())
+}
+
+/// A variable of this process's environment.
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 fn fetched(cache: &Path) -> PathBuf {
     cache.join("onnxruntime").join(VERSION).join(format!("libonnxruntime.so.{VERSION}"))
 }
@@ -86,7 +96,7 @@ mod tests {
         library(fetched(&folder.path().join("majlis")));
         let environment = |name: &str| (name == "XDG_CACHE_HOME").then(|| folder.path().into());
         let error = find(Some(Path::new("/nowhere/lib.so")), environment).unwrap_err();
-        assert_eq!(error.code(), "insightface.runtime-missing");
+        assert_eq!(error.code(), "recognition.runtime-missing");
         assert!(error.to_string().contains("/nowhere/lib.so (the configuration)"), "{error}");
         assert!(error.remedy().unwrap().contains("make onnxruntime"));
     }

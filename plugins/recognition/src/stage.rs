@@ -1,0 +1,166 @@
+//! What the stage of every recogniser does: a frame comes in, the faces in it go out, each with who it is.
+//!
+//! It answers for every frame, with no face too: *nobody is there* and *nobody could look* are different answers, and the
+//! second is an error of the call, which the host tells the stages behind.
+
+use std::path::PathBuf;
+
+use majlis_gallery::{Desk, Roster, Settings};
+use majlis_plugin_api::{self as api, Event, Faces, Frame, Host, Output, Value};
+
+use crate::config::Config;
+use crate::detector::{self, Recognise};
+use crate::pack::Card;
+use crate::{Analyser, Error, Options, Result, backend, pixels, runtime_path};
+
+/// What makes one recogniser another than the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// The word for its detectors in model cards.
+    pub form: &'static str,
+    /// Reads what a detector of that form declares.
+    pub recognise: Recognise,
+    /// The pack that it takes where the configuration names none.
+    pub pack: &'static str,
+}
+
+/// A recogniser that is open; a plugin's stage is made of one.
+pub struct Recognition {
+    analyser: Analyser,
+    desk: Desk,
+    scratch: Vec<u8>,
+}
+
+impl Recognition {
+    /// Loads the pack and opens the gallery.
+    ///
+    /// # Errors
+    /// What the operator should read: a pack or a runtime that is missing or does not fit, people without consent, the store.
+    pub fn open(config: &Config, host: &Host, kind: &Kind) -> api::Result<Self> {
+        let (card, folders) = pack(config, host, kind)?;
+        let thresholds = config.thresholds(&card)?;
+        // Looked for before the runtime is opened: what is missing is told without waiting.
+        card.detector(kind.form, &folders).and_then(|_| card.recogniser(&folders)).map_err(told)?;
+        let roster = Roster::begin(&config.people, host)?;
+        let runtime = backend::open(config, host)?;
+        if !card.commercial {
+            tracing::warn!(
+                pack = card.name,
+                licence = card.licence,
+                "these models must not be used at a commercial exhibition"
+            );
+        }
+        let options = Options {
+            detector: detector::Settings {
+                size: config.detector_size.map(|[width, height]| (width, height)),
+                threshold: config.detection_threshold as f32,
+                max_faces: config.max_faces,
+                ..detector::Settings::default()
+            },
+            // A stage behind that wants embeddings gets all of them; otherwise none is made that cannot name anybody.
+            minimum_side: if config.emit_embeddings { 0.0 } else { thresholds.min_face_px },
+        };
+        let mut analyser = Analyser::open(&*runtime, &card, kind, &folders, options).map_err(told)?;
+        let named = roster.enrol(&mut analyser, &thresholds)?;
+        let settings = Settings {
+            thresholds,
+            file: config.kept_in().map(str::to_owned),
+            keep_crops: config.keep_crops,
+            emit_embeddings: config.emit_embeddings,
+        };
+        let desk = Desk::open(host, settings, named)?;
+        let (named, stored) = desk.counts();
+        tracing::info!(pack = card.name, backend = runtime.name(), named, stored, "ready");
+        Ok(Self { analyser, desk, scratch: Vec::new() })
+    }
+
+    /// The faces in a frame, whose place on the stage's input is `sequence`. Steps and facts of it go to the call's line.
+    ///
+    /// # Errors
+    /// The frame cannot be searched, or a model failed.
+    pub fn faces(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> api::Result<Faces> {
+        self.look(frame, sequence, out).map_err(told)
+    }
+
+    /// To be told of every event of the stage.
+    pub fn event(&mut self, event: &Event) {
+        if let Event::VisitOpened(_) = event {
+            // Whoever has just enrolled, or asked to be forgotten, and then steps before the camera.
+            self.desk.look();
+        }
+    }
+
+    /// Does a verb of [`crate::gallery::verbs`].
+    ///
+    /// # Errors
+    /// What the operator should read.
+    pub fn control(&mut self, verb: &str, args: Value, host: &Host) -> api::Result<Value> {
+        self.desk.control(verb, args, host, &mut self.analyser)
+    }
+
+    fn look(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> Result<Faces> {
+        let image = pixels::rgb(frame, &mut self.scratch)?;
+        let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
+        out.step("match");
+        let (faces, tally) = self.desk.decide(found, frame.width(), frame.height());
+        out.fact("faces", tally.faces);
+        if tally.faces > 0 {
+            out.fact("matched", tally.confidence.is_some());
+        }
+        if let Some(confidence) = tally.confidence {
+            out.fact("confidence", format!("{confidence:.2}"));
+            out.milestone("recognised");
+        }
+        Ok(Faces { width: frame.width(), height: frame.height(), frame: sequence, faces, extra: api::Extra::default() })
+    }
+}
+
+/// The card of the configured pack, and where its files may lie.
+fn pack(config: &Config, host: &Host, kind: &Kind) -> api::Result<(Card, Vec<PathBuf>)> {
+    let name = config.models.as_deref().unwrap_or(kind.pack);
+    let mut folders: Vec<PathBuf> = Vec::new();
+    match &config.folder {
+        Some(folder) => folders.push(host.path(folder)),
+        None => {
+            folders.extend(host.model(name).ok());
+            folders.extend(runtime_path::cache(&runtime_path::variable).map(|cache| cache.join("models").join(name)));
+        }
+    }
+    if let Some(card) = Card::shipped(name) {
+        return Ok((card, folders));
+    }
+    let file = format!("{name}.toml");
+    let card = folders
+        .iter()
+        .flat_map(|folder| [folder.join(&file), folder.with_file_name(&file)])
+        .find(|card| card.is_file());
+    match card {
+        Some(card) => Ok((Card::read(&card).map_err(told)?, folders)),
+        None => Err(api::Error::config(
+            "models",
+            format!("the model pack `{name}` is not known, and there is no card {file} in the folder of its models"),
+        )),
+    }
+}
+
+/// An error in the operator's words: what, what to do, and the code.
+pub(crate) fn told(error: Error) -> api::Error {
+    let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    api::Error::new(format!("{error}{remedy} ({})", error.code()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_what_to_do_and_its_code() {
+        let error = told(Error::RuntimeMissing { looked: vec!["/a".into()] }).to_string();
+        assert!(
+            error.contains("/a")
+                && error.contains("make onnxruntime")
+                && error.ends_with("(recognition.runtime-missing)"),
+            "{error}"
+        );
+    }
+}

@@ -53,7 +53,7 @@ fn all_plugins_that_are_built_here_are_found() {
     let json = majlis(["plugins", "list", "--json"]).run().with(0).json();
     let names: Vec<&str> =
         json["plugins"].as_array().into_iter().flatten().filter_map(|plugin| plugin["name"].as_str()).collect();
-    for name in ["avatar-console", "greeting", "identity", "images", "insightface", "jsonl", "replay"] {
+    for name in ["avatar-console", "greeting", "identity", "images", "insightface", "jsonl", "replay", "yunet"] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     assert_eq!(json["refused"], serde_json::json!([]), "none of them is refused");

@@ -61,7 +61,7 @@ impl Face {
     #[must_use]
     pub fn doubt(&self) -> Option<Doubt> {
         let word = self.extra.get("doubt")?.as_text()?;
-        [Doubt::Likeness, Doubt::Ambiguous, Doubt::Poor].into_iter().find(|doubt| doubt.word() == word)
+        [Doubt::Likeness, Doubt::Ambiguous, Doubt::Poor, Doubt::Few].into_iter().find(|doubt| doubt.word() == word)
     }
 
     /// The same face, undecided for this reason.
@@ -82,6 +82,8 @@ pub enum Doubt {
     Ambiguous,
     /// It cannot be seen well enough to be compared.
     Poor,
+    /// It was not seen often enough yet, or the looks at it do not agree.
+    Few,
 }
 
 impl Doubt {
@@ -90,6 +92,7 @@ impl Doubt {
             Self::Likeness => "likeness",
             Self::Ambiguous => "ambiguous",
             Self::Poor => "poor",
+            Self::Few => "few",
         }
     }
 }
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_doubt_travels_beside_an_identity_that_earlier_readers_know() {
-        for doubt in [Doubt::Likeness, Doubt::Ambiguous, Doubt::Poor] {
+        for doubt in [Doubt::Likeness, Doubt::Ambiguous, Doubt::Poor, Doubt::Few] {
             let bytes = to_cbor(&face().doubted(doubt)).expect("a face can be written");
             let read: Face = from_cbor(&bytes).expect("and read");
             assert_eq!((read.identity.clone(), read.doubt()), (Identity::Undecided, Some(doubt)));

@@ -6,6 +6,9 @@ use crate::{Error, Host, Message, Result};
 /// Bytes before the pixels: one cache line, so that the pixels are aligned.
 const HEADER: usize = 64;
 const MAGIC: [u8; 4] = *b"MFR1";
+/// The byte of the header whose bits are flags.
+const FLAGS: usize = 6;
+const STILL: u8 = 1;
 
 /// How pixels lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,7 @@ pub struct Frame {
     height: u32,
     stride: u32,
     format: PixelFormat,
+    still: bool,
 }
 
 /// A picture that is being made.
@@ -100,6 +104,13 @@ impl FrameMut {
         header[12..16].copy_from_slice(&height.to_le_bytes());
         header[16..20].copy_from_slice(&u32::try_from(stride).unwrap_or(u32::MAX).to_le_bytes());
         Ok(Self { buffer })
+    }
+
+    /// Says that it is a photograph: no other picture of the same moment comes, so whoever looks has this one look.
+    #[must_use]
+    pub fn still(mut self) -> Self {
+        self.buffer[FLAGS] |= STILL;
+        self
     }
 
     /// The pixels: row after row, from the top.
@@ -130,6 +141,12 @@ impl Frame {
         self.height
     }
 
+    /// Whether it is a photograph, and not a picture of a stream: see [`FrameMut::still`].
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        self.still
+    }
+
     /// Bytes from one row of the first plane to the next.
     #[must_use]
     pub fn stride(&self) -> usize {
@@ -152,7 +169,7 @@ impl Frame {
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         json!({
-            "width": self.width, "height": self.height, "stride": self.stride, "format": self.format.name(),
+            "width": self.width, "height": self.height, "stride": self.stride, "format": self.format.name(), "still": self.still,
             "pixels_fnv1a": format!("{:016x}", fnv(self.pixels())),
         })
     }
@@ -202,6 +219,6 @@ impl Message for Frame {
                 buffer.len() - HEADER
             )));
         }
-        Ok(Self { buffer: buffer.clone(), width, height, stride, format })
+        Ok(Self { buffer: buffer.clone(), width, height, stride, format, still: buffer[FLAGS] & STILL != 0 })
     }
 }

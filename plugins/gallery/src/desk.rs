@@ -1,5 +1,7 @@
 //! Where people enrol and are asked for: the pipeline file's people and the store's behind one front, which a stage owns.
 
+mod following;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use crate::enrolment::{Admitted, admit, chosen, faces, one_person};
 use crate::face::Face;
 use crate::follower::{Follower, OPERATOR, Pace, VISITOR, purge};
 use crate::gallery::Gallery;
+use crate::packet::Said;
 use crate::people::{Listed, People};
 use crate::person::Person;
 use crate::photograph::Photograph;
@@ -21,6 +24,8 @@ use crate::recogniser::Recogniser;
 use crate::template::{ModelId, Template};
 use crate::verbs::{Enrol, Export, Forget, Import, List, Purge, Reindex, Show, Why, arguments};
 use crate::{packet, sealed, transfer, why};
+
+pub use following::Followed;
 
 /// What an operator may choose about people.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +120,7 @@ impl Desk {
                 let before = tally.confidence.unwrap_or(f32::NEG_INFINITY);
                 tally.confidence = Some(before.max(best.similarity));
             }
-            packet::face(face, &decision, now, self.settings.emit_embeddings)
+            packet::face(face, Said::of(&decision, now), self.settings.emit_embeddings)
         });
         let told = told.collect();
         (told, tally)

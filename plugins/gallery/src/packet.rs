@@ -9,32 +9,63 @@ use crate::decision::{Decision, Outcome};
 use crate::face::Face;
 use crate::person::Person;
 
+/// What is said of who a face is.
+pub(crate) struct Said {
+    identity: api::Identity,
+    similarity: Option<f32>,
+    doubt: Option<api::Doubt>,
+}
+
+impl Said {
+    /// What one look came to.
+    pub(crate) fn of(decision: &Decision<'_>, now: Timestamp) -> Self {
+        let similarity = decision.best.as_ref().map(|best| best.similarity);
+        match (decision.outcome, &decision.best) {
+            (Outcome::Known, Some(best)) => Self::known(best.person, best.similarity, now),
+            (Outcome::Unknown | Outcome::Known, _) => Self::unknown(similarity),
+            (Outcome::TooSmall, _) => Self { identity: api::Identity::TooSmall, similarity, doubt: None },
+            (Outcome::Undecided, _) => Self::undecided(api::Doubt::Likeness).near(similarity),
+            (Outcome::Ambiguous, _) => Self::undecided(api::Doubt::Ambiguous).near(similarity),
+            (Outcome::Poor, _) => Self::undecided(api::Doubt::Poor).near(similarity),
+        }
+    }
+
+    pub(crate) fn known(known: &Person, similarity: f32, now: Timestamp) -> Self {
+        Self { identity: api::Identity::Known(person(known, now)), similarity: Some(similarity), doubt: None }
+    }
+
+    /// Nobody of the gallery, and how close the closest is.
+    pub(crate) fn unknown(similarity: Option<f32>) -> Self {
+        Self { identity: api::Identity::Unknown, similarity, doubt: None }
+    }
+
+    pub(crate) fn undecided(doubt: api::Doubt) -> Self {
+        Self { identity: api::Identity::Undecided, similarity: None, doubt: Some(doubt) }
+    }
+
+    /// The same, with how close the closest person is.
+    pub(crate) fn near(self, similarity: Option<f32>) -> Self {
+        Self { similarity, ..self }
+    }
+}
+
 /// A face as it goes out, with its embedding only if that is asked for.
-pub(crate) fn face(face: Face, decision: &Decision<'_>, now: Timestamp, emit_embedding: bool) -> api::Face {
-    let best = decision.best.as_ref();
-    let identity = match (decision.outcome, best) {
-        (Outcome::Known, Some(best)) => api::Identity::Known(person(best.person, now)),
-        (Outcome::TooSmall, _) => api::Identity::TooSmall,
-        (Outcome::Unknown | Outcome::Known, _) => api::Identity::Unknown,
-        _ => api::Identity::Undecided,
-    };
+pub(crate) fn face(face: Face, said: Said, emit_embedding: bool) -> api::Face {
     let embedding = face.embedding.filter(|_| emit_embedding);
     let told = api::Face {
         bbox: face.detection.bbox,
         score: face.detection.score,
         key_points: face.detection.key_points.map_or_else(Vec::new, Vec::from),
-        identity,
-        similarity: best.map(|best| best.similarity),
+        identity: said.identity,
+        similarity: said.similarity,
         track: None,
         predicted: false,
         embedding: embedding.map_or_else(Vec::new, |embedding| embedding.unit),
         extra: api::Extra::default(),
     };
-    match decision.outcome {
-        Outcome::Undecided => told.doubted(api::Doubt::Likeness),
-        Outcome::Ambiguous => told.doubted(api::Doubt::Ambiguous),
-        Outcome::Poor => told.doubted(api::Doubt::Poor),
-        Outcome::Known | Outcome::Unknown | Outcome::TooSmall => told,
+    match said.doubt {
+        Some(doubt) => told.doubted(doubt),
+        None => told,
     }
 }
 

@@ -22,6 +22,10 @@ pub struct Config {
     /// Each picture is a visitor of its own; otherwise the pictures are of no visit, as those of a camera are.
     #[serde(default)]
     pub as_visits: bool,
+    /// The pictures are frames of one stream, so a recogniser follows faces from one to the next; otherwise each is a
+    /// photograph, at which it looks once.
+    #[serde(default)]
+    pub live: bool,
 }
 
 fn ten() -> f64 {
@@ -36,6 +40,12 @@ impl Config {
         }
         if self.path.is_empty() && self.paths.is_empty() {
             return Err(Error::config("path", "names no folder, file or pattern of pictures"));
+        }
+        if self.live && self.as_visits {
+            return Err(Error::config(
+                "live",
+                "the frames of one stream are not a visitor each: take `as_visits` or `live` out",
+            ));
         }
         Ok(())
     }

@@ -38,6 +38,7 @@ pub struct Images {
     due: Option<Time>,
     endless: bool,
     as_visits: bool,
+    live: bool,
     /// A decoded picture that waits for a visit.
     held: Option<Frame>,
     broken: u64,
@@ -58,6 +59,7 @@ impl Stage for Images {
             due: None,
             endless: config.r#loop,
             as_visits: config.as_visits,
+            live: config.live,
             held: None,
             broken: 0,
             shown: false,
@@ -88,7 +90,7 @@ impl Stage for Images {
             picture: index + 1,
             key: file.key(),
             file: &file.shown,
-            broken: picture::read(&file.path, host).err().map(|error| error.to_string()),
+            broken: picture::read(&file.path, host, true).err().map(|error| error.to_string()),
         });
         Ok(serde_json::to_value(listed.collect::<Vec<_>>())?)
     }
@@ -131,7 +133,7 @@ impl Images {
     /// The next picture, or nothing if its file is broken.
     fn read(&mut self, out: &mut Output<'_>) -> Option<Frame> {
         let file = &self.files[self.next];
-        match picture::read(&file.path, out.host()) {
+        match picture::read(&file.path, out.host(), !self.live) {
             Ok(frame) => Some(frame),
             Err(error) => {
                 self.broken += 1;

@@ -22,9 +22,9 @@ pub(crate) enum Broken {
     Frame(majlis_plugin_api::Error),
 }
 
-/// Decodes a file as people see it, upright. A colour picture that stands upright is decoded into the host's buffer and
+/// Decodes a file as people see it, upright; `still` is what the frame says of itself. A colour picture that stands upright is decoded into the host's buffer and
 /// never copied.
-pub(crate) fn read(path: &Path, host: &Host) -> Result<Frame, Broken> {
+pub(crate) fn read(path: &Path, host: &Host, still: bool) -> Result<Frame, Broken> {
     // The content decides what it is, not the name.
     let mut reader = ImageReader::open(path)?.with_guessed_format()?;
     let mut limits = Limits::default();
@@ -40,24 +40,24 @@ pub(crate) fn read(path: &Path, host: &Host) -> Result<Frame, Broken> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     if decoder.color_type() == ColorType::Rgb8 && orientation == Orientation::NoTransforms {
         let bytes = usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX);
-        return frame(width, height, host, |pixels| Ok(decoder.read_image(&mut pixels[..bytes])?));
+        return frame((width, height), still, host, |pixels| Ok(decoder.read_image(&mut pixels[..bytes])?));
     }
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
     let picture = picture.into_rgb8();
-    frame(picture.width(), picture.height(), host, |pixels| {
+    frame((picture.width(), picture.height()), still, host, |pixels| {
         pixels[..picture.as_raw().len()].copy_from_slice(picture.as_raw());
         Ok(())
     })
 }
 
 fn frame(
-    width: u32,
-    height: u32,
+    (width, height): (u32, u32),
+    still: bool,
     host: &Host,
     write: impl FnOnce(&mut [u8]) -> Result<(), Broken>,
 ) -> Result<Frame, Broken> {
     let mut frame = FrameMut::new(host, width, height, PixelFormat::Rgb8).map_err(Broken::Frame)?;
     write(frame.pixels_mut())?;
-    frame.freeze().map_err(Broken::Frame)
+    if still { frame.still() } else { frame }.freeze().map_err(Broken::Frame)
 }

@@ -35,7 +35,7 @@ manifest! {
 }
 
 /// What makes it this recogniser.
-pub const KIND: Kind = Kind { form: "scrfd", recognise: scrfd::form, pack: "buffalo_l" };
+pub const KIND: Kind = Kind { form: "scrfd", recognise: scrfd::form, threshold: 0.5, pack: "buffalo_l" };
 
 /// The stage.
 pub struct InsightFace(Recognition);
@@ -51,7 +51,7 @@ impl Stage for InsightFace {
         if let Input::Packet(packet) = input
             && let Some(frame) = packet.get(input::frame)?
         {
-            let faces = self.0.faces(&frame, packet.sequence(), out)?;
+            let faces = self.0.faces(&packet, &frame, out)?;
             out.emit(output::faces, faces)?;
         }
         Ok(Flow::Continue)

@@ -132,7 +132,7 @@ fn a_face_out_of_focus_is_told_from_a_sharp_one() {
         let photo = Photo::open(&testdata::folder().unwrap().join("images").join(photograph));
         let bytes = blurred(&photo, radius);
         let picture = Picture { rgb: &bytes, width: photo.width, height: photo.height };
-        let face = room.analyser.detect(&picture).unwrap().remove(0);
+        let face = Recogniser::detect(&mut room.analyser, &picture).unwrap().remove(0);
         Recogniser::align(&mut room.analyser, &picture, &face).unwrap().unwrap().sharpness()
     };
     for photograph in ["astronaut.png", "d_astronaut_dark.png", "obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"] {

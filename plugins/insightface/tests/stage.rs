@@ -73,7 +73,7 @@ impl Room {
         let mut frame =
             FrameMut::new(self.kit.host(), photo.width as u32, photo.height as u32, PixelFormat::Rgb8).unwrap();
         frame.pixels_mut().copy_from_slice(&photo.bytes);
-        frame.freeze().unwrap()
+        frame.still().freeze().unwrap()
     }
 
     /// What the stage says of a photograph that is shown to it.

@@ -6,7 +6,7 @@ use crate::arcface::ArcFace;
 use crate::backend::Backend;
 use crate::detector::{self, Detector};
 use crate::error::{Error, Result};
-use crate::face::{Detection, Embedding, Face};
+use crate::face::{Detection, Embedding, Face, KeyPoints};
 use crate::gallery::ModelId;
 use crate::image::Rgb8;
 use crate::pack::Card;
@@ -88,7 +88,30 @@ impl Analyser {
         if !detections.is_empty() {
             step("embed");
         }
-        detections.into_iter().map(|detection| self.embed(image, detection)).collect()
+        let wanted: Vec<bool> = detections.iter().map(|face| face.smaller_side() >= self.minimum_side).collect();
+        self.embed_some(image, detections, &wanted)
+    }
+
+    /// The faces in a frame, without embeddings.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`].
+    pub fn detect(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
+        self.detector.detect(image)
+    }
+
+    /// What was found in `image`, with an embedding where it is wanted and can be had.
+    ///
+    /// # Errors
+    /// As [`ArcFace::embed_all`].
+    pub fn embed_some(&mut self, image: &Rgb8<'_>, found: Vec<Detection>, wanted: &[bool]) -> Result<Vec<Face>> {
+        let points = |(face, wanted): (&Detection, &bool)| face.key_points.filter(|_| *wanted);
+        let points: Vec<Option<KeyPoints>> = found.iter().zip(wanted).map(points).collect();
+        let known: Vec<KeyPoints> = points.iter().flatten().copied().collect();
+        let mut embeddings = self.recogniser.embed_all(image, &known)?.into_iter();
+        let embedding = points.into_iter().map(|points| points.and_then(|_| embeddings.next().flatten()));
+        let embedding: Vec<Option<Embedding>> = embedding.collect();
+        Ok(found.into_iter().zip(embedding).map(|(detection, embedding)| Face { detection, embedding }).collect())
     }
 
     /// Every face in a picture, however few a frame is asked for: whose photograph it is must not depend on that.
@@ -97,16 +120,6 @@ impl Analyser {
     /// As [`Detector::detect`].
     pub fn detect_all(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
         self.detector.detect_all(image)
-    }
-
-    /// What was found in `image`, with an embedding where it can be had.
-    ///
-    /// # Errors
-    /// As [`ArcFace::embed`], for what concerns the models and not the face.
-    pub fn embed(&mut self, image: &Rgb8<'_>, detection: Detection) -> Result<Face> {
-        let embedding =
-            if detection.smaller_side() >= self.minimum_side { self.embedding(image, &detection)? } else { None };
-        Ok(Face { detection, embedding })
     }
 
     /// The embedding of a face of any size. None when it cannot be turned upright, or has no direction.
@@ -120,6 +133,12 @@ impl Analyser {
             Err(Error::Alignment(_) | Error::EmptyEmbedding { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The side below which a face gets no embedding, px.
+    #[must_use]
+    pub fn minimum_side(&self) -> f32 {
+        self.minimum_side
     }
 
     /// The recogniser.

@@ -7,7 +7,7 @@ use crate::face::{Embedding, KeyPoints};
 use crate::gallery::ModelId;
 use crate::graph::Normalisation;
 use crate::image::Rgb8;
-use crate::warp::{similarity, warp};
+use crate::warp::{Affine, similarity, warp};
 
 /// Where eyes, nose and corners of the mouth belong in a picture of 112 x 112 px.
 const TEMPLATE: [[f32; 2]; 5] =
@@ -20,6 +20,8 @@ pub struct ArcFace {
     size: usize,
     template: [[f64; 2]; 5],
     normalisation: Normalisation,
+    /// Faces that the graph takes at once.
+    batch: usize,
     blob: Vec<f32>,
 }
 
@@ -41,7 +43,7 @@ impl ArcFace {
             let found = words(&model.inputs()[0]);
             return Err(misfit(&*model, "a square input whose side is a multiple of 112 or of 128 px", found));
         };
-        let mut blob = vec![0.0; 3 * size * size];
+        let blob = vec![0.0; 3 * size * size];
         let declared = match model.outputs() {
             [output] if output.float => {
                 output.shape.iter().try_fold(1, |product: usize, extent| Some(product * (*extent)?))
@@ -55,14 +57,15 @@ impl ArcFace {
         };
         let dimension = match declared {
             Some(dimension) => dimension,
-            None => run(&mut *model, size, &mut blob, |values| values.len())?,
+            None => run(&mut *model, 1, size, &blob, <[f32]>::len)?,
         };
         if dimension < 2 {
             return Err(misfit(&*model, "an embedding of at least 2 dimensions", format!("{dimension}")));
         }
         let normalisation = Normalisation::of(model.first_nodes());
         let identity = ModelId { sha256: sha256.into(), dimension };
-        Ok(Self { model, identity, size, template, normalisation, blob })
+        let batch = if model.inputs()[0].shape[0].is_none() { BATCH } else { 1 };
+        Ok(Self { model, identity, size, template, normalisation, batch, blob })
     }
 
     /// The model whose embeddings these are.
@@ -101,35 +104,61 @@ impl ArcFace {
     /// otherwise than it declared, [`Error::EmptyEmbedding`].
     pub fn embed(&mut self, image: &Rgb8<'_>, key_points: &KeyPoints) -> Result<Embedding> {
         let transform = similarity(key_points, &self.template).ok_or(Error::Alignment("its key points coincide"))?;
+        let raw = self.run(image, &[transform])?;
+        Embedding::from_raw(&raw)
+            .ok_or_else(|| Error::EmptyEmbedding { model: self.model.name().into(), norm: norm(&raw) })
+    }
+
+    /// The embeddings of several faces of a frame, as one batch where the graph takes one. None for a face whose key points
+    /// coincide, or whose embedding has no direction.
+    ///
+    /// # Errors
+    /// As [`ArcFace::embed`], for what concerns the model and not a single face.
+    pub fn embed_all(&mut self, image: &Rgb8<'_>, faces: &[KeyPoints]) -> Result<Vec<Option<Embedding>>> {
+        let transforms: Vec<Option<Affine>> = faces.iter().map(|points| similarity(points, &self.template)).collect();
+        let upright: Vec<Affine> = transforms.iter().flatten().copied().collect();
+        let mut embeddings = Vec::with_capacity(upright.len());
+        for batch in upright.chunks(self.batch) {
+            let raw = self.run(image, batch)?;
+            embeddings.extend(raw.chunks_exact(self.identity.dimension).map(Embedding::from_raw));
+        }
+        let mut embeddings = embeddings.into_iter();
+        Ok(transforms.into_iter().map(|transform| transform.and_then(|_| embeddings.next().flatten())).collect())
+    }
+
+    /// The raw answers for faces turned upright, one after the other.
+    fn run(&mut self, image: &Rgb8<'_>, batch: &[Affine]) -> Result<Vec<f32>> {
         let (size, normalisation) = (self.size, self.normalisation);
         let plane = size * size;
-        let blob = &mut self.blob[..];
-        warp(image, &transform, size, |x, y, pixel| {
-            for (channel, value) in pixel.into_iter().enumerate() {
-                blob[channel * plane + y * size + x] = normalisation.apply(value);
-            }
-        });
-        let answer =
-            run(&mut *self.model, size, blob, |values| (values.len(), Embedding::from_raw(values), norm(values)))?;
-        let model = || self.model.name().to_owned();
-        match answer {
-            (found, ..) if found != self.identity.dimension => Err(Error::ModelShape {
-                model: model(),
-                expected: format!("an embedding of {} values", self.identity.dimension),
-                found: format!("{found} values"),
-            }),
-            (_, Some(embedding), _) => Ok(embedding),
-            (_, None, norm) => Err(Error::EmptyEmbedding { model: model(), norm }),
+        self.blob.resize(3 * plane * batch.len(), 0.0);
+        for (transform, blob) in batch.iter().zip(self.blob.chunks_exact_mut(3 * plane)) {
+            warp(image, transform, size, |x, y, pixel| {
+                for (channel, value) in pixel.into_iter().enumerate() {
+                    blob[channel * plane + y * size + x] = normalisation.apply(value);
+                }
+            });
         }
+        let raw = run(&mut *self.model, batch.len(), size, &self.blob, <[f32]>::to_vec)?;
+        if raw.len() != batch.len() * self.identity.dimension {
+            return Err(Error::ModelShape {
+                model: self.model.name().into(),
+                expected: format!("an embedding of {} values", self.identity.dimension),
+                found: format!("{} values for {} faces", raw.len(), batch.len()),
+            });
+        }
+        Ok(raw)
     }
 }
+
+/// Faces that go through the graph at once, where it takes a batch: beyond that the buffers grow and the time does not.
+const BATCH: usize = 8;
 
 fn norm(values: &[f32]) -> f32 {
     values.iter().map(|v| v * v).sum::<f32>().sqrt()
 }
 
-fn run<T>(model: &mut dyn Model, size: usize, blob: &mut [f32], read: impl Fn(&[f32]) -> T) -> Result<T> {
-    let shape = [1, 3, size as i64, size as i64];
+fn run<T>(model: &mut dyn Model, count: usize, size: usize, blob: &[f32], read: impl Fn(&[f32]) -> T) -> Result<T> {
+    let shape = [count as i64, 3, size as i64, size as i64];
     let mut answer = None;
     model.run(Tensor { shape: &shape, data: blob }, &mut |outputs| {
         answer = outputs.first().map(|output| read(output.data))
@@ -151,6 +180,9 @@ fn template(size: usize) -> Option<[[f64; 2]; 5]> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::backend::Port;
     use crate::graph::Node;
@@ -161,6 +193,7 @@ mod tests {
         outputs: Vec<Port>,
         nodes: Vec<Node>,
         dimension: usize,
+        runs: Arc<AtomicUsize>,
     }
 
     fn port(shape: &[Option<usize>]) -> Port {
@@ -173,6 +206,7 @@ mod tests {
             outputs: vec![port(&[None, declared])],
             nodes: Vec::new(),
             dimension,
+            runs: Arc::default(),
         }
     }
 
@@ -190,10 +224,14 @@ mod tests {
             &self.nodes
         }
         fn run(&mut self, input: Tensor<'_>, read: &mut dyn FnMut(&[Tensor<'_>])) -> Result<()> {
-            let plane = input.data.len() / 3;
-            let data: Vec<f32> =
-                (0..self.dimension).map(|i| input.data[(i % 3) * plane..][..plane].iter().sum()).collect();
-            read(&[Tensor { shape: &[1, data.len() as i64], data: &data }]);
+            let (count, image) = (input.shape[0], input.data.len() / input.shape[0] as usize);
+            let plane = image / 3;
+            let sums = |image: &[f32]| -> Vec<f32> {
+                (0..self.dimension).map(|i| image[(i % 3) * plane..][..plane].iter().sum()).collect()
+            };
+            let data: Vec<f32> = input.data.chunks_exact(image).flat_map(sums).collect();
+            self.runs.fetch_add(1, Ordering::Relaxed);
+            read(&[Tensor { shape: &[count, self.dimension as i64], data: &data }]);
             Ok(())
         }
     }
@@ -263,5 +301,28 @@ mod tests {
         // A face that lies beyond the frame is black, which this model answers with 0.
         let beyond = upright(112).map(|[x, y]| [x + 5000.0, y]);
         assert_eq!(recogniser.embed(&image, &beyond).unwrap_err().code(), "recognition.empty-embedding");
+    }
+
+    #[test]
+    fn several_faces_are_one_batch_and_one_that_cannot_be_turned_upright_does_not_shift_the_others() {
+        let bytes = picture(112);
+        let image = Rgb8::packed(&bytes, 112, 112).unwrap();
+        // Half of the second face lies beyond the picture, so its sums are others.
+        let second = upright(112).map(|[x, y]| [x + 56.0, y]);
+        let faces = [upright(112), [[3.0, 3.0]; 5], second];
+        for (batch, runs) in [(None, 1), (Some(1), 2)] {
+            let mut model = sums(Some(112), None, 3);
+            model.inputs[0].shape[0] = batch;
+            model.outputs[0].shape = vec![batch, Some(3)];
+            let counted = Arc::clone(&model.runs);
+            let mut recogniser = ArcFace::new(Box::new(model), "ab").unwrap();
+            counted.store(0, Ordering::Relaxed);
+            let all = recogniser.embed_all(&image, &faces).unwrap();
+            assert_eq!(counted.load(Ordering::Relaxed), runs);
+            assert_eq!(all[0].as_ref(), Some(&recogniser.embed(&image, &faces[0]).unwrap()));
+            assert_eq!(all[1], None);
+            assert_eq!(all[2].as_ref(), Some(&recogniser.embed(&image, &faces[2]).unwrap()));
+            assert_ne!(all[0], all[2]);
+        }
     }
 }

@@ -41,14 +41,21 @@ pub struct Config {
     /// A face with a lower score is poor, and never named.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(crate) min_detection_score: f64,
-    /// The score that a face must have to count as one.
+    /// The score that a face must have to count as one. Without it: 0.5 for insightface and 0.6 for yunet.
     #[schemars(range(min = 0.0, max = 1.0))]
-    pub(crate) detection_threshold: f64,
+    pub(crate) detection_threshold: Option<f64>,
     /// Width and height of the detector's input, in pixels, multiples of 32. Without it: what the model fixes, else 640 x 640.
     pub(crate) detector_size: Option<[usize; 2]>,
     /// At most this many faces in a frame, large and central ones first. Without it: all.
     #[schemars(range(min = 1))]
     pub(crate) max_faces: Option<usize>,
+    /// Look for faces in every n-th frame of a stream only; in between their boxes are extrapolated and marked `predicted`.
+    #[schemars(range(min = 1, max = 100))]
+    pub(crate) detect_every: u32,
+    /// In so many looks a face of a stream must be the same person's, or nobody's, before that is said. Without it: 3 for
+    /// streams, and 1 for photographs, of which there is one look.
+    #[schemars(range(min = 1, max = 32))]
+    pub(crate) min_votes: Option<usize>,
     /// What runs the models: `onnxruntime`, or `rten`, which is slower and needs nothing installed. `auto` is ONNX Runtime
     /// where it is found, else rten.
     pub(crate) backend: Choice,
@@ -81,9 +88,11 @@ impl Default for Config {
             margin: 0.05,
             min_face_px: 60.0,
             min_detection_score: 0.6,
-            detection_threshold: 0.5,
+            detection_threshold: None,
             detector_size: None,
             max_faces: None,
+            detect_every: 1,
+            min_votes: None,
             backend: Choice::Auto,
             threads: 1,
             runtime: None,
@@ -142,7 +151,7 @@ mod tests {
         let card = Card::shipped("testdata").unwrap();
         assert_eq!(config.thresholds(&card).unwrap(), Thresholds::of_model(card.match_threshold.unwrap()));
         let detector = crate::detector::Settings::default();
-        assert_eq!((config.detection_threshold as f32, config.max_faces), (detector.threshold, detector.max_faces));
+        assert_eq!((config.detection_threshold, config.max_faces), (None, detector.max_faces));
         assert_eq!(config.kept_in(), Some("people"));
     }
 

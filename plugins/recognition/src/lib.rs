@@ -25,6 +25,7 @@ pub mod backend;
 pub mod config;
 pub mod detector;
 pub mod error;
+mod following;
 pub mod graph;
 pub mod image;
 pub mod nms;
@@ -34,6 +35,7 @@ mod recogniser;
 pub mod resize;
 pub mod runtime_path;
 pub mod stage;
+pub mod track;
 pub mod warp;
 
 pub use analyser::{Analyser, Options};

@@ -3,13 +3,15 @@
 //! It answers for every frame, with no face too: *nobody is there* and *nobody could look* are different answers, and the
 //! second is an error of the call, which the host tells the stages behind.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use majlis_gallery::{Desk, Roster, Settings};
-use majlis_plugin_api::{self as api, Event, Faces, Frame, Host, Output, Value};
+use majlis_plugin_api::{self as api, Event, Faces, Frame, Host, Output, Packet, Value, VisitId};
 
 use crate::config::Config;
 use crate::detector::{self, Recognise};
+use crate::following::{Following, Stream};
 use crate::pack::Card;
 use crate::{Analyser, Error, Options, Result, backend, pixels, runtime_path};
 
@@ -20,6 +22,8 @@ pub struct Kind {
     pub form: &'static str,
     /// Reads what a detector of that form declares.
     pub recognise: Recognise,
+    /// The score that a face must have to count as one, where the configuration says nothing.
+    pub threshold: f32,
     /// The pack that it takes where the configuration names none.
     pub pack: &'static str,
 }
@@ -28,6 +32,9 @@ pub struct Kind {
 pub struct Recognition {
     analyser: Analyser,
     desk: Desk,
+    following: Following,
+    /// Packets of no visit are one stream.
+    streams: HashMap<Option<VisitId>, Stream>,
     scratch: Vec<u8>,
 }
 
@@ -53,7 +60,7 @@ impl Recognition {
         let options = Options {
             detector: detector::Settings {
                 size: config.detector_size.map(|[width, height]| (width, height)),
-                threshold: config.detection_threshold as f32,
+                threshold: config.detection_threshold.map_or(kind.threshold, |given| given as f32),
                 max_faces: config.max_faces,
                 ..detector::Settings::default()
             },
@@ -71,22 +78,26 @@ impl Recognition {
         let desk = Desk::open(host, settings, named)?;
         let (named, stored) = desk.counts();
         tracing::info!(pack = card.name, backend = runtime.name(), named, stored, "ready");
-        Ok(Self { analyser, desk, scratch: Vec::new() })
+        let following = Following::new(config);
+        Ok(Self { analyser, desk, following, streams: HashMap::new(), scratch: Vec::new() })
     }
 
-    /// The faces in a frame, whose place on the stage's input is `sequence`. Steps and facts of it go to the call's line.
+    /// The faces in the frame that `packet` holds. Steps and facts of it go to the call's line.
     ///
     /// # Errors
     /// The frame cannot be searched, or a model failed.
-    pub fn faces(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> api::Result<Faces> {
-        self.look(frame, sequence, out).map_err(told)
+    pub fn faces(&mut self, packet: &Packet<'_>, frame: &Frame, out: &mut Output<'_>) -> api::Result<Faces> {
+        self.look(packet, frame, out).map_err(told)
     }
 
     /// To be told of every event of the stage.
     pub fn event(&mut self, event: &Event) {
-        if let Event::VisitOpened(_) = event {
+        match event {
             // Whoever has just enrolled, or asked to be forgotten, and then steps before the camera.
-            self.desk.look();
+            Event::VisitOpened(_) => self.desk.look(),
+            // What was seen of a visitor ends with the visit.
+            Event::VisitClosed(visit, _) => drop(self.streams.remove(&Some(*visit))),
+            _ => {}
         }
     }
 
@@ -98,11 +109,20 @@ impl Recognition {
         self.desk.control(verb, args, host, &mut self.analyser)
     }
 
-    fn look(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> Result<Faces> {
+    fn look(&mut self, packet: &Packet<'_>, frame: &Frame, out: &mut Output<'_>) -> Result<Faces> {
         let image = pixels::rgb(frame, &mut self.scratch)?;
-        let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
-        out.step("match");
-        let (faces, tally) = self.desk.decide(found, frame.width(), frame.height());
+        let (width, height) = (frame.width(), frame.height());
+        let (faces, tally) = if frame.is_still() && !self.following.is_asked_for_stills() {
+            let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
+            out.step("match");
+            self.desk.decide(found, width, height)
+        } else {
+            let stream = self.streams.entry(packet.visit()).or_default();
+            let found =
+                self.following.frame(stream, &mut self.analyser, &image, packet.time(), |step| out.step(step))?;
+            out.step("match");
+            self.desk.decide_followed(found, self.following.min_votes(), width, height)
+        };
         out.fact("faces", tally.faces);
         if tally.faces > 0 {
             out.fact("matched", tally.confidence.is_some());
@@ -111,7 +131,7 @@ impl Recognition {
             out.fact("confidence", format!("{confidence:.2}"));
             out.milestone("recognised");
         }
-        Ok(Faces { width: frame.width(), height: frame.height(), frame: sequence, faces, extra: api::Extra::default() })
+        Ok(Faces { width, height, frame: packet.sequence(), faces, extra: api::Extra::default() })
     }
 }
 

@@ -26,8 +26,8 @@ test: build ## build, fetch what the tests can use, and run them (first time: 8 
 	@bash tests/prepare.sh
 	MAJLIS_PLUGINS=$(abspath $(PLUGINS)) cargo test --workspace --no-fail-fast
 
-bench: ## measure, print a table and write target/bench.json (release build first: about 5 minutes, measured in 2)
-	@bash tests/bench/run.sh
+bench: ## measure, print a table, write target/bench.json (build first: 5 minutes; then 6); PEER=only or PEER=no: see tests/bench/peer
+	@bash tests/bench/run.sh $(if $(filter only,$(PEER)),--only peer)
 
 onnxruntime: ## fetch the pinned ONNX Runtime into the user's cache, by pip, checked by its hash
 	@bash models/onnxruntime.sh

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Builds what is measured, measures it in under three minutes, prints a table and writes $TARGET/bench.json: an object of
-# name to number, with the spread as NAME_spread and null for what cannot be measured here.
+# Builds what is measured, measures it, prints a table and writes $TARGET/bench.json: an object of name to number, with the
+# spread as NAME_spread and null for what cannot be measured here.
 #
 #   bash tests/bench/run.sh [--only NAME]...      only figures whose name begins so, with those taken beside them
+#
+# `--only peer` takes what is held against Python InsightFace, PEER=no leaves it out: see peer/README.md.
 #
 # MAJLIS_TESTDATA names the folder with photographs and models (default ../shared/testdata). With MAJLIS_REQUIRE=all a
 # figure that is missed or not measured is a failure. Figures are of a machine that does nothing else.
@@ -34,5 +36,16 @@ if [ -d "$data" ]; then
   MAJLIS_TESTDATA=$(cd "$data" && pwd)
   export MAJLIS_TESTDATA
 fi
+
+# Python InsightFace beside us: what it needs is made once.
+peer=()
+if [ "${PEER:-}" = no ]; then
+  echo "PEER=no: nothing is held against Python InsightFace" >&2
+elif made=$(bash tests/bench/peer/environment.sh); then
+  mapfile -t made <<< "$made"
+  peer=(--peer-python "${made[0]}" --peer-graphs "${made[1]}" --peer-driver tests/bench/peer/peer.py)
+else
+  echo "Python InsightFace IS NOT HERE: nothing is held against it; tests/bench/peer/README.md says what it needs" >&2
+fi
 exec "$target/release/majlis-bench" --majlis "$target/release/majlis" --plugins "$work/plugins" \
-  --pipelines tests/bench/pipelines --work "$work" --out "$target/bench.json" "$@"
+  --pipelines tests/bench/pipelines --work "$work" --out "$target/bench.json" "${peer[@]}" "$@"

@@ -15,7 +15,9 @@ mod figure;
 mod gstreamer;
 mod machine;
 mod measure;
+mod peer;
 mod program;
+mod recognition;
 mod search;
 mod stages;
 
@@ -30,7 +32,7 @@ use measure::Bench;
 static ALLOCATOR: majlis_meter::Jemalloc = majlis_meter::Jemalloc;
 
 const USAGE: &str = "usage: majlis-bench --majlis BINARY --plugins FOLDER --pipelines FOLDER --work FOLDER --out FILE \
-                     [--only NAME]...\n       majlis-bench --first-need --plugins FOLDER --work FOLDER";
+                     [--only NAME]... [--peer-python FILE --peer-graphs FOLDER --peer-driver FILE]\n       majlis-bench --first-need --plugins FOLDER --work FOLDER";
 
 struct Arguments {
     bench: Bench,
@@ -42,6 +44,7 @@ struct Arguments {
 fn arguments() -> Option<Arguments> {
     let mut bench = Bench::default();
     let (mut out, mut only, mut first_need) = (PathBuf::new(), Vec::new(), false);
+    let mut peer: [Option<PathBuf>; 3] = [None, None, None];
     let mut arguments = std::env::args().skip(1);
     while let Some(key) = arguments.next() {
         if key == "--first-need" {
@@ -56,10 +59,16 @@ fn arguments() -> Option<Arguments> {
             "--work" => bench.work = value.into(),
             "--out" => out = value.into(),
             "--only" => only.push(value),
+            "--peer-python" => peer[0] = Some(value.into()),
+            "--peer-graphs" => peer[1] = Some(value.into()),
+            "--peer-driver" => peer[2] = Some(value.into()),
             _ => return None,
         }
     }
     bench.testdata = std::env::var_os("MAJLIS_TESTDATA").map(PathBuf::from).filter(|path| path.is_dir());
+    if let [Some(python), Some(graphs), Some(driver)] = peer {
+        bench.peer = Some(peer::Environment { python, graphs, driver });
+    }
     Some(Arguments { bench, out, only, first_need })
 }
 

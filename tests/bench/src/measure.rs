@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::chain::{Plan, Plugins};
 use crate::figure::{Figure, Measured, median, rounds};
+use crate::peer::Environment;
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, gstreamer, search};
+use crate::{bare, boundary, gstreamer, recognition, search};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -29,9 +30,11 @@ pub(crate) struct Bench {
     pub(crate) work: PathBuf,
     /// Photographs and models, if they are there.
     pub(crate) testdata: Option<PathBuf>,
+    /// What recognition is held against, if it is there.
+    pub(crate) peer: Option<Environment>,
 }
 
-type Values = Vec<Result<f64, String>>;
+pub(crate) type Values = Vec<Result<f64, String>>;
 
 /// Of frames, without the first tenth, in which caches and queues are filled.
 fn steady(times: &[u64]) -> Vec<f64> {
@@ -58,15 +61,15 @@ fn ratio(ours: &Result<f64, String>, theirs: &Result<f64, String>) -> Result<f64
     }
 }
 
-fn ratios(ours: &Values, theirs: &Values) -> Measured {
+pub(crate) fn ratios(ours: &Values, theirs: &Values) -> Measured {
     rounds(ours.iter().zip(theirs).map(|(ours, theirs)| ratio(ours, theirs)).collect())
 }
 
-fn must(name: &'static str, bound: f64, measured: Measured, what: &'static str) -> Figure {
+pub(crate) fn must(name: &'static str, bound: f64, measured: Measured, what: &'static str) -> Figure {
     Figure { name, what, bound: Some(bound), measured }
 }
 
-fn shown(name: &'static str, measured: Measured, what: &'static str) -> Figure {
+pub(crate) fn shown(name: &'static str, measured: Measured, what: &'static str) -> Figure {
     Figure { name, what, bound: None, measured }
 }
 
@@ -78,15 +81,20 @@ pub(crate) fn first_need(bench: &Bench) -> Result<u64, String> {
 }
 
 impl Bench {
-    fn pipeline(&self, name: &str) -> PathBuf {
+    pub(crate) fn pipeline(&self, name: &str) -> PathBuf {
         self.pipelines.join(name).with_extension("toml")
+    }
+
+    /// Optimised forms of models that only this benchmark uses.
+    pub(crate) fn cache(&self) -> PathBuf {
+        std::path::absolute(&self.work).unwrap_or_else(|_| self.work.clone()).join("cache")
     }
 
     fn copies(&self) -> PathBuf {
         self.work.join("copies")
     }
 
-    fn command(&self, pipeline: &Path) -> Command {
+    pub(crate) fn command(&self, pipeline: &Path) -> Command {
         let mut command = command(&self.majlis, &self.plugins, &self.work, pipeline);
         // The idle pipelines name the folder, and open nothing in it.
         command.env("MAJLIS_TESTDATA", self.testdata.as_deref().unwrap_or(&self.work));
@@ -95,7 +103,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 9] = [
+        let groups: [(&[&str], Group<'_>); 11] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -105,6 +113,9 @@ impl Bench {
             (&["search_10k_ms"], &|| vec![Self::search()]),
             (&["idle_cpu_percent"], &|| vec![self.idle_cpu()]),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
+            // `peer` asks for all that is held against it.
+            (&["peer", "recognise_ratio", "recognise_group", "rss_after_runs_mib"], &|| recognition::beside_peer(self)),
+            (&["peer", "open_ratio_vs_python_r50", "open_r50"], &|| recognition::openings(self)),
         ];
         let mut figures = Vec::new();
         for (names, take) in groups {
@@ -324,8 +335,8 @@ impl Bench {
         rounds((0..3).map(|_| once()).collect())
     }
 
-    fn need_testdata(&self) -> Result<(), String> {
+    pub(crate) fn need_testdata(&self) -> Result<&Path, String> {
         let missing = "there are no photographs and models: name their folder in MAJLIS_TESTDATA";
-        self.testdata.as_ref().map(drop).ok_or_else(|| missing.to_owned())
+        self.testdata.as_deref().ok_or_else(|| missing.to_owned())
     }
 }

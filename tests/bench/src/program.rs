@@ -81,11 +81,20 @@ impl Run {
 
     /// Resident bytes.
     pub(crate) fn resident(&self) -> Result<f64, String> {
+        self.memory("VmRSS")
+    }
+
+    /// Resident bytes that no file holds: what the process would not give back under pressure.
+    pub(crate) fn anonymous(&self) -> Result<f64, String> {
+        self.memory("RssAnon")
+    }
+
+    fn memory(&self, row: &str) -> Result<f64, String> {
         let path = self.proc("status");
         let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(row)?.strip_prefix(':'));
         let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-        kib.map(|kib| kib * 1_024.0).ok_or_else(|| format!("{path} has no VmRSS"))
+        kib.map(|kib| kib * 1_024.0).ok_or_else(|| format!("{path} has no {row}"))
     }
 
     /// Processor time of all its threads so far, in nanoseconds. Threads must not end meanwhile: theirs would be lost.
@@ -101,9 +110,14 @@ impl Run {
     }
 
     /// Asks it to drain, and gives what it prints until it ends.
-    pub(crate) fn drain(mut self) -> Result<Vec<u8>, String> {
+    pub(crate) fn drain(self) -> Result<Vec<u8>, String> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).ok_or("no such process")?;
         kill_process(pid, Signal::TERM).map_err(|error| error.to_string())?;
+        self.end()
+    }
+
+    /// Waits until its sources have ended, and gives what it prints.
+    pub(crate) fn end(mut self) -> Result<Vec<u8>, String> {
         let mut out = Vec::new();
         if let Some(mut stdout) = self.child.stdout.take() {
             std::io::copy(&mut stdout, &mut out).map_err(|error| error.to_string())?;
@@ -133,6 +147,72 @@ pub(crate) fn median_of_stage(report: &[u8], stage: &str) -> Result<f64, String>
     }
 }
 
+/// A stage's call with the packet of one visit.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    /// The visit's number.
+    pub(crate) visit: u64,
+    pub(crate) nanos: f64,
+    /// The steps that the stage named, each with its nanoseconds.
+    pub(crate) parts: Vec<(String, f64)>,
+    pub(crate) facts: Vec<(String, String)>,
+}
+
+impl Step {
+    /// A fact that is a number.
+    pub(crate) fn number(&self, fact: &str) -> Option<f64> {
+        self.facts.iter().find(|(name, _)| name == fact)?.1.parse().ok()
+    }
+}
+
+/// What a stage did with each visit's packet, from a report in JSON: one call a visit, and none that failed.
+pub(crate) fn calls_of_stage(report: &[u8], stage: &str) -> Result<Vec<Step>, String> {
+    let report: Value = serde_json::from_slice(report).map_err(|error| format!("the report is no JSON: {error}"))?;
+    let visits = report["visits"].as_array().ok_or("the report has no visits")?;
+    let mut calls = Vec::with_capacity(visits.len());
+    for visit in visits {
+        let steps = visit["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for step in steps.iter().filter(|step| step["stage"] == stage && step["kind"] == "packet") {
+            if step["outcome"] != "ok" || step["count"] != 1 {
+                return Err(format!(
+                    "{stage} ended {} in visit {}: {}",
+                    step["outcome"], visit["visit"], step["reason"]
+                ));
+            }
+            calls.push(step_of(visit, step).ok_or("a step of the report lacks a number")?);
+        }
+    }
+    Ok(calls)
+}
+
+fn step_of(visit: &Value, step: &Value) -> Option<Step> {
+    let list = |name: &str| step[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let marks: Option<Vec<(String, f64)>> =
+        list("marks").iter().map(|mark| Some((mark["name"].as_str()?.to_owned(), mark["at_ns"].as_f64()?))).collect();
+    let marks = marks?;
+    let ends = marks.iter().skip(1).map(|(_, at)| *at).chain([step["end_ns"].as_f64()?]);
+    let parts = marks.iter().zip(ends).map(|((name, at), end)| (name.clone(), end - at)).collect();
+    let facts: Option<Vec<(String, String)>> = list("facts")
+        .iter()
+        .map(|fact| Some((fact["name"].as_str()?.to_owned(), fact["value"].as_str()?.to_owned())))
+        .collect();
+    Some(Step { visit: visit["visit"].as_u64()?, nanos: step["took_ns"].as_f64()?, parts, facts: facts? })
+}
+
+/// How long a stage took to open, in nanoseconds, from a report in JSON.
+pub(crate) fn opening_of_stage(report: &[u8], stage: &str) -> Result<f64, String> {
+    let report: Value = serde_json::from_slice(report).map_err(|error| format!("the report is no JSON: {error}"))?;
+    let openings = report["run"]["openings"].as_array().ok_or("the report has no openings")?;
+    let found = openings.iter().find(|row| row["stage"] == stage).ok_or_else(|| format!("{stage} was not opened"))?;
+    if let Some(reason) = found["failed"].as_str() {
+        return Err(format!("{stage} could not be opened: {reason}"));
+    }
+    match (found["start_ns"].as_f64(), found["end_ns"].as_f64()) {
+        (Some(start), Some(end)) => Ok(end - start),
+        _ => Err(format!("{stage} was not opened to the end")),
+    }
+}
+
 /// Puts `majlis run PIPELINE` together.
 pub(crate) fn command(majlis: &Path, plugins: &Path, work: &Path, pipeline: &Path) -> Command {
     let mut command = Command::new(majlis);
@@ -157,5 +237,39 @@ mod tests {
         assert!(median_of_stage(&report(0, 0), "faces").is_err());
         assert!(median_of_stage(&report(3, 1), "faces").is_err());
         assert!(median_of_stage(&report(3, 0), "camera").is_err());
+    }
+
+    fn visit(outcome: &str) -> Vec<u8> {
+        let step = serde_json::json!({
+            "stage": "faces", "kind": "packet", "outcome": outcome, "reason": null, "count": 1, "took_ns": 40, "end_ns": 45,
+            "marks": [{ "name": "detect", "at_ns": 6 }, { "name": "embed", "at_ns": 30 }],
+            "facts": [{ "name": "confidence", "value": "0.75" }],
+        });
+        let camera = serde_json::json!({ "stage": "camera", "kind": "wake", "outcome": "ok" });
+        serde_json::json!({ "visits": [{ "visit": 3, "steps": [camera, step] }] }).to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_call_tells_how_long_each_of_its_steps_was() {
+        let calls = calls_of_stage(&visit("ok"), "faces").unwrap();
+        let parts = vec![("detect".to_owned(), 24.0), ("embed".to_owned(), 15.0)];
+        let facts = vec![("confidence".to_owned(), "0.75".to_owned())];
+        assert_eq!(calls, [Step { visit: 3, nanos: 40.0, parts, facts }]);
+        assert_eq!((calls[0].number("confidence"), calls[0].number("faces")), (Some(0.75), None));
+    }
+
+    #[test]
+    fn a_call_that_failed_is_no_measurement() {
+        assert!(calls_of_stage(&visit("failed"), "faces").unwrap_err().contains("visit 3"));
+    }
+
+    #[test]
+    fn an_opening_that_failed_or_never_was_has_no_length() {
+        let report = |opening: Value| serde_json::json!({ "run": { "openings": [opening] } }).to_string().into_bytes();
+        let good = serde_json::json!({ "stage": "faces", "start_ns": 5, "end_ns": 9, "failed": null });
+        assert_eq!(opening_of_stage(&report(good.clone()), "faces"), Ok(4.0));
+        assert!(opening_of_stage(&report(good), "camera").is_err());
+        let failed = serde_json::json!({ "stage": "faces", "start_ns": 5, "end_ns": 9, "failed": "no such pack" });
+        assert!(opening_of_stage(&report(failed), "faces").unwrap_err().contains("no such pack"));
     }
 }

@@ -50,6 +50,10 @@ pub const HOST: u16 = 0xFFFF;
 /// ago.
 pub const IDLE_LIMIT: u64 = 32 << 20;
 
+/// Of those this many bytes stay when the last visit has closed: a frame of 1920 x 1080 in RGB, and some photographs. Making
+/// the other slots of a stream anew takes a millisecond, once a visit.
+pub const REST_LIMIT: u64 = 8 << 20;
+
 /// Why there is no slot.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
@@ -234,8 +238,8 @@ impl Pool {
         self.inner.space.resident()
     }
 
-    /// Gives the memory of free large slots beyond the limit back to the system: what a burst left. For the end of the
-    /// last visit.
+    /// Gives the memory of free large slots back to the system, but for [`REST_LIMIT`]: what a burst left. For the end of
+    /// the last visit.
     pub fn shrink(&self) {
         self.inner.shelves.shrink(&self.inner.headers, &self.inner.space);
     }

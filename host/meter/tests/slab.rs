@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use majlis_meter::slab::{self, HOST, InFlight, QUEUE, Slot, SlotMut};
+use majlis_meter::slab::{self, HOST, InFlight, QUEUE, REST_LIMIT, Slot, SlotMut};
 use majlis_meter::thread::counters;
 use majlis_meter::{Jemalloc, Pool};
 
@@ -173,17 +173,28 @@ fn memory_is_taken_when_it_is_written_and_not_before() {
 
 #[test]
 fn idle_frames_are_kept_up_to_the_limit_and_the_oldest_go_first() {
-    let limit = 2 * FRAME.next_multiple_of(4_096) as u64;
+    const SMALL: usize = 1_000_000;
+    let limit = 2 * SMALL.next_multiple_of(4_096) as u64;
     let pool = Pool::with_idle_limit(4, limit).unwrap();
-    let slots: Vec<Slot> = (0..6).map(|_| filled(&pool, A, FRAME, 1)).collect();
+    let slots: Vec<Slot> = (0..6).map(|_| filled(&pool, A, SMALL, 1)).collect();
     let full = pool.resident_bytes();
     let offsets: Vec<u64> = slots.iter().map(Slot::offset).collect();
     slots.into_iter().for_each(drop);
     pool.shrink();
     assert_eq!((pool.usage().idle_bytes, pool.resident_bytes()), (limit, full / 3));
-    let mut again: Vec<u64> = (0..2).map(|_| pool.take(A, FRAME).unwrap()).map(|slot| slot.freeze().offset()).collect();
+    let mut again: Vec<u64> = (0..2).map(|_| pool.take(A, SMALL).unwrap()).map(|slot| slot.freeze().offset()).collect();
     again.dedup();
     assert_eq!(again, [offsets[5]], "the newest, again and again");
+}
+
+#[test]
+fn of_the_frames_of_a_visit_little_stays_when_the_last_visit_has_closed() {
+    let frame = FRAME.next_multiple_of(4_096) as u64;
+    let pool = Pool::new(4).unwrap();
+    drop((0..5).map(|_| pool.take(A, FRAME).unwrap().freeze()).collect::<Vec<_>>());
+    assert_eq!(pool.usage().idle_bytes, 5 * frame);
+    pool.shrink();
+    assert_eq!(pool.usage().idle_bytes, REST_LIMIT / frame * frame);
 }
 
 #[test]

@@ -6,6 +6,9 @@
 
 use crate::image::Rgb8;
 
+#[cfg(target_arch = "x86_64")]
+mod sse2;
+
 const ONE: f32 = 2048.0;
 
 /// Where a column of the result takes its two source pixels, and their weights.
@@ -64,11 +67,7 @@ impl Resizer {
             for channel in 0..3 {
                 let s0 = &first.values[channel * width..][..width];
                 let s1 = &second.values[channel * width..][..width];
-                for ((out, &s0), &s1) in self.line.iter_mut().zip(s0).zip(s1) {
-                    let v0 = (b0 * i32::from(s0)) >> 16;
-                    let v1 = (b1 * i32::from(s1)) >> 16;
-                    *out = ((v0 + v1 + 2) >> 2) as u8;
-                }
+                mix(&mut self.line, s0, s1, [b0, b1]);
                 line(y, channel, &self.line);
             }
         }
@@ -89,9 +88,14 @@ impl Resizer {
 }
 
 fn interpolate(source: &[u8], columns: &[Column], values: &mut [i16]) {
+    #[cfg(target_arch = "x86_64")]
+    let done = sse2::interpolate(source, columns, values);
+    #[cfg(not(target_arch = "x86_64"))]
+    let done = 0;
     let (red, rest) = values.split_at_mut(columns.len());
     let (green, blue) = rest.split_at_mut(columns.len());
-    for (((column, red), green), blue) in columns.iter().zip(red).zip(green).zip(blue) {
+    let rest = red[done..].iter_mut().zip(&mut green[done..]).zip(&mut blue[done..]);
+    for (column, ((red, green), blue)) in columns[done..].iter().zip(rest) {
         let [a0, a1] = column.weights;
         let left = &source[column.left as usize..][..3];
         let right = &source[column.right as usize..][..3];
@@ -100,6 +104,19 @@ fn interpolate(source: &[u8], columns: &[Column], values: &mut [i16]) {
         *red = mix(0);
         *green = mix(1);
         *blue = mix(2);
+    }
+}
+
+/// A line between two interpolated rows.
+fn mix(line: &mut [u8], first: &[i16], second: &[i16], [b0, b1]: [i32; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    let done = sse2::mix(line, first, second, [b0, b1]);
+    #[cfg(not(target_arch = "x86_64"))]
+    let done = 0;
+    for ((out, &s0), &s1) in line[done..].iter_mut().zip(&first[done..]).zip(&second[done..]) {
+        let v0 = (b0 * i32::from(s0)) >> 16;
+        let v1 = (b1 * i32::from(s1)) >> 16;
+        *out = ((v0 + v1 + 2) >> 2) as u8;
     }
 }
 

@@ -49,12 +49,12 @@ impl Affine {
 pub fn warp(image: &Rgb8<'_>, transform: &Affine, size: usize, mut pixel: impl FnMut(usize, usize, [u8; 3])) {
     let Affine([[m0, m1, m2], [m3, m4, m5]]) = transform.inverse();
     let fixed = |v: f64| i64::from((v * 1024.0).round_ties_even() as i32);
+    // The same for each row. Rounding is a call into the mathematics library where the processor may be an old one.
+    let steps: Vec<(i64, i64)> = (0..size).map(|x| (fixed(m0 * x as f64), fixed(m3 * x as f64))).collect();
     for y in 0..size {
         let (start_x, start_y) = (fixed(m1 * y as f64 + m2) + 16, fixed(m4 * y as f64 + m5) + 16);
-        for x in 0..size {
-            let at_x = (start_x + fixed(m0 * x as f64)) >> 5;
-            let at_y = (start_y + fixed(m3 * x as f64)) >> 5;
-            pixel(x, y, sample(image, at_x, at_y));
+        for (x, (step_x, step_y)) in steps.iter().enumerate() {
+            pixel(x, y, sample(image, (start_x + step_x) >> 5, (start_y + step_y) >> 5));
         }
     }
 }
@@ -64,6 +64,17 @@ fn sample(image: &Rgb8<'_>, x: i64, y: i64) -> [u8; 3] {
     let (fx, fy) = ((x & 31) as u32, (y & 31) as u32);
     let (x, y) = (x >> 5, y >> 5);
     let weights = [(32 - fx) * (32 - fy), fx * (32 - fy), (32 - fx) * fy, fx * fy];
+    if (0..image.width() as i64 - 1).contains(&x) && (0..image.height() as i64 - 1).contains(&y) {
+        // All four are inside, as nearly always: two pairs of neighbours.
+        let (x, y) = (3 * x as usize, y as usize);
+        let (top, bottom) = (&image.row(y)[x..][..6], &image.row(y + 1)[x..][..6]);
+        return std::array::from_fn(|channel| {
+            let row = |row: &[u8], left: u32, right: u32| {
+                left * u32::from(row[channel]) + right * u32::from(row[channel + 3])
+            };
+            ((512 + row(top, weights[0], weights[1]) + row(bottom, weights[2], weights[3])) >> 10) as u8
+        });
+    }
     let inside = |x: i64, y: i64| (0..image.width() as i64).contains(&x) && (0..image.height() as i64).contains(&y);
     let mut sum = [512u32; 3];
     for (weight, (dx, dy)) in weights.into_iter().zip([(0, 0), (1, 0), (0, 1), (1, 1)]) {

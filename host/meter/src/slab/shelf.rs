@@ -173,7 +173,7 @@ impl Shelves {
     pub(super) fn shrink(&self, headers: &Headers, space: &Space) {
         let mut shelf = lock(&self.large);
         shelf.most = [shelf.held; 2];
-        shelf.discard_beyond(self.idle_limit, headers, space);
+        shelf.discard_beyond(self.idle_limit.min(super::REST_LIMIT), headers, space);
     }
 
     pub(super) fn idle_bytes(&self) -> u64 {

@@ -105,6 +105,9 @@ impl OnnxRuntime {
             .with_config_entry("session.load_model_format", "ORT")?
             .with_config_entry("session.use_memory_mapped_ort_model", "1")?
             .with_config_entry("session.use_ort_model_bytes_for_initializers", "1")?
+            // Weights stay in the mapped file instead of being copied into the kernels' layout: a recogniser of 174 MB opens
+            // in 18 to 33 ms instead of 206 to 510 and takes 24 MiB instead of 74, and runs as fast (117 ms each).
+            .with_config_entry("session.disable_prepacking", "1")?
             .commit_from_file(path)
     }
 

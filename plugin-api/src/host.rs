@@ -175,7 +175,16 @@ impl Origin {
     /// # Errors
     /// The host drains, or too many are open.
     pub fn open_visit(&self) -> Result<Visit, NoVisit> {
-        Visit::new(self.handle.open_visit()?, self.handle.clone())
+        Visit::new(self.handle.open_visit(None)?, self.handle.clone())
+    }
+
+    /// Opens a visit of somebody who came earlier and is noticed only now: its account runs from then. A time that is
+    /// not over yet is now.
+    ///
+    /// # Errors
+    /// As [`open_visit`](Origin::open_visit).
+    pub fn open_visit_since(&self, arrived: Time) -> Result<Visit, NoVisit> {
+        Visit::new(self.handle.open_visit(Some(arrived.as_nanos()))?, self.handle.clone())
     }
 
     /// Emits a message that was seen at `time`. Never blocks.

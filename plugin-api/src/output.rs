@@ -30,12 +30,22 @@ impl Output<'_> {
         self.call.forward(port.index()).or_else(not_sent)
     }
 
-    /// Opens a visit; from here on this call's messages are of that visit.
+    /// Opens a visit; from here on this call's messages are of that visit, and were seen now.
     ///
     /// # Errors
     /// The host drains, or too many are open.
     pub fn open_visit(&mut self) -> Result<Visit, NoVisit> {
-        Visit::new(self.call.open_visit()?, self.call.host().clone())
+        Visit::new(self.call.open_visit(None)?, self.call.host().clone())
+    }
+
+    /// Opens a visit of somebody who came earlier and is noticed only now: its account runs from then. A time that is
+    /// not over yet is now. From here on this call's messages are of that visit; they carry the time stamp of the packet
+    /// that the call was entered with, or, in a call without one, that of the arrival.
+    ///
+    /// # Errors
+    /// As [`open_visit`](Output::open_visit).
+    pub fn open_visit_since(&mut self, arrived: Time) -> Result<Visit, NoVisit> {
+        Visit::new(self.call.open_visit(Some(arrived.as_nanos()))?, self.call.host().clone())
     }
 
     /// Begins work that outlives this call. `label` names it in reports.

@@ -26,6 +26,7 @@ pub fn plugins() -> PathBuf {
         "jsonl",
         "identity",
         "insightface",
+        "presence",
         "fixture_memory",
         "fixture_services",
     ]

@@ -270,11 +270,11 @@ impl CallSide for Entered<'_> {
         self.put_all(edges, held, produced)
     }
 
-    fn open_visit(&mut self) -> Result<u64, NoVisit> {
+    fn open_visit(&mut self, arrived: Option<u64>) -> Result<u64, NoVisit> {
         let now = self.core.now();
         let mut state = self.core.lock();
         self.deliver_later(&mut state);
-        let visit = state.open_visit(&self.core.graph, self.stage, self.number, now)?;
+        let visit = state.open_visit(&self.core.graph, self.stage, self.number, arrived.unwrap_or(now), now)?;
         let call = Call {
             stage: self.stage as u16,
             thread: self.thread as u16,
@@ -289,7 +289,10 @@ impl CallSide for Entered<'_> {
         self.notes().opened.extend(place);
         self.visit = visit;
         self.flush = state.stages[self.stage].lanes.get(visit).map_or(0, |lane| lane.flush);
-        self.time = now;
+        // Who is noticed by a packet is told of by that packet: its time stays that of what it shows.
+        if arrived.is_none() || self.kind != CallKind::Packet {
+            self.time = arrived.unwrap_or(now).min(now);
+        }
         Ok(visit)
     }
 

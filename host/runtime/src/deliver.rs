@@ -322,12 +322,15 @@ impl State {
     }
 
     /// Tells all that is downstream of a stage that a packet of a visit will have no answer. One for each (input,
-    /// visit) until the next packet there; an unopened stage is passed.
+    /// visit) until the next packet there; an unopened stage is passed, but not by its origins: what these say is no answer
+    /// to its inputs.
     pub(crate) fn tell_failed(&mut self, graph: &Graph, stage: usize, visit: u64, now: Nanos, producer: Producer) {
         let mut open = vec![stage];
         let mut seen = vec![stage];
         while let Some(from) = open.pop() {
-            for edge in graph.stages[from].outgoing.iter().flatten().copied() {
+            let node = &graph.stages[from];
+            let answers = node.outgoing.iter().zip(&node.origin).filter(|(_, origin)| node.source || !**origin);
+            for edge in answers.flat_map(|(edges, _)| edges).copied() {
                 let wiring = graph.edge(edge);
                 let (to, slot) = (wiring.to, graph.slots[edge]);
                 if !self.listens(to, visit) {

@@ -74,13 +74,13 @@ impl HostSide for StageHost {
         self.core.services.model(name)
     }
 
-    fn open_visit(&self) -> Result<u64, NoVisit> {
+    fn open_visit(&self, arrived: Option<u64>) -> Result<u64, NoVisit> {
         let now = self.core.now();
         let mut state = self.core.lock();
         if state.stages[self.stage].instance != self.instance {
             return Err(NoVisit::Draining);
         }
-        state.open_visit(&self.core.graph, self.stage, 0, now)
+        state.open_visit(&self.core.graph, self.stage, 0, arrived.unwrap_or(now), now)
     }
 
     fn close_visit(&self, visit: u64, how: Closing) {

@@ -138,6 +138,8 @@ pub(crate) enum Stay {
 pub(crate) struct VisitState {
     pub(crate) record: VisitRecord,
     pub(crate) opener: usize,
+    /// When it opened it: not before the visitor arrived, and later where it takes time to notice somebody.
+    pub(crate) opened: Nanos,
     /// The instance that opened it.
     pub(crate) instance: u64,
     /// The call that opened it, or 0: until it is over it may emit for the visit.

@@ -30,8 +30,15 @@ impl VisitState {
 }
 
 impl State {
-    /// Opens a visit for a stage, in the call of this number or (0) outside of any.
-    pub(crate) fn open_visit(&mut self, graph: &Graph, opener: usize, call: u64, now: Nanos) -> Result<u64, NoVisit> {
+    /// Opens a visit for a stage, in the call of this number or (0) outside of any, of somebody who came at `arrived`.
+    pub(crate) fn open_visit(
+        &mut self,
+        graph: &Graph,
+        opener: usize,
+        call: u64,
+        arrived: Nanos,
+        now: Nanos,
+    ) -> Result<u64, NoVisit> {
         if matches!(self.phase, Phase::Draining | Phase::Ending) {
             return Err(NoVisit::Draining);
         }
@@ -41,7 +48,7 @@ impl State {
         }
         self.next_visit += 1;
         let visit = self.next_visit;
-        let mut record = VisitRecord::new(visit, now, opener as u16);
+        let mut record = VisitRecord::new(visit, arrived.min(now), opener as u16);
         if !self.visits.is_empty() {
             record.other_visits_overlap = true;
             record.others.visits = self.visits.len() as u32;
@@ -57,6 +64,7 @@ impl State {
             VisitState {
                 record,
                 opener,
+                opened: now,
                 instance: self.stages[opener].instance,
                 call,
                 stay: Stay::Open,
@@ -82,7 +90,7 @@ impl State {
             if state.stay != Stay::Gone && state.waiting.has(stage) {
                 let event = visit_event(event::VISIT_OPENED, *visit, 0);
                 let producer = Producer::Origin(state.record.source);
-                let queued = QueuedEvent { event, arrival: state.record.arrival, producer };
+                let queued = QueuedEvent { event, arrival: state.opened, producer };
                 self.threads[thread].urgent.push_back((stage, *visit, queued));
             }
         }

@@ -75,8 +75,9 @@ pub(super) struct Few(Vec<Account>);
 
 impl Few {
     fn take(&mut self, account: Account) {
-        // Visits close in another order than they arrive; their numbers are in the order of arrival.
-        let at = self.0.partition_point(|known| known.visit < account.visit);
+        // Visits close in another order than they arrive, and are opened in another one where it takes time to notice
+        // somebody.
+        let at = self.0.partition_point(|known| (known.from, known.visit) < (account.from, account.visit));
         self.0.insert(at, account);
         if let [_, one, other, _] = &self.0[..] {
             // Between the first and the last there is room for one: what is dropped here can never be any of the three.
@@ -124,6 +125,17 @@ mod tests {
             assert_eq!(few(order.map(|(number, length)| greeted(number, length))), [1, 3, 6], "{order:?}");
         }
         assert_eq!(few([greeted(2, 5), greeted(1, 5)]), [1, 2]);
+    }
+
+    #[test]
+    fn whoever_was_there_first_is_the_first_also_if_noticed_last() {
+        let arrived = |number: u64, at: u64| {
+            let mut record = VisitRecord::new(number, at, 0);
+            assert!(record.milestone("greeted", 1_000, Producer::Origin(0), 0));
+            record.closed = Some((1_000, Closed::Ended));
+            account::of(&record, &RunRecord::default(), Some("greeted"))
+        };
+        assert_eq!(few([arrived(1, 300), arrived(2, 100), arrived(3, 200)]), [2, 3, 1]);
     }
 
     #[test]

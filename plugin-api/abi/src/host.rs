@@ -10,8 +10,8 @@ use abi_stable::std_types::{RErr, RNone, ROk, ROption, RResult, RSlice, RSome, R
 
 use crate::plugin::{Buffer, BufferMut, HostHandle};
 use crate::raw::{
-    CallTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, error, no_visit,
-    status,
+    ARRIVES_NOW, CallTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, error,
+    no_visit, status,
 };
 use crate::service;
 
@@ -112,11 +112,11 @@ pub trait HostSide: Send + Sync + 'static {
     /// # Errors
     /// A sentence that names the model and where it was looked for.
     fn model(&self, name: &str) -> Result<String, String>;
-    /// Opens a visit.
+    /// Opens a visit of somebody who arrived then, or now; whoever arrives later than now arrives now.
     ///
     /// # Errors
     /// See [`NoVisit`].
-    fn open_visit(&self) -> Result<u64, NoVisit>;
+    fn open_visit(&self, arrived: Option<u64>) -> Result<u64, NoVisit>;
     /// Closes a visit of this stage.
     fn close_visit(&self, visit: u64, how: Closing);
     /// Emits without blocking; a visit of 0 is none.
@@ -175,11 +175,11 @@ pub trait CallSide {
     /// # Errors
     /// As [`emit`](CallSide::emit), and `NoPacket`.
     fn forward(&mut self, output: u32) -> Result<(), NotEmitted>;
-    /// Opens a visit.
+    /// Opens a visit of somebody who arrived then, or now; whoever arrives later than now arrives now.
     ///
     /// # Errors
     /// See [`NoVisit`].
-    fn open_visit(&mut self) -> Result<u64, NoVisit>;
+    fn open_visit(&mut self, arrived: Option<u64>) -> Result<u64, NoVisit>;
     /// Begins deferred work.
     fn defer(&mut self, label: &str) -> Arc<<Self::Host as HostSide>::Pending>;
     /// Withdraws what is under way downstream of an output.
@@ -214,6 +214,10 @@ pub fn with_call<C: CallSide, R>(call: &mut C, enter: impl FnOnce(RawCall) -> R)
 #[must_use]
 pub fn pending_raw<P: PendingSide>(pending: Arc<P>) -> Opaque {
     Arc::into_raw(pending).cast()
+}
+
+fn arrival(raw: u64) -> Option<u64> {
+    (raw != ARRIVES_NOW).then_some(raw)
 }
 
 fn visit_or_code(answer: Result<u64, NoVisit>) -> u64 {
@@ -322,9 +326,9 @@ impl<H: HostSide> HostThunks<H> {
         }
     }
 
-    unsafe extern "C" fn open_visit(host: Opaque) -> u64 {
+    unsafe extern "C" fn open_visit(host: Opaque, arrived: u64) -> u64 {
         // SAFETY: see the block's comment.
-        visit_or_code(unsafe { Self::host(host) }.open_visit())
+        visit_or_code(unsafe { Self::host(host) }.open_visit(arrival(arrived)))
     }
 
     unsafe extern "C" fn close_visit(host: Opaque, visit: u64, how: u32) {
@@ -445,9 +449,9 @@ impl<C: CallSide> CallThunks<C> {
         status_of(unsafe { Self::call(call) }.forward(output))
     }
 
-    unsafe extern "C" fn open_visit(call: Opaque) -> u64 {
+    unsafe extern "C" fn open_visit(call: Opaque, arrived: u64) -> u64 {
         // SAFETY: see the block's comment.
-        visit_or_code(unsafe { Self::call(call) }.open_visit())
+        visit_or_code(unsafe { Self::call(call) }.open_visit(arrival(arrived)))
     }
 
     unsafe extern "C" fn defer(call: Opaque, label: RStr<'_>) -> Opaque {

@@ -10,8 +10,8 @@ use abi_stable::std_types::RStr;
 
 use crate::host::{Awaited, Closing, Ending, NoVisit, NotEmitted};
 use crate::raw::{
-    BufferTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, closed, ending,
-    no_visit, notify, place, status,
+    ARRIVES_NOW, BufferTable, Callback, HostTable, Opaque, RawBuffer, RawCall, RawError, RawExtension, RawHost, closed,
+    ending, no_visit, notify, place, status,
 };
 
 /// Bytes of a packet: shared, read-only, kept alive by its holds.
@@ -335,13 +335,13 @@ impl HostHandle {
         unsafe { (self.table().model)(self.raw.host, name.into()) }.into_result().map(Into::into)
     }
 
-    /// Opens a visit.
+    /// Opens a visit of somebody who arrived then, or now.
     ///
     /// # Errors
     /// See [`NoVisit`].
-    pub fn open_visit(&self) -> Result<u64, NoVisit> {
+    pub fn open_visit(&self, arrived: Option<u64>) -> Result<u64, NoVisit> {
         // SAFETY: see above.
-        opened(unsafe { (self.table().open_visit)(self.raw.host) })
+        opened(unsafe { (self.table().open_visit)(self.raw.host, arrived.unwrap_or(ARRIVES_NOW)) })
     }
 
     /// Closes a visit of this stage.
@@ -480,13 +480,13 @@ impl<'a> CallHandle<'a> {
         }
     }
 
-    /// Opens a visit.
+    /// Opens a visit of somebody who arrived then, or now.
     ///
     /// # Errors
     /// See [`NoVisit`].
-    pub fn open_visit(&mut self) -> Result<u64, NoVisit> {
+    pub fn open_visit(&mut self, arrived: Option<u64>) -> Result<u64, NoVisit> {
         // SAFETY: see above.
-        opened(unsafe { (self.raw.table.open_visit)(self.raw.call) })
+        opened(unsafe { (self.raw.table.open_visit)(self.raw.call, arrived.unwrap_or(ARRIVES_NOW)) })
     }
 
     /// Begins deferred work.

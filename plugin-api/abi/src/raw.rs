@@ -242,6 +242,9 @@ pub mod no_visit {
     pub const FULL: u64 = u64::MAX;
 }
 
+/// When the visitor of `open_visit` arrived, if not at a moment of the past.
+pub const ARRIVES_NOW: u64 = u64::MAX;
+
 /// What `pending_notify` waits for.
 pub mod notify {
     /// Space on an output.
@@ -271,8 +274,9 @@ pub struct CallTable {
     /// Sends the packet that the call was entered with on an output: the same bytes, on the host's own hold, so that
     /// nothing is counted for it. May block as `emit` does.
     pub forward: unsafe extern "C" fn(call: Opaque, output: u32) -> u32,
-    /// Opens a visit; from here on this call's packets are of it. See [`no_visit`].
-    pub open_visit: unsafe extern "C" fn(call: Opaque) -> u64,
+    /// Opens a visit of somebody who arrived then, or [`ARRIVES_NOW`]; from here on this call's packets are of it. See
+    /// [`no_visit`].
+    pub open_visit: unsafe extern "C" fn(call: Opaque, arrived: u64) -> u64,
     /// Begins deferred work. Never null.
     pub defer: unsafe extern "C" fn(call: Opaque, label: RStr<'_>) -> Opaque,
     /// Withdraws what is under way downstream of an output for this call's visit.
@@ -327,8 +331,9 @@ pub struct HostTable {
     pub print: unsafe extern "C" fn(host: Opaque, visit: u64, text: RStr<'_>),
     /// The folder or file of a model by its name.
     pub model: unsafe extern "C" fn(host: Opaque, name: RStr<'_>) -> RResult<RString, RawError>,
-    /// Opens a visit from a thread of the plugin's own. See [`no_visit`].
-    pub open_visit: unsafe extern "C" fn(host: Opaque) -> u64,
+    /// Opens a visit from a thread of the plugin's own, of somebody who arrived then, or [`ARRIVES_NOW`]. See
+    /// [`no_visit`].
+    pub open_visit: unsafe extern "C" fn(host: Opaque, arrived: u64) -> u64,
     /// Closes a visit that this stage opened. See [`closed`].
     pub close_visit: unsafe extern "C" fn(host: Opaque, visit: u64, how: u32),
     /// Emits from a thread of the plugin's own; never blocks. See [`status`].

@@ -33,8 +33,12 @@ impl CallSide for Call {
         self.emit(output, packet)
     }
 
-    fn open_visit(&mut self) -> Result<u64, NoVisit> {
-        self.visit = self.shared.state().open_visit(true, self.shared.settings.max_visits)?;
+    fn open_visit(&mut self, arrived: Option<u64>) -> Result<u64, NoVisit> {
+        let mut state = self.shared.state();
+        self.visit = state.open_visit(true, arrived, self.shared.settings.max_visits)?;
+        if arrived.is_none() || self.packet.is_none() {
+            self.time = arrived.unwrap_or(state.now).min(state.now);
+        }
         Ok(self.visit)
     }
 

@@ -42,8 +42,8 @@ impl HostSide for TestHost {
         }
     }
 
-    fn open_visit(&self) -> Result<u64, NoVisit> {
-        self.0.state().open_visit(true, self.0.settings.max_visits)
+    fn open_visit(&self, arrived: Option<u64>) -> Result<u64, NoVisit> {
+        self.0.state().open_visit(true, arrived, self.0.settings.max_visits)
     }
 
     fn close_visit(&self, visit: u64, how: Closing) {

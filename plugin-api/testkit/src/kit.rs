@@ -1,3 +1,5 @@
+mod did;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +12,11 @@ use majlis_abi::raw::{
     RawCall, RawError, RawEvent, RawFlow, RawInput, RawOpen, RawPacket, StageBox, closed, event, flow, input,
 };
 use majlis_plugin_api::export::Exported;
-use majlis_plugin_api::{AnyOut, Closed, Flow, Host, In, Message, Out, Stage, Time, Value, VisitId};
+use majlis_plugin_api::{Flow, Host, In, Message, Out, Stage, Time, Value, VisitId};
 
 use crate::call::Call;
-use crate::state::{Log, Shared, Stand};
-use crate::work::{WorkState, WorkView, cancel_visit};
+use crate::state::{Shared, Stand};
+use crate::work::cancel_visit;
 use crate::{Builder, Failure};
 
 /// More wakes than this in one turn of the clock are an endless loop.
@@ -111,7 +113,7 @@ impl<S: Stage> Kit<S> {
     /// # Panics
     /// No visit can be opened: the kit drains, or as many are open as the test allows.
     pub fn open_visit(&mut self) -> Result<VisitId, Failure> {
-        let opened = self.shared.state().open_visit(false, self.shared.settings.max_visits);
+        let opened = self.shared.state().open_visit(false, None, self.shared.settings.max_visits);
         let visit = opened.ok().and_then(VisitId::from_number);
         let visit = visit.expect("a visit can be opened: the kit neither drains nor is full");
         self.tell(event::VISIT_OPENED, u32::MAX, visit.number(), 0, 0)?;
@@ -165,8 +167,21 @@ impl<S: Stage> Kit<S> {
         visit: impl Into<Option<VisitId>>,
         message: T,
     ) -> Result<Flow, Failure> {
-        let edge = self.wires.iter().position(|wire| wire.0 == port.index()).unwrap_or(self.wires.len());
-        self.send_by(edge, port, visit, message)
+        self.send_by(self.first_edge(port), port, visit, message)
+    }
+
+    /// A message comes by an input, over its first edge; seen then, and on its way since.
+    ///
+    /// # Errors
+    /// What the stage says.
+    pub fn send_seen_at<T: Message>(
+        &mut self,
+        seen: Time,
+        port: In<T>,
+        visit: impl Into<Option<VisitId>>,
+        message: T,
+    ) -> Result<Flow, Failure> {
+        self.deliver(self.first_edge(port), port, visit.into(), seen, message)
     }
 
     /// A message of any type comes by an input over this edge, counted as the test wired them.
@@ -180,10 +195,25 @@ impl<S: Stage> Kit<S> {
         visit: impl Into<Option<VisitId>>,
         message: M,
     ) -> Result<Flow, Failure> {
+        self.deliver(edge, port, visit.into(), self.now(), message)
+    }
+
+    fn first_edge<T>(&self, port: In<T>) -> usize {
+        self.wires.iter().position(|wire| wire.0 == port.index()).unwrap_or(self.wires.len())
+    }
+
+    fn deliver<M: Message, T>(
+        &mut self,
+        edge: usize,
+        port: In<T>,
+        visit: Option<VisitId>,
+        seen: Time,
+        message: M,
+    ) -> Result<Flow, Failure> {
         let buffer = message.encode(&self.handle)?;
-        let visit = visit.into().map_or(0, VisitId::number);
+        let visit = visit.map_or(0, VisitId::number);
         let sequence = self.sequences.entry(edge).or_default();
-        let time = self.shared.peek().now;
+        let time = seen.as_nanos();
         let packet = RawPacket {
             input: port.index(),
             edge: u32::try_from(edge).unwrap_or(u32::MAX),
@@ -353,144 +383,6 @@ impl<S: Stage> Kit<S> {
             let state = self.shared.peek();
             drop(self.shared.changed.wait_timeout(state, left.min(Duration::from_millis(20))));
         }
-    }
-
-    // What the stage did.
-
-    /// Messages that it sent on an output, with their visits, in order.
-    ///
-    /// # Panics
-    /// One of them is no message of the port's type.
-    #[must_use]
-    pub fn emitted<T: Message>(&self, port: Out<T>) -> Vec<(Option<VisitId>, T)> {
-        self.emitted_as(port)
-    }
-
-    /// As [`emitted`](Kit::emitted), for an output of any type that sent messages of this one.
-    ///
-    /// # Panics
-    /// One of them is no message of this type.
-    #[must_use]
-    pub fn emitted_as<T: Message>(&self, port: impl AnyOut) -> Vec<(Option<VisitId>, T)> {
-        let state = self.shared.peek();
-        let sent = state.emissions.iter().filter(|emission| emission.output == port.output_index());
-        sent.map(|emission| {
-            let message = T::decode(&emission.buffer, T::TYPE)
-                .unwrap_or_else(|error| panic!("what the stage sent cannot be read: {error}"));
-            (VisitId::from_number(emission.visit), message)
-        })
-        .collect()
-    }
-
-    /// The time stamps of what it sent on an output, in order.
-    #[must_use]
-    pub fn stamps(&self, port: impl AnyOut) -> Vec<Time> {
-        let state = self.shared.peek();
-        let sent = state.emissions.iter().filter(|emission| emission.output == port.output_index());
-        sent.map(|emission| Time::from_nanos(emission.time)).collect()
-    }
-
-    /// Forgets what it sent so far.
-    pub fn forget_emitted(&mut self) {
-        self.shared.state().emissions.clear();
-    }
-
-    /// How many messages came after their visit had closed or their work was cancelled.
-    #[must_use]
-    pub fn late(&self) -> usize {
-        self.shared.peek().late
-    }
-
-    /// Milestones that it set, in order.
-    #[must_use]
-    pub fn milestones(&self) -> Vec<(Option<VisitId>, String)> {
-        self.shared.peek().milestones.iter().map(|(visit, name)| (VisitId::from_number(*visit), name.clone())).collect()
-    }
-
-    /// Facts that it attached, in order.
-    #[must_use]
-    pub fn facts(&self) -> Vec<(Option<VisitId>, String, String)> {
-        let state = self.shared.peek();
-        state
-            .facts
-            .iter()
-            .map(|(visit, name, value)| (VisitId::from_number(*visit), name.clone(), value.clone()))
-            .collect()
-    }
-
-    /// The value of the last fact of this name.
-    #[must_use]
-    pub fn fact(&self, name: &str) -> Option<String> {
-        self.shared.peek().facts.iter().rev().find(|fact| fact.1 == name).map(|fact| fact.2.clone())
-    }
-
-    /// Steps of its calls that it named, in order.
-    #[must_use]
-    pub fn steps(&self) -> Vec<String> {
-        self.shared.peek().steps.clone()
-    }
-
-    /// The visits for which it withdrew what is under way downstream of an output.
-    #[must_use]
-    pub fn flushes(&self, port: impl AnyOut) -> Vec<Option<VisitId>> {
-        let state = self.shared.peek();
-        let flushes = state.flushes.iter().filter(|flush| flush.1 == port.output_index());
-        flushes.map(|flush| VisitId::from_number(flush.0)).collect()
-    }
-
-    /// Texts that it showed to the operator, in order.
-    #[must_use]
-    pub fn printed(&self) -> Vec<(Option<VisitId>, String)> {
-        self.shared.peek().printed.iter().map(|(visit, text)| (VisitId::from_number(*visit), text.clone())).collect()
-    }
-
-    /// Lines that it logged, in order.
-    #[must_use]
-    pub fn logs(&self) -> Vec<Log> {
-        self.shared.peek().logs.clone()
-    }
-
-    /// Deferred work that it began, in order.
-    #[must_use]
-    pub fn works(&self) -> Vec<WorkView> {
-        self.shared.peek().works.iter().map(WorkState::view).collect()
-    }
-
-    /// Threads that it made known: how many still are, and how many ever were.
-    #[must_use]
-    pub fn adopted(&self) -> (usize, usize) {
-        let state = self.shared.peek();
-        (state.adopted.iter().filter(|thread| thread.1).count(), state.adopted.len())
-    }
-
-    /// Visits that it opened itself, in order.
-    #[must_use]
-    pub fn opened(&self) -> Vec<VisitId> {
-        let state = self.shared.peek();
-        let own = state.visits.iter().filter(|(_, known)| known.own);
-        own.filter_map(|(number, _)| VisitId::from_number(*number)).collect()
-    }
-
-    /// How a visit closed, if it did.
-    #[must_use]
-    pub fn closed(&self, visit: VisitId) -> Option<Closed> {
-        match self.shared.peek().visits.get(&visit.number())?.stand {
-            Stand::Closed(Closing::Ended) => Some(Closed::Ended),
-            Stand::Closed(Closing::Gone) => Some(Closed::Gone),
-            Stand::Open | Stand::Ending => None,
-        }
-    }
-
-    /// The armed wake of a visit, or of the stage.
-    #[must_use]
-    pub fn wake_of(&self, visit: impl Into<Option<VisitId>>) -> Option<Time> {
-        self.wakes.get(&visit.into().map_or(0, VisitId::number)).copied().map(Time::from_nanos)
-    }
-
-    /// Whether it said that it has nothing more.
-    #[must_use]
-    pub fn ended(&self) -> bool {
-        self.ended
     }
 
     // How it is entered.

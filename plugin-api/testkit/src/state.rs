@@ -40,6 +40,8 @@ pub(crate) struct VisitState {
     pub(crate) stand: Stand,
     /// The stage opened it, so no event tells the stage of it.
     pub(crate) own: bool,
+    /// When the visitor came.
+    pub(crate) arrival: u64,
 }
 
 /// What the test settled before the stage was opened.
@@ -81,8 +83,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens a visit.
-    pub(crate) fn open_visit(&mut self, own: bool, max: usize) -> Result<u64, NoVisit> {
+    /// Opens a visit of somebody who arrived then, or now.
+    pub(crate) fn open_visit(&mut self, own: bool, arrived: Option<u64>, max: usize) -> Result<u64, NoVisit> {
         if self.draining {
             return Err(NoVisit::Draining);
         }
@@ -91,7 +93,8 @@ impl State {
             return Err(NoVisit::Full);
         }
         let number = self.visits.len() as u64 + 1;
-        self.visits.insert(number, VisitState { stand: Stand::Open, own });
+        let arrival = arrived.unwrap_or(self.now).min(self.now);
+        self.visits.insert(number, VisitState { stand: Stand::Open, own, arrival });
         Ok(number)
     }
 

@@ -253,6 +253,13 @@ mod more {
         }
     }
 
+    fn noticed(first_seen: Time, port: Out<Frame>, frame: Frame, out: &mut Output<'_>) -> Result<Flow> {
+        let visit = out.open_visit_since(first_seen)?;
+        out.emit(port, frame)?;
+        visit.end();
+        Ok(Flow::Continue)
+    }
+
     fn somebody_came(origin: &Origin, port: Out<Frame>, seen: Time, frame: Frame) {
         let Ok(visit) = origin.open_visit() else { return };
         if origin.emit(port, Some(visit.id()), seen, frame).is_ok() {

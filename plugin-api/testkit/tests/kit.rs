@@ -73,6 +73,10 @@ impl Stage for Obedient {
                     }
                     "drop" => drop(out.defer("forgotten")),
                     "visit" => self.visit = Some(out.open_visit()?),
+                    "since" => {
+                        self.visit = Some(out.open_visit_since(Time::from_nanos(700_000_000))?);
+                        return self.say(out, "here");
+                    }
                     "end" => self.visit.take().into_iter().for_each(Visit::end),
                     "milestone" => out.milestone("unknown"),
                     "say" => {
@@ -164,6 +168,17 @@ fn wakes_come_in_their_order_each_at_its_own_time_and_one_for_each_visit() {
     kit.advance(Duration::from_secs(9)).expect("all are due");
     assert_eq!(said(&kit), ["woken 2 at 1100", "woken 1 at 1150", "woken 0 at 1200"]);
     assert_eq!(kit.now(), Time::from_nanos(10_099_000_000));
+}
+
+#[test]
+fn whoever_is_noticed_later_came_earlier_and_is_told_of_with_the_time_of_what_showed_them() {
+    let mut kit = kit();
+    let seen = Time::from_nanos(900_000_000);
+    kit.send_seen_at(seen, input::order, None, order("since")).expect("opened");
+    let visit = kit.opened()[0];
+    assert_eq!(kit.arrival(visit), Time::from_nanos(700_000_000));
+    assert_eq!(kit.stamps(output::said), [seen]);
+    kit.send(input::order, None, order("end")).expect("ended");
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl HostSide for Bare {
     fn model(&self, name: &str) -> Result<String, String> {
         Err(format!("there is no model `{name}` here"))
     }
-    fn open_visit(&self) -> Result<u64, NoVisit> {
+    fn open_visit(&self, _: Option<u64>) -> Result<u64, NoVisit> {
         Err(NoVisit::Draining)
     }
     fn close_visit(&self, _: u64, _: Closing) {}
@@ -87,7 +87,7 @@ impl CallSide for Taker {
         black_box(output);
         Ok(())
     }
-    fn open_visit(&mut self) -> Result<u64, NoVisit> {
+    fn open_visit(&mut self, _: Option<u64>) -> Result<u64, NoVisit> {
         Err(NoVisit::Draining)
     }
     fn defer(&mut self, _: &str) -> Arc<NoWork> {

@@ -105,7 +105,7 @@ impl Enter for Source {
         let frames = if self.tap.beat == Beat::Stream { IN_A_CALL } else { 1 };
         if self.tap.beat == Beat::AnsweredInVisit {
             // The visit stays open until the run is over.
-            call.open_visit().map_err(|_| RawError::new(error::REFUSED, "there is no visit to send frames in"))?;
+            call.open_visit(None).map_err(|_| RawError::new(error::REFUSED, "there is no visit to send frames in"))?;
         }
         let mut more = true;
         for _ in 0..frames {

@@ -302,6 +302,78 @@ fn a_way_through_every_kind_of_producer_is_told_segment_by_segment() {
 }
 
 #[test]
+fn the_account_of_whoever_is_noticed_later_runs_from_when_they_came() {
+    use majlis_meter::account::SegmentKind as Kind;
+    let (mut bench, log) = (Bench::new(), Log::new());
+    let clock = bench.turned.clone();
+    let door = bench.door("camera");
+    let own = clock.clone();
+    bench.stage("presence", move |_| {
+        let clock = own.clone();
+        script(move |entry, out| {
+            if let At::Packet(_) = entry {
+                clock.advance(ms(5));
+                let visit = out.open_visit_since(at(200))?;
+                clock.advance(ms(1));
+                out.emit(self::out(0), num(1))?;
+                visit.end();
+            }
+            Ok(Flow::Continue)
+        })
+    });
+    let (own, said) = (clock.clone(), log.clone());
+    bench
+        .stage("greeting", move |_| {
+            let (clock, said) = (own.clone(), said.clone());
+            script(move |entry, out| {
+                if let At::Packet(packet) = entry {
+                    said.say(format!("seen at {}", packet.time().as_nanos() / 1_000_000));
+                    clock.advance(ms(3));
+                    out.milestone("greeted");
+                }
+                Ok(Flow::Continue)
+            })
+        })
+        .load(Load::Lazy);
+    bench.chain(&["camera", "presence", "greeting"]);
+    let run = bench.start();
+    run.advance(900);
+    door.send_at(0, None, 700, 0);
+    let (record, _, run_record) = run.seen.visits(1).remove(0);
+    assert_eq!(record.arrival, 200_000_000);
+    let account = assert_tiles(&record, &run_record, Some("greeted"));
+    let told: Vec<_> = account.segments.iter().map(|it| (it.kind, it.stage, it.length() / 1_000_000)).collect();
+    assert_eq!(told, [(Kind::Source, Some(1), 700), (Kind::Call, Some(1), 6), (Kind::Call, Some(2), 3)]);
+    log.exactly(&["seen at 700"]);
+    // The stage that was opened meanwhile waited for nothing before there was a visit.
+    let called = record.spans.iter().filter_map(|span| match span {
+        Span::Call(call) if call.stage == 2 => Some(call.trigger.time),
+        _ => None,
+    });
+    assert!(called.clone().count() > 1 && called.min() >= Some(905_000_000), "{record:#?}");
+    run.kill();
+}
+
+#[test]
+fn nobody_comes_later_than_now_and_an_origin_may_say_when_somebody_came() {
+    let (mut bench, log) = (Bench::new(), Log::new());
+    let door = bench.door("door");
+    bench.stage("sink", recorder("sink", &log, false));
+    bench.chain(&["door", "sink"]);
+    let run = bench.start();
+    run.advance(900);
+    for (arrived, expected) in [(at(300), 300), (at(100_000), 900)] {
+        let visit = door.origin().open_visit_since(arrived).unwrap();
+        let number = visit.id().number();
+        visit.end();
+        let records = run.seen.visits(number as usize);
+        let record = records.iter().map(|(record, ..)| record).find(|record| record.visit == number).unwrap();
+        assert_eq!(record.arrival, expected * 1_000_000);
+    }
+    run.kill();
+}
+
+#[test]
 fn what_a_stage_says_outside_of_visits_stands_in_the_totals_of_the_run() {
     let mut bench = Bench::new();
     let wakes = Mutex::new(0);

@@ -125,6 +125,35 @@ fn a_failed_opening_and_every_later_packet_are_told_and_an_unopened_stage_betwee
 }
 
 #[test]
+fn a_failure_does_not_pass_through_an_origin_that_answers_nothing() {
+    let (mut bench, log) = (Bench::new(), Log::new());
+    let door = bench.door("door");
+    bench.stage("faces", |_| {
+        script(|entry, out| match entry {
+            At::Packet(packet) if number(&packet) == 0 => Err(Error::new("nobody could look")),
+            At::Packet(packet) => out.forward(self::out(1), &packet).map(|()| Flow::Continue),
+            _ => Ok(Flow::Continue),
+        })
+    });
+    bench.stage("presence", |_| Err(Error::new("it cannot be opened"))).load(Load::Lazy).restart(0, 1_000, 0).origin(0);
+    bench.stage("sink", recorder("sink", &log, false));
+    bench.chain(&["door", "faces", "presence", "sink"]);
+    bench.stage("journal", recorder("journal", &log, false));
+    bench.edge("faces.1", "journal.0");
+    bench.edge("door.1", "sink.1");
+    let run = bench.start();
+    door.send_at(0, None, 0, 0);
+    // Served when the failed call is over, and all are told of it.
+    door.send_at(0, None, 0, 1);
+    log.wait("journal: 1");
+    door.send_at(1, None, 0, 2);
+    log.wait("sink: 2 by input 1");
+    assert!(log.lines().contains(&"journal: input 0 failed".to_owned()));
+    assert!(!lines_of(&log, "sink").iter().any(|line| line.contains("failed")), "{:?}", log.lines());
+    run.kill();
+}
+
+#[test]
 fn a_drop_by_overflow_is_no_failure() {
     let (mut bench, log, gate) = (Bench::new(), Log::new(), Gate::new());
     let door = bench.door("door");

@@ -189,7 +189,7 @@ fn explain_lists_the_codes_and_tells_each_of_them() {
     let list = majlis(["explain"]).run().with(0);
     assert!(list.stdout.lines().count() > 40, "{list:?}");
     let codes: Vec<&str> = list.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
-    for kind in ['E', 'W', 'L', 'R', 'S'] {
+    for kind in ['E', 'W', 'L', 'M', 'R', 'S'] {
         let code = codes.iter().find(|code| code.starts_with(kind)).expect("a code of each kind");
         let told = majlis(["explain", &code.to_lowercase()]).run().with(0);
         assert!(told.stdout.contains(code), "{told:?}");
@@ -235,7 +235,7 @@ fn a_wrong_command_line_ends_with_2_and_says_what_was_meant() {
     let _ = majlis([""; 0]).run().with(2);
     let help = majlis(["--help"]).run().with(0);
     assert!(help.stdout.contains("Exit codes:"), "{help:?}");
-    for verb in ["run", "check", "graph", "explain", "schema", "plugins", "stage"] {
+    for verb in ["run", "check", "graph", "explain", "schema", "plugins", "models", "stage"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{help:?}");
         let _ = majlis([verb, "--help"]).run().with(0);
     }

@@ -58,7 +58,7 @@ const PHOTOGRAPHS: [(&str, Said); 17] = [
 ];
 
 /// As the card of the models says.
-const THRESHOLD: f64 = 0.58;
+const THRESHOLD: f64 = 0.62;
 const SMALLEST: f64 = 60.0;
 
 /// The shipped pipeline with a stage that writes down what was said, changed by `change`.

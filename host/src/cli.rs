@@ -11,7 +11,8 @@ const CODES: &str = "Exit codes:
   3  the pipeline file has errors
   4  a plugin was refused, or there is no such plugin
   5  a signal let the run finish, and its `drain_within` was over before everything was finished
-  130, 143  a second signal, SIGINT or SIGTERM, ended the run at once
+  6  the licence of a model pack was not accepted
+  130, 143  a second signal, SIGINT or SIGTERM, ended the run at once; the first one, a pull of models
 
 `majlis explain CODE` tells what an error code means.
 
@@ -80,6 +81,11 @@ pub(crate) enum Verb {
     Plugins {
         #[command(subcommand)]
         verb: PluginsVerb,
+    },
+    /// Model packs: what there is, and fetching, checking and removing them.
+    Models {
+        #[command(subcommand)]
+        verb: ModelsVerb,
     },
     /// Open one stage of a pipeline alone and let it do a verb of its plugin.
     Stage(StageArgs),
@@ -181,6 +187,68 @@ pub(crate) enum PluginsVerb {
         /// As JSON: an array of {name, path, code, reason, remedy}.
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsVerb {
+    /// List the packs that are known, by their cards, and what is there of each: whole, partial, damaged (by the sizes of its
+    /// files; `verify` reads them) or absent.
+    List {
+        /// As JSON: {packs: [{name, title, licence, commercial, origin, size, fetchable, card, state, folder}], problems:
+        /// [{code, message}]}; `card` is null for the program's own, `folder` where nothing is there.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the card of a pack, its licence, and what is there of each of its files.
+    Show {
+        /// The pack.
+        pack: String,
+        /// As JSON: what `list` has, and {match_threshold, archive: {url, sha256, size}, files: [{name, role, form,
+        /// normalisation, size, sha256, licence, origin, url, state}]}.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a pack from where its makers publish it: what is missing of it, and what is not as its card says.
+    ///
+    /// What is fetched is compared with the card and only then gets its name. A pull that breaks off is gone on with by the
+    /// next one. It goes to the first folder of MAJLIS_MODELS, or else to the user's cache. HTTPS_PROXY, HTTP_PROXY,
+    /// ALL_PROXY and NO_PROXY are honoured.
+    Pull {
+        /// The pack.
+        pack: String,
+        /// The licence of the pack was read and is accepted. Without it the question is asked on a terminal; elsewhere the
+        /// pull is refused with exit code 6.
+        #[arg(long, alias = "accept-license")]
+        accept_licence: bool,
+        /// The folder of a mirror that has the archive, or the files, under the same names.
+        #[arg(long, value_name = "URL")]
+        from: Option<String>,
+    },
+    /// Compare every byte of the packs that are there with their cards; exit code 1 if one is not whole.
+    Verify {
+        /// The packs; without one, all of which something is there.
+        packs: Vec<String>,
+        /// As JSON: {packs: [{name, state, folder, files: [{name, state, size, sha256, found}]}]}; `found` is the size or
+        /// the sha256 of a file that is damaged, or why it is unreadable.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take over files of a pack that are on this machine: under any name, or in an archive as its makers publish it.
+    ///
+    /// All are compared with the card before the first is placed. They go to the first folder of MAJLIS_MODELS, or else to
+    /// the user's data folder.
+    Import {
+        /// The pack.
+        pack: String,
+        /// Files, or zip archives.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Remove a pack's files from this machine. What else lies in its folder stays.
+    Remove {
+        /// The pack.
+        pack: String,
     },
 }
 

@@ -1,5 +1,5 @@
 //! The codes that are the host's own: stages that are not opened, and commands that ask for what is not there. Those of a
-//! pipeline file, of a library and of the store have their tables in their crates.
+//! pipeline file, of a library, of model packs and of the store have their tables in their crates.
 
 /// A code with its explanation.
 pub(crate) struct Code {
@@ -66,7 +66,7 @@ pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str, &'stati
         let text = majlis_config::explain(code.code).and_then(|text| text.split_once("\n\n"));
         (code.code, code.title, text.map_or(code.text, |(_, text)| text.trim_end()))
     });
-    let of_libraries = majlis_loader::codes::ALL.iter().chain(majlis_store::CODES);
+    let of_libraries = majlis_loader::codes::ALL.iter().chain(majlis_models::CODES).chain(majlis_store::CODES);
     of_files
         .chain(of_libraries.map(|(code, text)| (*code, first_words(text), *text)))
         .chain(table::ALL.iter().map(|code| (code.code, code.title, code.text)))

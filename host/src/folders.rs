@@ -4,8 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use majlis_config::Source;
+use majlis_models::Places;
 
-use crate::cli::Places;
+use crate::cli;
 
 /// A folder of the user's, by the variable that names it or below the home folder.
 fn user_folder(variable: &str, below_home: &str) -> PathBuf {
@@ -34,7 +35,7 @@ fn beside_binary(path: &str) -> Option<PathBuf> {
 }
 
 /// Folders with plugins, in the order in which they are searched.
-pub(crate) fn plugins(places: &Places, pipeline: Option<&Source<'_>>) -> Vec<PathBuf> {
+pub(crate) fn plugins(places: &cli::Places, pipeline: Option<&Source<'_>>) -> Vec<PathBuf> {
     let mut folders = places.plugins.clone();
     if let Some(path) = env::var_os("MAJLIS_PLUGIN_PATH") {
         folders.extend(env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()));
@@ -52,26 +53,30 @@ pub(crate) fn plugins(places: &Places, pipeline: Option<&Source<'_>>) -> Vec<Pat
     folders
 }
 
+/// Where model packs lie.
+pub(crate) fn models() -> Places {
+    let named =
+        env::var_os("MAJLIS_MODELS").map(|path| env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
+    Places {
+        named: named.into_iter().filter(|folder| !folder.as_os_str().is_empty()).collect(),
+        data: data().join("models"),
+        cache: cache().join("models"),
+        installed: beside_binary("share/majlis/models"),
+    }
+}
+
 /// The path of a model by name.
 pub(crate) fn model(name: &str) -> Result<PathBuf, String> {
     if name.is_empty() || Path::new(name).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
         return Err(format!("`{name}` is no name of a model: it has to lie inside the folder of models"));
     }
-    let mut folders = Vec::new();
-    if let Some(path) = env::var_os("MAJLIS_MODELS") {
-        folders.extend(env::split_paths(&path));
-    }
-    folders.push(data().join("models"));
-    folders.push(cache().join("models"));
-    folders.extend(beside_binary("share/majlis/models"));
-    match folders.iter().map(|folder| folder.join(name)).find(|path| path.exists()) {
-        Some(path) => Ok(path),
-        None => {
-            let looked: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            Err(format!(
-                "there is no model `{name}`; looked in {}; name another folder in MAJLIS_MODELS",
-                looked.join(", ")
-            ))
-        }
-    }
+    let places = models();
+    places.find(name).ok_or_else(|| {
+        let looked: Vec<String> = places.searched().map(|folder| folder.display().to_string()).collect();
+        format!(
+            "there is no model `{name}`; looked in {}; `majlis models list` shows the packs that can be fetched, and \
+             MAJLIS_MODELS names other folders",
+            looked.join(", ")
+        )
+    })
 }

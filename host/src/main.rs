@@ -29,6 +29,7 @@ mod codes;
 mod folders;
 mod ledgers;
 mod log;
+mod models;
 mod observer;
 mod opener;
 mod pipeline;
@@ -65,6 +66,8 @@ pub(crate) enum Exit {
     Plugin = 4,
     /// The time of a drain was over before everything was finished.
     Unfinished = 5,
+    /// The licence of a model pack was not accepted.
+    Licence = 6,
     /// Ended at once by a second signal, SIGINT: 128 and its number, as a shell has it.
     Interrupted = 130,
     /// The same by SIGTERM.
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
         cli::Verb::Explain { code, json } => verbs::explain(code.as_deref(), json),
         cli::Verb::Schema { .. } => verbs::schema(&cli.places),
         cli::Verb::Plugins { verb } => plugins::plugins(&cli.places, &verb),
+        cli::Verb::Models { verb } => models::models(&verb),
         cli::Verb::Stage(args) => stage::stage(&cli.places, &args, clock),
     };
     exit.into()

@@ -25,7 +25,7 @@ pub(crate) fn in_json() {
     }));
 }
 
-fn is_json() -> bool {
+pub(crate) fn is_json() -> bool {
     AS_JSON.load(Ordering::Relaxed)
 }
 

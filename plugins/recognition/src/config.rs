@@ -19,7 +19,7 @@ use crate::pack::Card;
 })))]
 pub struct Config {
     /// The model pack, or one whose card NAME.toml lies in `folder`. Without it: the plugin's own choice, `buffalo_l` for
-    /// insightface and `yunet-sface` for yunet.
+    /// insightface and `yunet_sface` for yunet.
     pub(crate) models: Option<String>,
     /// The folder with the pack's files. Without it: where the host keeps models, or majlis/models/NAME in the user's cache.
     #[schemars(extend("format" = "path"))]

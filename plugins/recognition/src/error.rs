@@ -214,7 +214,9 @@ impl Error {
             Self::RuntimeTelemetry { .. } => {
                 "use the pinned build (`make onnxruntime`), or start the program with ORT_DISABLE_TELEMETRY=1".into()
             }
-            Self::ModelMissing { origin, licence, .. } => format!("it comes from {origin}; its licence: {licence}"),
+            Self::ModelMissing { pack, origin, licence, .. } => {
+                format!("`majlis models pull {pack}` fetches it; it comes from {origin}; its licence: {licence}")
+            }
             Self::ModelAltered { .. } => {
                 "remove the file and fetch the pack again; a file that is not known is not run".into()
             }

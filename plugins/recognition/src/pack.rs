@@ -45,6 +45,8 @@ pub struct Archive {
     pub url: String,
     /// Of the whole archive, in lower-case hexadecimal; the files have their own, so it may be missing.
     pub sha256: Option<String>,
+    /// Bytes.
+    pub size: Option<u64>,
 }
 
 /// What a card says about one file.
@@ -57,6 +59,10 @@ pub struct CardFile {
     pub role: Role,
     /// What the outputs of a detector stand for: `scrfd`, which is what a card that says nothing means, or `yunet`.
     pub form: Option<String>,
+    /// What the model's input is made of, in words; what is computed, the graph says.
+    pub normalisation: Option<String>,
+    /// Where it is published by itself.
+    pub url: Option<String>,
     /// Of the whole file, 64 lower-case hexadecimal digits.
     pub sha256: String,
     /// Bytes.
@@ -96,11 +102,15 @@ impl Role {
 }
 
 /// The cards that are a part of this library, so that what a model must be does not depend on a file beside it.
-const SHIPPED: [&str; 4] = [
+const SHIPPED: [&str; 8] = [
+    include_str!("../../../models/antelopev2.toml"),
     include_str!("../../../models/buffalo_l.toml"),
+    include_str!("../../../models/buffalo_m.toml"),
     include_str!("../../../models/buffalo_s.toml"),
     include_str!("../../../models/buffalo_sc.toml"),
     include_str!("../../../models/testdata.toml"),
+    include_str!("../../../models/yunet_mobilefacenet.toml"),
+    include_str!("../../../models/yunet_sface.toml"),
 ];
 
 impl Card {
@@ -315,7 +325,10 @@ mod tests {
         let card = card(&file("d.onnx", "detector", 3)).unwrap();
         let error = card.detector("scrfd", &folders).unwrap_err();
         assert_eq!(error.code(), "recognition.model-missing");
-        assert_eq!(error.remedy().unwrap(), "it comes from a web page; its licence: research only");
+        assert_eq!(
+            error.remedy().unwrap(),
+            "`majlis models pull small` fetches it; it comes from a web page; its licence: research only"
+        );
         fs::write(second.path().join("d.onnx"), "abc").unwrap();
         card.detector("scrfd", &folders).unwrap().verified().unwrap();
         fs::write(first.path().join("d.onnx"), "x").unwrap();
@@ -342,7 +355,16 @@ mod tests {
 
     #[test]
     fn the_cards_that_are_shipped_can_be_read_and_name_both_roles() {
-        for name in ["buffalo_l", "buffalo_s", "buffalo_sc", "testdata"] {
+        // `majlis models` reads the same files with a reader of its own, and has the same test.
+        let mut count = 0;
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            // Not a card of a pack: scripts, texts, and the card of ONNX Runtime.
+            if path.extension().is_none_or(|ending| ending != "toml") || name == "onnxruntime" {
+                continue;
+            }
+            count += 1;
             let card = Card::shipped(name).unwrap();
             for form in if name == "testdata" { &["scrfd", "yunet"][..] } else { &["scrfd"] } {
                 let count = |role| {
@@ -354,7 +376,7 @@ mod tests {
                 assert_eq!((count(Role::Detector), count(Role::Recogniser)), (1, 1), "{name}");
             }
         }
-        assert_eq!(SHIPPED.len(), 4);
+        assert_eq!(SHIPPED.len(), count);
         assert!(Card::shipped("antelope").is_none());
     }
 }

@@ -36,7 +36,7 @@ manifest! {
 }
 
 /// What makes it this recogniser.
-pub const KIND: Kind = Kind { form: "yunet", recognise: yunet::form, threshold: 0.6, pack: "yunet-sface" };
+pub const KIND: Kind = Kind { form: "yunet", recognise: yunet::form, threshold: 0.6, pack: "yunet_sface" };
 
 /// The stage.
 pub struct YuNet(Recognition);

@@ -24,6 +24,51 @@ fn the_schema_is_that_of_every_recogniser_and_the_manifest_is_one() {
     assert_eq!(manifest.verbs.len(), 9);
 }
 
+/// Whoever is on a photograph that shows one person.
+const PEOPLE: [(&str, &[&str]); 3] = [
+    ("collins", &["astronaut.png", "d_astronaut_dark.png", "d_astronaut_gray.png", "d_astronaut_rot30.png"]),
+    ("obama", &["obama.jpg", "obama2.jpg", "obama3.jpg", "d_obama2_blur.png"]),
+    ("biden", &["biden.jpg"]),
+];
+
+#[test]
+fn two_people_stay_below_the_cards_threshold_and_nearly_all_pairs_of_one_are_above() {
+    let Some(folder) = testdata::path("models/yunet_n_640.onnx").and_then(|_| testdata::path("")) else {
+        return;
+    };
+    let backend = Rten::new(rten::Options::default());
+    let card = Card::shipped("yunet_mobilefacenet").unwrap();
+    let threshold = card.match_threshold.unwrap();
+    let mut analyser = Analyser::open(&backend, &card, &KIND, &[folder.join("models")], Options::default()).unwrap();
+    let mut faces: Vec<(String, Vec<f32>)> = Vec::new();
+    let mut look = |who: &str, photo: &str| {
+        let picture = image::open(folder.join("images").join(photo)).unwrap().to_rgb8();
+        let view = Rgb8::packed(picture.as_raw(), picture.width() as usize, picture.height() as usize).unwrap();
+        for (number, face) in analyser.analyse(&view).unwrap().into_iter().enumerate() {
+            if face.detection.smaller_side() >= 60.0 && face.detection.score >= KIND.threshold {
+                let who = if who.is_empty() { format!("{photo} {number}") } else { who.to_owned() };
+                faces.push((who, face.embedding.unwrap().unit));
+            }
+        }
+    };
+    PEOPLE.iter().for_each(|(who, photos)| photos.iter().for_each(|photo| look(who, photo)));
+    look("", "solvay_1927.png");
+    assert!(faces.len() >= 9 + 25, "{}", faces.len());
+    let (mut same, mut below, mut most_other) = (0, 0, -1.0f32);
+    for (index, (who, unit)) in faces.iter().enumerate() {
+        for (other, with) in &faces[..index] {
+            let cosine: f32 = unit.iter().zip(with).map(|(a, b)| a * b).sum();
+            match who == other {
+                true => (same, below) = (same + 1, below + u32::from(cosine < threshold)),
+                false => most_other = most_other.max(cosine),
+            }
+        }
+    }
+    // One pair of one person's photographs is missed, a blurred one with another: 0.579.
+    println!("two people at most {most_other:.3}; of {same} pairs of one person {below} are below {threshold}");
+    assert!(most_other < threshold && below <= 1 && same == 12, "{most_other}, {below} of {same}");
+}
+
 #[test]
 fn faces_that_are_large_enough_to_be_named_are_found_and_recognised() {
     let Some(folder) = testdata::path("models/yunet_n_640.onnx").and_then(|_| testdata::path("")) else {

@@ -86,9 +86,10 @@ fn buffers_that_the_next_stage_keeps_are_named_with_their_maker_and_their_holder
 
 #[test]
 fn what_an_adopted_thread_keeps_is_its_stages_background() {
-    let report = alone("background");
-    close("MiB of the background", mib(report.row("heap", "alone (background)")), 32.0, EXACT);
-    assert!(mib(report.row("heap", "alone")) < 1.0, "{:#}", report.run()["heap"]);
+    let text = "[stage.alone]\nplugin = \"fixture-memory\"\ntitle = \"Avatar\"\nconfig = { do = \"background\" }\n";
+    let report = run(&Folder::new(), text);
+    close("MiB of the background", mib(report.row("heap", "Avatar (background)")), 32.0, EXACT);
+    assert!(mib(report.row("heap", "Avatar")) < 1.0, "{:#}", report.run()["heap"]);
     assert_eq!(report.run()["unclaimed_threads"], serde_json::json!([]));
     report.assert_ledgers();
 }

@@ -60,6 +60,27 @@ fn all_plugins_that_are_built_here_are_found() {
 }
 
 #[test]
+fn the_columns_of_the_list_line_up_however_long_a_version_is() {
+    let json = majlis(["plugins", "list", "--json"]).run().with(0).json();
+    let text = majlis(["plugins", "list"]).run().with(0);
+    let plugins = json["plugins"].as_array().expect("a list of plugins");
+    let word = |plugin: &Value, key: &str| plugin[key].as_str().expect("a plugin says who it is").to_owned();
+    let begins: Vec<(usize, usize)> = plugins
+        .iter()
+        .zip(text.stdout.lines())
+        .map(|(plugin, line)| {
+            let behind = word(plugin, "name").len();
+            let at = |what: String| line[behind..].find(&what).map(|at| at + behind).expect("each is on its line");
+            (at(word(plugin, "version")), at(word(plugin, "summary")))
+        })
+        .collect();
+    let versions: std::collections::BTreeSet<usize> =
+        plugins.iter().map(|plugin| word(plugin, "version").len()).collect();
+    assert!(versions.len() > 1, "a version longer than the others is among them: {json:#}");
+    assert!(begins.iter().all(|begin| *begin == begins[0]), "{}", text.stdout);
+}
+
+#[test]
 fn without_plugins_the_list_says_where_they_may_be_named() {
     let ended = Majlis::without_plugins(["plugins", "list"]).run().with(0);
     assert!(ended.stdout.contains("--plugins") && ended.stdout.contains("MAJLIS_PLUGIN_PATH"), "{ended:?}");

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::time::Instant;
+use std::process::Command;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use majlis_tests::{Folder, Visit, majlis, pipeline, reported, undisturbed};
 use serde_json::Value;
@@ -67,6 +68,77 @@ fn the_demos_report_shows_every_step_the_way_and_both_ledgers() {
     ] {
         assert!(ended.stdout.contains(part), "`{part}` is missing: {ended:?}");
     }
+}
+
+/// Seconds since 1970, as the system's own `date` reads it.
+fn seconds(date: &Value) -> u64 {
+    let date = date.as_str().unwrap_or_else(|| panic!("{date} is no date"));
+    let read = Command::new("date").args(["-d", date, "+%s"]).output().expect("every Linux has `date`");
+    let text = String::from_utf8_lossy(&read.stdout);
+    text.trim().parse().unwrap_or_else(|_| panic!("`{date}` is no date"))
+}
+
+#[test]
+fn a_run_and_its_visits_have_dates_of_the_pipelines_time_zone() {
+    let folder = Folder::new();
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970").as_secs();
+    for (zone, distance) in [("Asia/Riyadh", "+03:00"), ("Asia/Kathmandu", "+05:45"), ("UTC", "+00:00")] {
+        let text = format!("[pipeline]\ntime_zone = \"{zone}\"\n[stage.door]\nplugin = \"replay\"\n");
+        let file = folder.write("dates.toml", text);
+        let log = folder.file("visits.jsonl");
+        let before = now();
+        let report = majlis(["run", "--report", "json", "--report-log"]).arg(&log).arg(&file).run().report();
+        let line =
+            folder.read("visits.jsonl").lines().last().map(str::to_owned).expect("the log has a line for the visit");
+        let logged: Value = serde_json::from_str(&line).expect("the log is JSON");
+        for date in [&report.run()["began"], &report.visit().0["arrived"], &logged["arrived"]] {
+            assert!(date.as_str().is_some_and(|date| date.ends_with(distance)), "{zone}: {date}");
+            // To the second, and the clock is read to the millisecond.
+            assert!((before.saturating_sub(1)..=now()).contains(&seconds(date)), "{zone}: {date} is not now");
+        }
+        let text = majlis(["run"]).arg(&file).run().with(0).stdout;
+        assert!(text.contains(&format!(" ({zone}).")) && text.contains("Began 2"), "{text}");
+        assert!(text.contains("Arrived 2"), "{text}");
+    }
+}
+
+#[test]
+fn processor_time_of_calls_is_measured_where_it_is_asked_for() {
+    let folder = Folder::new();
+    let file = folder.write(
+        "work.toml",
+        r#"
+            [stage.door]
+            plugin = "replay"
+
+            [stage.sleeper]
+            plugin = "replay"
+            inputs = { first = "door.done" }
+            config = { call = { time = "300ms" } }
+
+            [stage.worker]
+            plugin = "replay"
+            inputs = { first = "door.done" }
+            config = { open = { memory_mb = 200 }, call = { memory_mb = 200 } }
+        "#,
+    );
+    let plain = reported(&file);
+    assert_eq!(plain.stage("worker")["cpu_ns"], Value::Null);
+    assert_eq!(plain.visit().step("worker")["cpu_ns"], Value::Null);
+    assert!(plain.run()["cpu_ns"].is_u64(), "that of the whole run costs nothing");
+
+    let report = majlis(["run", "--cpu", "--report", "json"]).arg(&file).run().report();
+    let milliseconds = |value: &Value| value.as_f64().map_or(-1.0, |nanos| nanos / 1e6);
+    // Who sleeps uses next to nothing; who writes 50,000 fresh pages uses some milliseconds at least.
+    let sleeper = report.visit().step("sleeper").clone();
+    assert!((0.0..100.0).contains(&milliseconds(&sleeper["cpu_ns"])), "{sleeper:#}");
+    assert!(milliseconds(&sleeper["took_ns"]) >= 300.0, "{sleeper:#}");
+    for working in [report.visit().step("worker"), report.opening("worker"), report.stage("worker")] {
+        assert!(milliseconds(&working["cpu_ns"]) > 2.0, "{working:#}");
+    }
+    let step = report.visit().step("worker");
+    assert!(milliseconds(&step["cpu_ns"]) <= milliseconds(&step["took_ns"]) + 1.0, "{step:#}");
+    assert!(report.run()["overhead_ns"].as_u64() > plain.run()["overhead_ns"].as_u64(), "its own cost is told");
 }
 
 #[test]
@@ -227,9 +299,11 @@ until = "greeted"
         let line = lines.next()?.expect("a line of text");
         Some(serde_json::from_str(&line).expect("a line is JSON"))
     };
-    for number in 1..=2 {
-        // They stay for a minute, and the test does not wait for that.
-        let visit = next().expect("a line for each visit");
+    // They stay for a minute, and the test does not wait for that. Two milestones so near to each other may be told by two
+    // threads, in either order.
+    let mut told = [(); 2].map(|()| next().expect("a line for each visit"));
+    told.sort_by_key(|visit| visit["visit"].as_u64());
+    for (number, visit) in (1..).zip(told) {
         assert_eq!((&visit["visit"], &visit["reached"], &visit["how"]), (&number.into(), &true.into(), &Value::Null));
         Visit(&visit).assert_tiles();
         let greeting = Visit(&visit).step("greeting");

@@ -34,7 +34,9 @@ pub(crate) fn fill(run: &mut RunRecord, copies: &[(String, String)]) {
     }
     for (name, arena) in arenas.all() {
         if let Some(stage) = name.strip_suffix(" (background)") {
-            lines.push(Line { arena, name: stage.to_owned(), owner: Owner::Background, stages: Vec::new() });
+            // Beside its stage's own row, so by the same title.
+            let shown = run.stages.iter().find(|known| known.name == stage).map_or(stage, |known| known.shown());
+            lines.push(Line { arena, name: shown.to_owned(), owner: Owner::Background, stages: Vec::new() });
         }
     }
     if let Some(heap) = HeapInputs::measure(lines) {

@@ -58,8 +58,11 @@ fn list(catalogue: &Catalogue, as_json: bool) {
     if catalogue.plugins.is_empty() {
         say!("no plugins were found; name a folder with --plugins or MAJLIS_PLUGIN_PATH");
     }
-    for entry in catalogue.plugins.values() {
-        say!("{:16} {:8} {}", entry.manifest.name, entry.manifest.version, entry.manifest.summary);
+    let longest = |of: fn(&Entry) -> &str| catalogue.plugins.values().map(|entry| of(entry).chars().count()).max();
+    let name = longest(|entry| &entry.manifest.name).unwrap_or(0);
+    let version = longest(|entry| &entry.manifest.version).unwrap_or(0);
+    for Entry { manifest, .. } in catalogue.plugins.values() {
+        say!("{:name$}  {:version$}  {}", manifest.name, manifest.version, manifest.summary);
     }
     if !catalogue.refused.is_empty() {
         say!("\nrefused:");

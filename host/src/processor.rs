@@ -1,7 +1,7 @@
 //! Processor time of the process and of its threads, taken once, when a run ends.
 //!
-//! Not of each call: a read of a thread's clock is a call of the system (200 ns), more than all other figures of a call
-//! together. The threads' own rows cost nothing until somebody looks.
+//! Of each call only with `--cpu`: a read of a thread's clock is a call of the system (200 ns, twice a call), more than all
+//! other figures of a call together. The threads' own rows cost nothing until somebody looks.
 
 use std::collections::BTreeMap;
 use std::fs;

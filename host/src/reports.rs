@@ -17,9 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use majlis_config::Pipeline;
 use majlis_meter::account::{self, Account};
 use majlis_meter::record::{RunRecord, VisitRecord};
 use majlis_meter::report::{self, Look};
+use majlis_meter::{Calendar, Clock as _, Monotonic};
 use parking_lot::Mutex;
 
 use self::kept::Kept;
@@ -128,6 +130,8 @@ pub(crate) struct Reports {
     format: ReportFormat,
     pipeline: String,
     until: Option<String>,
+    clock: Monotonic,
+    time_zone: String,
     kept: Kept,
     trace: Option<PathBuf>,
     traced: VecDeque<VisitRecord>,
@@ -139,11 +143,11 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    /// For a pipeline of this name, whose accounts end at this milestone.
+    /// For this pipeline, whose run has this clock.
     ///
     /// # Errors
     /// A file that is asked for cannot be written; better known before the run than after it.
-    pub(crate) fn new(args: &RunArgs, pipeline: &str, until: Option<String>) -> Result<Self, String> {
+    pub(crate) fn new(args: &RunArgs, pipeline: &Pipeline, clock: &Monotonic) -> Result<Self, String> {
         let cannot = |path: &Path, error: std::io::Error| format!("{} cannot be written: {error}", path.display());
         let open =
             |path: &Path| File::options().create(true).append(true).open(path).map_err(|error| cannot(path, error));
@@ -154,8 +158,10 @@ impl Reports {
         let which = args.visits.unwrap_or(if args.report == ReportFormat::Json { Visits::All } else { Visits::Few });
         let mut reports = Self {
             format: args.report,
-            pipeline: pipeline.to_owned(),
-            until,
+            pipeline: pipeline.name.clone(),
+            until: pipeline.until.clone(),
+            clock: clock.clone(),
+            time_zone: pipeline.time_zone.clone(),
             kept: Kept::new(which),
             trace: args.trace.clone(),
             traced: VecDeque::new(),
@@ -177,6 +183,11 @@ impl Reports {
     /// The run before anything has happened.
     fn nothing_yet(&self) -> RunRecord {
         RunRecord { pipeline: self.pipeline.clone(), ..RunRecord::default() }
+    }
+
+    /// Taken for each line of the log anew: a show may go on for weeks, and the system's time be set meanwhile.
+    fn calendar(&self) -> Option<Calendar> {
+        Calendar::new(self.clock.now(), self.clock.unix_ms(), &self.time_zone)
     }
 
     fn listen(&mut self, words: &Receiver<Word>) {
@@ -229,7 +240,8 @@ impl Reports {
 
     fn write_line(&mut self, account: &Account, run: &RunRecord) {
         let Some((path, mut file)) = self.log.take() else { return };
-        let value = report::json::value(run, std::slice::from_ref(account));
+        let run = RunRecord { calendar: self.calendar(), ..run.clone() };
+        let value = report::json::value(&run, std::slice::from_ref(account));
         match writeln!(file, "{}", value["visits"][0]) {
             Ok(()) => self.log = Some((path, file)),
             // A full disk must not end the show; the log stops here and the end says so.
@@ -270,7 +282,7 @@ impl Reports {
     /// # Errors
     /// The first file that could not be written during the run.
     fn finish(&mut self, ended: &RunRecord) -> Result<(), String> {
-        let mut run = ended.clone();
+        let mut run = RunRecord { calendar: self.calendar(), ..ended.clone() };
         if let Some(before) = self.run.take() {
             run.heap = before.heap;
             run.resident = before.resident;

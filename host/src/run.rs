@@ -54,7 +54,7 @@ pub(crate) fn setup(
     pipeline: Pipeline,
     observer: Shared,
     clock: Monotonic,
-    metering: bool,
+    (metering, processor): (bool, bool),
 ) -> (Setup, Arc<HostServices>) {
     let loader = Arc::new(file.loader);
     let opener = FromLibraries::new(Arc::clone(&loader), &file.catalogue, &pipeline);
@@ -69,6 +69,7 @@ pub(crate) fn setup(
         observer,
         clock: Arc::new(clock),
         metering,
+        processor,
     };
     (setup, services)
 }
@@ -77,7 +78,7 @@ pub(crate) fn watching(file: &File, pipeline: &Pipeline, args: &RunArgs, clock: 
     let (path, text, known) = (file.path.display().to_string(), file.text.clone(), pipeline.clone());
     let said = Mutex::new(vec![None; pipeline.stages.len()]);
     Ok(Arc::new(Watching {
-        reports: Reporter::new(Reports::new(args, &pipeline.name, pipeline.until.clone())?, copies(&file.catalogue))
+        reports: Reporter::new(Reports::new(args, pipeline, clock)?, copies(&file.catalogue))
             .map_err(|error| format!("a thread for reports could not be started: {error}"))?,
         print_to_stderr: args.report != ReportFormat::None,
         milestones: args.milestones,
@@ -130,7 +131,7 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         }
     };
     let drain_within = pipeline.drain_within;
-    let (setup, services) = setup(file, pipeline, Arc::clone(&observer), clock, !args.unmetered);
+    let (setup, services) = setup(file, pipeline, Arc::clone(&observer), clock, (!args.unmetered, args.cpu));
     let running = match Runtime::start(setup) {
         Ok(running) => running,
         Err(error) => {

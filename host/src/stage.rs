@@ -74,6 +74,7 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
         visits: None,
         trace: None,
         report_log: None,
+        cpu: false,
         unmetered: true,
         milestones: false,
     };
@@ -85,7 +86,7 @@ pub(crate) fn stage(places: &Places, args: &StageArgs, clock: Monotonic) -> Exit
         }
     };
     let path = file.path.clone();
-    let (setup, _) = run::setup(file, pipeline.clone(), Arc::clone(&observer), clock, false);
+    let (setup, _) = run::setup(file, pipeline.clone(), Arc::clone(&observer), clock, (false, false));
     match control_alone(setup, stage, verb, &arguments.to_string()) {
         Ok(answer) => {
             say!("{answer}");

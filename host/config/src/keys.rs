@@ -148,7 +148,7 @@ pub static KEYS: &[Key] = &[
         name: "time_zone",
         form: Form::TimeZone,
         default: "UTC",
-        meaning: "handed to the plugins instead of the machine's; none of those that come with Majlis uses it yet, and log lines are in UTC",
+        meaning: "of dates in reports, and of the plugins, whatever the machine's is; log lines are in UTC",
         codes: &[E0707],
     },
     Key {

@@ -27,7 +27,7 @@ fn main() {
     println!("allocator available          {:>9}", alloc::available());
     let row = |name: &str, value: f64| println!("{name:28} {value:9.1} ns");
     row("a call: start and stop", nanos(100_000, || CallMeter::start(clock).stop(clock)));
-    row("  with processor time", nanos(20_000, || CallMeter::start_with_cpu(clock).stop(clock)));
+    row("  with processor time", nanos(20_000, || CallMeter::start_as(clock, true).stop(clock)));
     row("  clock", nanos(100_000, || clock.now()));
     row("  counters", nanos(100_000, thread::counters));
     row("  peak: reset", nanos(100_000, alloc::peak_reset));

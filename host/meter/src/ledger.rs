@@ -219,16 +219,23 @@ impl ResidentInputs {
     /// The ledger of these figures.
     ///
     /// The kernel knows which nameless pages are resident and the allocator which are its own, but nobody knows which
-    /// bytes in use were ever touched. So what the allocator keeps is taken from the nameless pages first; what is left
-    /// of them is *in use*, up to the allocated bytes; and only pages beyond that are *rest*.
+    /// bytes in use were ever touched. So where the allocator says that it has more than is resident, its dirty pages,
+    /// which were touched, are taken first, and the bytes in use share what is left with its tables and gaps by their
+    /// sizes; pages beyond all that it has are *rest*.
     pub fn ledger(&self) -> Ledger {
         let Snapshot { rss, packets, main_stack, anonymous, other, ref files } = self.snapshot;
         let stacks = self.thread_stacks.min(anonymous);
         let heap = anonymous - stacks;
         let (retained, in_use) = self.totals.map_or((0, 0), |totals| {
             let slack = totals.active.saturating_sub(totals.allocated);
-            let retained = (totals.dirty + totals.metadata + slack).min(heap);
-            (retained, totals.allocated.min(heap - retained))
+            let keeps = totals.dirty + totals.metadata + slack;
+            if keeps + totals.allocated <= heap {
+                return (keeps, totals.allocated);
+            }
+            let left = u128::from(heap - totals.dirty.min(heap));
+            let sharing = u128::from(totals.allocated + totals.metadata + slack).max(1);
+            let in_use = (left * u128::from(totals.allocated) / sharing) as u64;
+            (heap - in_use, in_use)
         });
         let mut rows = Vec::new();
         let mut add = |kind, name: &str, bytes, mark| {
@@ -397,11 +404,24 @@ mod tests {
         totals.active += 64 * MIB;
         let after = inputs.ledger();
         assert_eq!((after.sum(), after.difference()), (before.sum(), Some(0)));
-        assert_eq!(
-            after.of(Kind::HeapInUse) + after.of(Kind::Rest),
-            before.of(Kind::HeapInUse) + before.of(Kind::Rest)
-        );
-        assert!(inputs.untouched() >= 46 * MIB, "{}", inputs.untouched());
+        assert_eq!(after.of(Kind::Rest), 100 * 1_024, "only the kernel's own: the allocator may have had all else");
+        let heap = |ledger: &Ledger| ledger.of(Kind::HeapInUse) + ledger.of(Kind::HeapRetained) + ledger.of(Kind::Rest);
+        assert_eq!(heap(&after) - heap(&before), 0);
+        assert!(after.of(Kind::HeapRetained) >= 3 * MIB.cast_signed(), "dirty pages were touched: {after:?}");
+        assert!(inputs.untouched() >= 45 * MIB, "{}", inputs.untouched());
+    }
+
+    #[test]
+    fn a_heap_smaller_than_what_the_allocator_keeps_is_not_told_as_unused() {
+        let mut inputs = resident();
+        inputs.snapshot.anonymous = 3_900_000;
+        inputs.thread_stacks = 0;
+        let figures =
+            Totals { allocated: 3_000_000, active: 3_600_000, metadata: 2_400_000, dirty: 500_000, resident: 0 };
+        inputs.totals = Some(figures);
+        let ledger = inputs.ledger();
+        assert_eq!((ledger.of(Kind::HeapInUse), ledger.of(Kind::HeapRetained)), (1_700_000, 2_200_000));
+        assert_eq!((ledger.of(Kind::Rest), inputs.untouched()), (100 * 1_024, 1_300_000));
     }
 
     #[test]

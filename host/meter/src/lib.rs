@@ -19,6 +19,7 @@
 pub mod account;
 pub mod alloc;
 pub mod arena;
+pub mod calendar;
 pub mod clock;
 pub mod histogram;
 pub mod ledger;
@@ -30,6 +31,7 @@ pub mod thread;
 
 pub use alloc::Jemalloc;
 pub use arena::{ArenaId, Arenas, Held};
+pub use calendar::Calendar;
 pub use clock::{Clock, Monotonic, Nanos, Turned};
 pub use histogram::Histogram;
 pub use slab::Pool;

@@ -47,6 +47,45 @@ fn a_visitor_who_left_before_the_milestone() {
 }
 
 #[test]
+fn nothing_begins_before_the_visitor_arrives_and_what_ran_before_is_said() {
+    let (mut visit, run) = fixture::sequential();
+    let opener = visit.spans.iter_mut().find_map(|span| match span {
+        Span::Call(call) => Some(call),
+        Span::Work(_) => None,
+    });
+    opener.expect("a call opened the visit").start = visit.arrival - 260 * fixture::MS;
+    let text = visit_text(&visit, &run);
+    assert_fits(&text);
+    assert!(!text.contains(" -"), "a moment before the arrival:\n{text}");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert_eq!(words.join(" ").matches("0.26 s of it before the visitor arrived").count(), 1, "{text}");
+    // Less than the last digit of the column is not worth a line.
+    let (mut visit, run) = fixture::sequential();
+    visit.arrival += 1_000;
+    assert!(!visit_text(&visit, &run).contains("of it before"));
+}
+
+#[test]
+fn processor_time_has_a_column_only_where_it_was_asked_for() {
+    let (mut visit, mut run) = fixture::sequential();
+    let shown = |visit: &VisitRecord, run: &RunRecord| visit_text(visit, run) + &report::run_text(run, Look::default());
+    assert!(!shown(&visit, &run).contains("CPU"));
+    for span in &mut visit.spans {
+        if let Span::Call(call) = span {
+            call.cost.cpu = Some(12_300_000);
+        }
+    }
+    run.openings.iter_mut().for_each(|opening| opening.cost.cpu = Some(45_600_000));
+    let text = shown(&visit, &run);
+    assert_fits(&text);
+    assert!(text.contains("  12.3 ms  ") && text.contains("  45.6 ms  "), "{text}");
+    let json = report::json::value(&run, &[account::of(&visit, &run, run.until.as_deref())]);
+    assert_eq!(json["run"]["openings"][0]["cpu_ns"], 45_600_000);
+    let steps = json["visits"][0]["steps"].as_array().expect("a visit has steps");
+    assert!(steps.iter().any(|step| step["cpu_ns"] == 12_300_000), "{json:#}");
+}
+
+#[test]
 fn a_whole_run() {
     let text = report::run_text(&fixture::whole_run(), Look::default());
     assert_fits(&text);

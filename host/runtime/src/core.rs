@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use majlis_meter::{Clock, Nanos, Pool};
+use majlis_meter::{CallMeter, Clock, Nanos, Pool};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::graph::Graph;
@@ -21,6 +21,7 @@ pub(crate) struct Core {
     pub(crate) services: Arc<dyn Services>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) metering: bool,
+    processor: bool,
     /// It is held while the system is asked: looks come one after another, as what they are compared with.
     pub(crate) mappings: Mutex<Mappings>,
     pub(crate) started: Nanos,
@@ -57,11 +58,12 @@ impl Core {
         services: Arc<dyn Services>,
         observer: Arc<dyn Observer>,
         metering: bool,
+        processor: bool,
         state: State,
     ) -> Self {
         let work = graph.threads.iter().map(|_| Bell::default()).collect();
         let space = graph.pipeline.edges.iter().map(|_| Bell::default()).collect();
-        let overhead = metering.then(|| majlis_meter::thread::overhead(&*clock));
+        let overhead = metering.then(|| majlis_meter::thread::overhead(&*clock, processor));
         Self {
             started: clock.now(),
             graph,
@@ -71,6 +73,7 @@ impl Core {
             services,
             observer,
             metering,
+            processor,
             mappings: Mutex::default(),
             overhead,
             state: Mutex::new(state),
@@ -79,6 +82,12 @@ impl Core {
             over: Condvar::new(),
             looked_at: std::sync::Once::new(),
         }
+    }
+
+    /// Begins to measure a call, or an opening, on the calling thread.
+    #[inline]
+    pub(crate) fn meter(&self) -> Option<CallMeter> {
+        self.metering.then(|| CallMeter::start_as(&*self.clock, self.processor))
     }
 
     pub(crate) fn now(&self) -> Nanos {

@@ -129,6 +129,9 @@ impl State {
         totals.allocated += cost.allocated;
         totals.freed += cost.freed;
         totals.max_peak = totals.max_peak.max(cost.peak);
+        if let Some(cpu) = cost.cpu {
+            *totals.cpu.get_or_insert_default() += cpu;
+        }
         let visit = call.opened().last().map_or(call.key, |(visit, _)| *visit);
         if core.metering {
             if !is_event {

@@ -80,12 +80,12 @@ pub struct Runtime {
 
 /// The shared part of a run, before any thread.
 pub(crate) fn core_of(setup: Setup) -> Result<Core, StartError> {
-    let Setup { pipeline, manifests, opener, services, observer, clock, metering } = setup;
+    let Setup { pipeline, manifests, opener, services, observer, clock, metering, processor } = setup;
     let graph = Graph::new(pipeline, manifests);
     let pool = Pool::new(graph.stages.len()).map_err(|error| StartError::Memory(error.to_string()))?;
     let mut state = State::new(&graph);
     state.tells_reached = observer.follows_milestones();
-    Ok(Core::new(graph, clock, pool, opener, services, observer, metering, state))
+    Ok(Core::new(graph, clock, pool, opener, services, observer, metering, processor, state))
 }
 
 impl Runtime {

@@ -25,6 +25,8 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Whether calls are timed and their memory measured.
     pub metering: bool,
+    /// Whether each call's processor time is measured with it: that costs more than all other figures of a call.
+    pub processor: bool,
 }
 
 /// A fresh instance of a stage, not yet open.

@@ -6,7 +6,7 @@ use majlis_abi::host::{host_handle, pending_raw, with_call};
 use majlis_abi::plugin::HostHandle;
 use majlis_abi::raw::{RResult, RawEdge, RawError, RawFlow, RawInput, RawOpen, RawPacket, StageBox, error};
 use majlis_meter::record::{CallKind, Opening, OpeningOutcome, Producer, Why};
-use majlis_meter::{Arenas, CallMeter, Nanos, thread};
+use majlis_meter::{Arenas, Nanos, thread};
 
 use crate::call::{Entered, With};
 use crate::core::{Core, Locked, this_is_thread};
@@ -142,7 +142,7 @@ impl Worker {
             core.mappings.lock().begin(stage as u16, || core.opener.mapped());
         }
         let start = core.now();
-        let meter = core.metering.then(|| CallMeter::start(&*core.clock));
+        let meter = core.meter();
         let opened = make(&core, stage, instance);
         let cost = meter.map(|meter| meter.stop(&*core.clock)).unwrap_or_default();
         let end = core.now();
@@ -203,7 +203,7 @@ impl Worker {
             || node.deadline.is_some()
             || node.starts_by_itself
             || matches!(call.kind, CallKind::Event);
-        let meter = core.metering.then(|| CallMeter::start(&*core.clock));
+        let meter = core.meter();
         call.start = if told { core.now() } else { call.trigger.ready() };
         if let With::Event(_) = with {
             call.time = call.start;

@@ -91,6 +91,7 @@ impl Plugins {
             observer: Arc::new(Silent),
             clock: Arc::new(Monotonic::new()),
             metering: plan.metering,
+            processor: false,
         };
         let runtime = Runtime::start(setup).map_err(|error| error.to_string())?;
         let heard = hear.recv_timeout(PATIENCE);

@@ -78,6 +78,8 @@ pub struct Line {
     pub end: Nanos,
     /// How long it took, all of it together.
     pub took: Nanos,
+    /// Processor time of its threads meanwhile; `None` where it was not asked for.
+    pub cpu: Option<Nanos>,
     /// How many it stands for.
     pub count: u64,
     /// It was still under way at the account's end.
@@ -121,6 +123,7 @@ impl Line {
             start,
             end,
             took: end.saturating_sub(start),
+            cpu: None,
             count: 1,
             running: false,
             after: false,
@@ -154,6 +157,10 @@ impl Line {
         self.end = self.end.max(next.end);
         self.took += next.took;
         self.count += next.count;
+        self.cpu = match (self.cpu, next.cpu) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
         self.live = match (self.live, next.live) {
             (Some(a), Some(b)) => Some(a + b),
             (a, b) => a.or(b),
@@ -282,6 +289,7 @@ fn openings(
             line.start = opening.start;
             line.took = end.saturating_sub(opening.start);
             line.running = opening.end.is_none();
+            line.cpu = opening.cost.cpu;
             if !names.0.unmetered {
                 line.live = Some(opening.cost.live);
                 line.peak = Some(opening.cost.peak);

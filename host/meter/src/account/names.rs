@@ -87,6 +87,7 @@ impl Names<'_> {
         let mut line = Line::new(kind, Some(call.stage), title, call.start, end);
         line.thread = Some(call.thread);
         line.running = call.is_running();
+        line.cpu = call.cost.cpu;
         if !self.0.unmetered {
             line.live = Some(call.cost.live);
             line.peak = Some(call.cost.peak);

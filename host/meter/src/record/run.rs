@@ -1,6 +1,7 @@
 //! The run around the visits: its tables of names, its totals, its ledgers.
 
 use super::{BegunFor, Closed, Cost, Nanos};
+use crate::calendar::Calendar;
 use crate::histogram::Summary;
 use crate::slab::{self, InFlight};
 
@@ -9,6 +10,8 @@ use crate::slab::{self, InFlight};
 pub struct RunRecord {
     /// The pipeline's name.
     pub pipeline: String,
+    /// By which dates are told; `None` where nobody asks for them.
+    pub calendar: Option<Calendar>,
     /// When the run began.
     pub started: Nanos,
     /// When it ended; `None` while it goes on.
@@ -223,6 +226,8 @@ pub struct StageTotals {
     pub freed: u64,
     /// The largest peak inside one call, in bytes.
     pub max_peak: u64,
+    /// Processor time of its calls and events together; `None` where it was not asked for.
+    pub cpu: Option<Nanos>,
     /// What its inputs' edges dropped.
     pub drops: Vec<EdgeDrops>,
     /// Facts that it said outside of visits, each with its latest value: no visit's report has them.

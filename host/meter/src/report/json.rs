@@ -32,6 +32,8 @@ pub struct Report {
 pub struct Run {
     /// The pipeline's name.
     pub pipeline: String,
+    /// When the run began, by the calendar of the pipeline's `time_zone` (RFC 3339); null where no calendar was asked for.
+    pub began: Option<String>,
     /// When the run began.
     pub started_ns: u64,
     /// When it ended; null while it goes on.
@@ -72,8 +74,8 @@ pub struct Run {
     pub recent_visits: Vec<Recent>,
     /// Processor time of the whole process, threads that have ended included; null where it is not known.
     pub cpu_ns: Option<u64>,
-    /// Processor time of each thread that was there at the end, most first, to about 10 ms: a part of `cpu_ns`. A call's own
-    /// is not measured: asking would cost more than all other figures of a call together.
+    /// Processor time of each thread that was there at the end, most first, to about 10 ms: a part of `cpu_ns`. The
+    /// figures of stages, openings and steps are those of calls.
     pub threads: Vec<Thread>,
 }
 
@@ -157,6 +159,8 @@ pub struct Stage {
     pub live_bytes: i64,
     /// The largest peak inside one call, to 64 KiB.
     pub max_peak_bytes: u64,
+    /// Processor time of its calls and events together, on its own thread; null where it was not asked for (`--cpu`).
+    pub cpu_ns: Option<u64>,
     /// Facts that it said outside of visits, each with its latest value.
     pub facts: Vec<Fact>,
 }
@@ -176,6 +180,8 @@ pub struct Opening {
     pub live_bytes: i64,
     /// Its peak, to 64 KiB.
     pub peak_bytes: u64,
+    /// Processor time of its thread meanwhile; null where it was not asked for (`--cpu`).
+    pub cpu_ns: Option<u64>,
     /// The visit whose packet began it; null when it was begun ahead or by a packet of no visit.
     pub begun_for: Option<u64>,
     /// Whether it was begun before anything needed it.
@@ -249,6 +255,8 @@ pub struct Dropped {
 pub struct Visit {
     /// Its number.
     pub visit: u64,
+    /// Its arrival, by the calendar of the pipeline's `time_zone` (RFC 3339); null where no calendar was asked for.
+    pub arrived: Option<String>,
     /// Its arrival.
     pub arrival_ns: u64,
     /// Where the account ends: the milestone, else the close, else the last thing known.
@@ -330,6 +338,8 @@ pub struct Step {
     pub end_ns: u64,
     /// How long it took, all of it together.
     pub took_ns: u64,
+    /// Processor time of its thread meanwhile; null for what is not metered, and where it was not asked for (`--cpu`).
+    pub cpu_ns: Option<u64>,
     /// How many calls, works or waits it stands for.
     pub count: u64,
     /// How much of the way leads through it.

@@ -43,12 +43,15 @@ fn title(run: &RunRecord) -> String {
 
 fn visits(run: &RunRecord, look: Look) -> String {
     let visits = &run.visits;
-    let mut words = vec![format!(
+    let began =
+        run.calendar.as_ref().map(|calendar| format!("Began {} ({}).", calendar.shown(run.started), calendar.zone()));
+    let mut words: Vec<String> = began.into_iter().collect();
+    words.push(format!(
         "{}: {} ended, {} left before their end.",
         units::count(visits.opened, "visit"),
         visits.ended,
         visits.gone
-    )];
+    ));
     if visits.refused > 0 {
         words.push(format!("{} refused because too many were open.", units::count(visits.refused, "visit")));
     }
@@ -89,10 +92,10 @@ fn stages(run: &RunRecord, look: Look) -> String {
     if run.totals.iter().all(idle) {
         return String::new();
     }
-    let mut table = Table::new(&["CALLS", "P50", "P95", "LONGEST", "HEAP", "PEAK", "STAGE"]);
+    let mut table = Table::new(&["CALLS", "P50", "P95", "LONGEST", "CPU", "HEAP", "PEAK", "STAGE"]);
     for (stage, totals) in run.totals.iter().enumerate() {
         if idle(totals) {
-            let blanks = std::iter::repeat_n(String::new(), 5);
+            let blanks = std::iter::repeat_n(String::new(), 6);
             let cells = std::iter::once("0".to_owned()).chain(blanks).chain([name(run, stage)]);
             table.row(cells.collect(), Paint::Faint);
             continue;
@@ -104,6 +107,7 @@ fn stages(run: &RunRecord, look: Look) -> String {
             units::time(wall.p50),
             units::time(wall.p95),
             units::time(wall.max),
+            totals.cpu.map_or_else(String::new, units::time),
             memory(units::change(totals.live())),
             memory(units::peak(totals.max_peak)),
             name(run, stage),
@@ -143,7 +147,7 @@ fn openings(run: &RunRecord, look: Look) -> String {
     if run.openings.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(&["START", "TOOK", "HEAP", "PEAK", "BEGUN FOR", "OPENING"]);
+    let mut table = Table::new(&["START", "TOOK", "CPU", "HEAP", "PEAK", "BEGUN FOR", "OPENING"]);
     for opening in &run.openings {
         let memory = |figure: String| if run.unmetered { String::new() } else { figure };
         let title = match run.stages.get(usize::from(opening.stage)) {
@@ -155,6 +159,7 @@ fn openings(run: &RunRecord, look: Look) -> String {
         let cells = vec![
             units::time(opening.start.saturating_sub(run.started)),
             took.unwrap_or_else(|| "running".to_owned()),
+            opening.cost.cpu.map_or_else(String::new, units::time),
             memory(units::change(opening.cost.live)),
             memory(units::peak(opening.cost.peak)),
             match opening.begun_for {

@@ -51,8 +51,8 @@ const UNITS: [&str; 10] = ["ns", "µs", "ms", "s", "min", "B", "kB", "KiB", "MB"
 /// What stands before each row.
 const MARGIN: &str = "  ";
 
-/// Lines that one text may take: the message of an error can be a page.
-const LINES: usize = 4;
+/// Lines that one text may take: the message of an error can be a page, and ends with what to do about it.
+const LINES: usize = 8;
 
 impl Table {
     pub(super) fn new(heads: &[&str]) -> Self {
@@ -76,15 +76,17 @@ impl Table {
     }
 
     pub(super) fn render(&self, look: Look) -> String {
+        // A column in which nothing stands but its head takes no room.
         let mut widths = vec![0; self.columns - 1];
-        for row in &self.rows {
+        let (head, below) = self.rows.split_at(1);
+        for row in below.iter().chain(head) {
             if let Row::Cells(cells, _) = row {
-                for (width, cell) in widths.iter_mut().zip(cells) {
+                let is_head = std::ptr::eq(row, &head[0]);
+                for (width, cell) in widths.iter_mut().zip(cells).filter(|(width, _)| !is_head || **width > 0) {
                     *width = (*width).max(cell.width());
                 }
             }
         }
-        // A column in which nothing stands takes no room.
         let indent: usize = MARGIN.len() + widths.iter().filter(|w| **w > 0).map(|w| w + 2).sum::<usize>();
         let room = look.width.saturating_sub(indent).max(12);
         let mut text = String::new();
@@ -179,11 +181,25 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A text in lines of at most `room` columns, broken between words; at least one line, and at most
+/// A word in pieces of at most `room` columns: what is left out of a path cannot be looked for.
+fn pieces(word: &str, room: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for c in word.chars() {
+        let last = pieces.len() - 1;
+        if pieces[last].width() + c.width().unwrap_or(0) <= room {
+            pieces[last].push(c);
+        } else {
+            pieces.push(c.to_string());
+        }
+    }
+    pieces
+}
+
+/// A text in lines of at most `room` columns, broken between words where that is possible; at least one line, and at most
 /// [`LINES`].
 fn fold(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in words(text) {
+    for word in words(text).iter().flat_map(|word| pieces(word, room)) {
         let word = &word;
         let last = lines.len() - 1;
         let used = lines[last].width();
@@ -209,10 +225,10 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_look_and_nothing_steers_the_terminal() {
         let mut table = Table::new(&["A", "STEP"]);
-        let long = "التعرف على الوجوه ".repeat(20);
+        let long = "التعرف على الوجوه ".repeat(80);
         table.row(vec!["1".into(), long], Paint::Plain);
         table.row(vec!["22".into(), "\u{1b}[31mred\u{202e}\n".into()], Paint::Plain);
-        table.note("界".repeat(90), Paint::Bad);
+        table.note("界".repeat(400), Paint::Bad);
         let text = table.render(Look { color: false, width: 80 });
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
@@ -220,9 +236,29 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_does_not_fit_is_broken_and_what_to_do_is_still_read() {
+        let reason = "not found; looked at /root/.cache/library.so.1.27.0 (make it); run `make it`";
+        let lines = fold(reason, 16);
+        assert_eq!(
+            lines,
+            ["not found;", "looked at", "/root/.cache/lib", "rary.so.1.27.0", "(make it); run", "`make it`"]
+        );
+        assert!(fold(&"way/".repeat(100), 16).last().is_some_and(|last| last.ends_with('…')), "a page is cut");
+    }
+
+    #[test]
     fn a_figure_is_not_parted_from_its_unit() {
         assert_eq!(fold("embed from 49.8 ms, match from 0.19 s", 17), ["embed from", "49.8 ms, match", "from 0.19 s"]);
         assert_eq!(fold("they share s and ms", 12), ["they share s", "and ms"], "these are no figures");
+    }
+
+    #[test]
+    fn a_column_under_whose_head_nothing_stands_is_left_out() {
+        let mut table = Table::new(&["TOOK", "CPU", "STEP"]);
+        table.row(vec!["1 s".into(), String::new(), "x".into()], Paint::Plain);
+        assert_eq!(table.render(Look::default()), "  TOOK  STEP\n   1 s  x\n");
+        table.row(vec!["2 s".into(), "3 ms".into(), "y".into()], Paint::Plain);
+        assert_eq!(table.render(Look::default()).lines().next(), Some("  TOOK   CPU  STEP"));
     }
 
     #[test]

@@ -112,6 +112,9 @@ impl Trace<'_> {
             args.insert("live_bytes".to_owned(), call.cost.live.into());
             args.insert("peak_bytes".to_owned(), call.cost.peak.into());
         }
+        if let (Value::Object(args), Some(cpu)) = (&mut args, call.cost.cpu) {
+            args.insert("cpu_us".to_owned(), micros(cpu));
+        }
         let end = if call.is_running() { last.max(call.start) } else { call.end };
         let title = self.stage(call.stage);
         self.slice(&title, kind, call.thread, (call.start, end), args);

@@ -23,7 +23,7 @@ pub(super) fn is_noise(line: &Line, account: &Account) -> bool {
 pub(super) fn text(account: &Account, run: &RunRecord, look: Look) -> String {
     let scale = Scale::time(account.length());
     let mut text = look.heading(&title(account));
-    text.push_str(&outcome(account, look));
+    text.push_str(&outcome(account, run, look));
     text.push('\n');
     text.push_str(&steps(account, run, scale, look));
     text.push_str(&legend(account, run, look));
@@ -57,8 +57,9 @@ fn title(account: &Account) -> String {
     }
 }
 
-fn outcome(account: &Account, look: Look) -> String {
-    let mut words = Vec::new();
+fn outcome(account: &Account, run: &RunRecord, look: Look) -> String {
+    let arrived = run.calendar.as_ref().map(|calendar| format!("Arrived {}.", calendar.shown(account.from)));
+    let mut words: Vec<String> = arrived.into_iter().collect();
     if let (Some(until), false) = (&account.until, account.reached) {
         words.push(format!("“{}” was not reached.", clean(until)));
     }
@@ -85,7 +86,7 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
     let (mut before, mut after) = (listed(before, &noise), listed(after, &noise_after));
     // What stands for many moments comes last.
     before.sort_by_key(|line| (line.kind == LineKind::Wait(SegmentKind::HandOver), line.start));
-    let mut table = Table::new(&["", "START", "TOOK", "ON WAY", "SOONER", "HEAP", "PEAK", "STEP"]);
+    let mut table = Table::new(&["", "START", "TOOK", "CPU", "ON WAY", "SOONER", "HEAP", "PEAK", "STEP"]);
     let heap = Heap::of(account);
     let total = before.iter().map(|line| line.on_way as i64).sum();
     // A row that would add less than a step to its columns is left out; what it has is in their sums.
@@ -99,7 +100,7 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
     table.rule();
     let blank = String::new;
     let mut sum = |way: String, heap: String, words: String| {
-        let cells = vec![blank(), blank(), blank(), way, blank(), heap, blank(), words];
+        let cells = vec![blank(), blank(), blank(), blank(), way, blank(), heap, blank(), words];
         table.row(cells, Paint::Strong);
     };
     sum(scale.show(total), blank(), format!("from arrival to {}", end(account)));
@@ -131,7 +132,7 @@ fn steps(account: &Account, run: &RunRecord, scale: Scale, look: Look) -> String
     if !after.is_empty() {
         after.sort_by_key(|(line, _)| line.start);
         let words = format!("after {}:", end(account));
-        let blanks = std::iter::repeat_n(String::new(), 7);
+        let blanks = std::iter::repeat_n(String::new(), 8);
         table.row(blanks.clone().chain([String::new()]).collect(), Paint::Plain);
         table.row(blanks.chain([words]).collect(), Paint::Faint);
         for (line, heap) in after {
@@ -214,10 +215,9 @@ fn put(table: &mut Table, line: &Line, account: &Account, scale: Scale, on_way: 
         _ if line.on_way > 0 => "●",
         _ => "○",
     };
-    let start = scale.moment(line.start as i64 - account.from as i64);
     let start = match line.kind {
         LineKind::Folded | LineKind::Wait(SegmentKind::HandOver) => String::new(),
-        _ => start,
+        _ => scale.moment(line.start.saturating_sub(account.from) as i64),
     };
     let sooner = match (line.sooner, on_way) {
         (Some(sooner), Some(_)) => format!("≈{}", scale.show(scale.figure(sooner as i64))),
@@ -227,6 +227,7 @@ fn put(table: &mut Table, line: &Line, account: &Account, scale: Scale, on_way: 
         mark.to_owned(),
         start,
         if wait { String::new() } else { units::time(line.took) },
+        line.cpu.map_or_else(String::new, units::time),
         on_way.filter(|_| line.on_way > 0).map_or_else(String::new, |way| scale.show(way)),
         sooner,
         heap,
@@ -239,6 +240,11 @@ fn put(table: &mut Table, line: &Line, account: &Account, scale: Scale, on_way: 
         _ => Paint::Plain,
     };
     table.row(cells, paint);
+    // Who comes is known when the call that opens the visit has looked, so a part of it lies before the account.
+    let before = account.from.saturating_sub(line.start);
+    if scale.steps(before as i64) > 0 {
+        table.note(format!("{} of it before the visitor arrived", units::time(before)), Paint::Faint);
+    }
     for (note, paint) in notes(line) {
         table.note(note, paint);
     }

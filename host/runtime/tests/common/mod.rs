@@ -560,6 +560,7 @@ impl Bench {
             observer: Arc::clone(seen) as Arc<dyn Observer>,
             clock: Arc::clone(&self.clock),
             metering: self.metering,
+            processor: false,
         }
     }
 

@@ -33,6 +33,7 @@ impl Run {
                 freed_bytes: totals.freed,
                 live_bytes: totals.live(),
                 max_peak_bytes: totals.max_peak,
+                cpu_ns: totals.cpu,
                 facts: totals.facts.iter().map(fact).collect(),
             }
         });
@@ -43,6 +44,7 @@ impl Run {
             end_ns: opening.end,
             live_bytes: opening.cost.live,
             peak_bytes: opening.cost.peak,
+            cpu_ns: opening.cost.cpu,
             begun_for: opening.begun_for.filter(|visit| *visit != 0),
             ahead: opening.begun_for.is_none(),
             failed: match &opening.outcome {
@@ -54,6 +56,7 @@ impl Run {
         let drops = run.totals.iter().flat_map(|t| &t.drops).map(|d| (d.edge, d.packets));
         Self {
             pipeline: run.pipeline.clone(),
+            began: run.calendar.as_ref().map(|calendar| calendar.exact(run.started)),
             started_ns: run.started,
             ended_ns: run.ended,
             until: run.until.clone(),
@@ -143,6 +146,7 @@ impl Visit {
         let drops = account.drops.iter();
         Self {
             visit: account.visit,
+            arrived: run.calendar.as_ref().map(|calendar| calendar.exact(account.from)),
             arrival_ns: account.from,
             end_ns: account.to,
             length_ns: account.length(),
@@ -212,6 +216,7 @@ impl Step {
             start_ns: line.start,
             end_ns: line.end,
             took_ns: line.took,
+            cpu_ns: line.cpu,
             count: line.count,
             on_way_ns: line.on_way,
             sooner_ns: line.sooner,

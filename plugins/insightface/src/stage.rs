@@ -3,17 +3,18 @@
 //! It answers for every frame, with no face too: *nobody is there* and *nobody could look* are different answers, and the
 //! second is an error of the call, which the host tells the stages behind.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use majlis_gallery::{Desk, Named, Roster, Settings, Thresholds};
+use majlis_gallery::{Desk, Named, Picture, Roster, Settings, Thresholds};
 use majlis_plugin_api::service::native;
-use majlis_plugin_api::{self as api, Event, Faces, Flow, Frame, Host, Input, Output, Stage, Value};
+use majlis_plugin_api::{self as api, Event, Faces, Flow, Frame, Host, Input, Output, Stage, Time, Value};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::backend::onnxruntime::{self, OnnxRuntime, Silent, Spawn};
+use crate::others::{self, Enrolling, Others};
 use crate::pack::{Card, Role};
 use crate::{Analyser, Error, Options, input, output, pixels, runtime_path, scrfd};
 
@@ -67,6 +68,9 @@ pub struct Config {
     /// The store's file for people whom `enrol` enrols, or `none`. Without it: `people`, or `none` where the table names people.
     #[schemars(length(min = 1))]
     gallery: Option<String>,
+    /// Other packs for which people are enrolled beside `models`, so that the recogniser can be swapped without enrolling
+    /// anybody again.
+    enrol_for: Vec<String>,
     /// Keep the upright face of each photograph of people in the store, so that `reindex` can make vectors of another model.
     keep_crops: bool,
     /// Send the embedding of each face along. It identifies a person: leave it off unless a stage needs it.
@@ -91,6 +95,7 @@ impl Default for Config {
             cache: true,
             people: Vec::new(),
             gallery: None,
+            enrol_for: Vec::new(),
             keep_crops: false,
             emit_embeddings: false,
         }
@@ -134,6 +139,7 @@ impl Config {
 /// The stage.
 pub struct InsightFace {
     analyser: Analyser,
+    others: Others,
     desk: Desk,
     scratch: Vec<u8>,
 }
@@ -142,7 +148,9 @@ impl Stage for InsightFace {
     type Config = Config;
 
     fn open(config: Config, host: &Host) -> api::Result<Self> {
-        let (card, folders) = pack(&config, host)?;
+        let (card, folders) = pack(&config.models, config.folder.as_deref(), host)
+            .map_err(|error| api::Error::config("models", error))?;
+        let others = others(&config, host)?;
         let thresholds = config.thresholds(&card)?;
         // Looked for before the runtime is opened: what is missing is told without waiting.
         for role in [Role::Detector, Role::Recogniser] {
@@ -168,17 +176,19 @@ impl Stage for InsightFace {
             minimum_side: if config.emit_embeddings { 0.0 } else { thresholds.min_face_px },
         };
         let mut analyser = Analyser::open(&runtime, &card, &folders, options).map_err(told)?;
+        let others = Others::new(runtime, others)?;
         let named = roster.enrol(&mut analyser, &thresholds)?;
         let settings = Settings {
             thresholds,
             file: config.kept_in().map(str::to_owned),
             keep_crops: config.keep_crops,
             emit_embeddings: config.emit_embeddings,
+            pack: card.name.clone(),
         };
         let desk = Desk::open(host, settings, named)?;
         let (named, stored) = desk.counts();
         tracing::info!(pack = card.name, named, stored, "ready");
-        Ok(Self { analyser, desk, scratch: Vec::new() })
+        Ok(Self { analyser, others, desk, scratch: Vec::new() })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> api::Result<Flow> {
@@ -190,6 +200,8 @@ impl Stage for InsightFace {
         };
         let faces = self.faces(&frame, packet.sequence(), out).map_err(told)?;
         out.emit(output::faces, faces)?;
+        // After the answer: who waits to be greeted does not wait for somebody who enrols.
+        self.attend(&frame, packet.time());
         Ok(Flow::Continue)
     }
 
@@ -202,11 +214,26 @@ impl Stage for InsightFace {
     }
 
     fn control(&mut self, verb: &str, args: Value, host: &Host) -> api::Result<Value> {
-        self.desk.control(verb, args, host, &mut self.analyser)
+        let mut recogniser = Enrolling { analyser: &mut self.analyser, others: &mut self.others };
+        self.desk.control(verb, args, host, &mut recogniser)
     }
 }
 
 impl InsightFace {
+    /// Shows the frame to whoever is being enrolled before the camera.
+    fn attend(&mut self, frame: &Frame, at: Time) {
+        if !self.desk.is_asked() {
+            return self.others.close();
+        }
+        // It was read before: there is no frame here that cannot be.
+        let Ok(image) = pixels::rgb(frame, &mut self.scratch) else { return };
+        // A verb's picture has rows without a gap; a frame's may have one.
+        let rgb: Vec<u8> = (0..image.height()).flat_map(|y| image.row(y)).copied().collect();
+        let picture = Picture { rgb: &rgb, width: image.width(), height: image.height() };
+        let mut recogniser = Enrolling { analyser: &mut self.analyser, others: &mut self.others };
+        self.desk.attend(&picture, at, &mut recogniser);
+    }
+
     fn faces(&mut self, frame: &Frame, sequence: u64, out: &mut Output<'_>) -> Result<Faces, Error> {
         let image = pixels::rgb(frame, &mut self.scratch)?;
         let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
@@ -228,11 +255,10 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 
-/// The card of the configured pack, and where its files may lie.
-fn pack(config: &Config, host: &Host) -> api::Result<(Card, Vec<PathBuf>)> {
-    let name = &config.models;
+/// The card of a pack, and where its files may lie: in `folder`, where that is said.
+fn pack(name: &str, folder: Option<&Path>, host: &Host) -> Result<(Card, Vec<PathBuf>), String> {
     let mut folders: Vec<PathBuf> = Vec::new();
-    match &config.folder {
+    match folder {
         Some(folder) => folders.push(host.path(folder)),
         None => {
             folders.extend(host.model(name).ok());
@@ -248,12 +274,25 @@ fn pack(config: &Config, host: &Host) -> api::Result<(Card, Vec<PathBuf>)> {
         .flat_map(|folder| [folder.join(&file), folder.with_file_name(&file)])
         .find(|card| card.is_file());
     match card {
-        Some(card) => Ok((Card::read(&card).map_err(told)?, folders)),
-        None => Err(api::Error::config(
-            "models",
-            format!("the model pack `{name}` is not known, and there is no card {file} in the folder of its models"),
+        Some(card) => Ok((Card::read(&card).map_err(|error| told(error).to_string())?, folders)),
+        None => Err(format!(
+            "the model pack `{name}` is not known, and there is no card {file} in the folder of its models"
         )),
     }
+}
+
+/// The packs that are enrolled for: beside the folder of the one in use, if that is said, else where packs are.
+fn others(config: &Config, host: &Host) -> api::Result<Vec<(Card, Vec<PathBuf>)>> {
+    let other = |(at, name): (usize, &String)| {
+        let wrong = |what: String| api::Error::config(others::place(at), what);
+        if *name == config.models || config.enrol_for[..at].contains(name) {
+            return Err(wrong(format!("people are enrolled for `{name}` already")));
+        }
+        let beside = config.folder.as_ref().map(|folder| folder.with_file_name(name));
+        let beside = beside.filter(|folder| host.path(folder).is_dir());
+        pack(name, beside.as_deref(), host).map_err(wrong)
+    };
+    config.enrol_for.iter().enumerate().map(other).collect()
 }
 
 fn runtime(config: &Config, host: &Host) -> api::Result<OnnxRuntime> {

@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 const CODES: &str = "Exit codes:
   0  done
@@ -13,6 +16,9 @@ const CODES: &str = "Exit codes:
   5  a signal let the run finish, and its `drain_within` was over before everything was finished
   6  the licence of a model pack was not accepted
   130, 143  a second signal, SIGINT or SIGTERM, ended the run at once; the first one, a pull of models
+
+`majlis WORD VERB …` does a verb of the plugin whose alias WORD is: `majlis plugins list` shows which words there are, `majlis WORD`
+its verbs, and `majlis WORD VERB --help` what a verb takes.
 
 `majlis explain CODE` tells what an error code means.
 
@@ -89,6 +95,12 @@ pub(crate) enum Verb {
     },
     /// Open one stage of a pipeline alone and let it do a verb of its plugin.
     Stage(StageArgs),
+    /// A word that is no verb of the host: perhaps a plugin's alias.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+    /// The same, with what stands behind it: see [`of_alias`].
+    #[command(skip)]
+    Alias(AliasArgs),
 }
 
 #[derive(Debug, Args)]
@@ -171,7 +183,7 @@ pub(crate) enum GraphFormat {
 pub(crate) enum PluginsVerb {
     /// List the plugins that were found, and those that were refused.
     List {
-        /// As JSON: {plugins: [{name, version, summary, path, sha256}], refused: [{name, path, code, reason, remedy}]}.
+        /// As JSON: {plugins: [{name, version, summary, alias, path, sha256}], refused: [{name, path, code, reason, remedy}]}.
         #[arg(long)]
         json: bool,
     },
@@ -179,7 +191,7 @@ pub(crate) enum PluginsVerb {
     Inspect {
         /// The plugin's name, or its library's file name or path.
         name: String,
-        /// As JSON: {name, version, summary, licence, path, sha256, milestones, native, capabilities, inputs, outputs, verbs,
+        /// As JSON: {name, version, summary, licence, path, sha256, milestones, native, capabilities, alias, inputs, outputs, verbs,
         /// config}.
         #[arg(long)]
         json: bool,
@@ -264,8 +276,9 @@ pub(crate) struct StageArgs {
     pub(crate) stage: String,
     /// The verb; without one, the verbs of the stage's plugin are listed.
     pub(crate) verb: Option<String>,
-    /// Arguments, as `name=value`; a value that is JSON is taken as such.
-    #[arg(value_name = "NAME=VALUE")]
+    /// Arguments, as `name=value`, and words for those that the list of verbs shows in capitals. A path starts at the
+    /// folder in which majlis is started; a value that is JSON is taken as such where that fits.
+    #[arg(value_name = "ARGUMENT")]
     pub(crate) arguments: Vec<String>,
     /// The list of verbs as JSON: {file, diagnostics, stage, plugin, verbs: [{name, summary, arguments}]}; {file, diagnostics}
     /// where there is an error. What a verb answers is JSON in any case.
@@ -273,9 +286,100 @@ pub(crate) struct StageArgs {
     pub(crate) json: bool,
 }
 
+/// What stands behind a plugin's alias.
+#[derive(Debug, Args)]
+pub(crate) struct AliasArgs {
+    /// The alias; it is the name of the subcommand.
+    #[arg(skip)]
+    pub(crate) word: String,
+    /// The verb; without one, the verbs are listed.
+    pub(crate) verb: Option<String>,
+    /// Arguments, as `name=value`, and words for those that the list of verbs shows in capitals. A path starts at the
+    /// folder in which majlis is started; a value that is JSON is taken as such where that fits.
+    #[arg(value_name = "ARGUMENT")]
+    pub(crate) arguments: Vec<String>,
+    /// The pipeline file with the stage that is asked. Without it: the variable MAJLIS_PIPELINE.
+    // Not by clap's `env`: a variable that is empty is one that is not set.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// The stage, where several have this alias.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stage: Option<String>,
+    /// What the verb answers, as JSON instead of words; so is the list of verbs: {alias, verbs: [{name, summary, arguments}]},
+    /// and what goes wrong: {file, diagnostics}.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What the alias, or the verb, takes.
+    #[arg(short, long)]
+    pub(crate) help: bool,
+}
+
+/// A command line that begins with a word of a plugin, read as one of its subcommands: so `-v`, `--log` and the like may
+/// stand behind it as behind any other.
+///
+/// # Errors
+/// Clap's own.
+pub(crate) fn of_alias(word: &str, arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let alias = AliasArgs::augment_args(Command::new(kept(word)).disable_help_flag(true));
+    let command = strict().subcommand(alias);
+    let matches = command.try_get_matches_from(arguments)?;
+    let of_word = matches.subcommand_matches(word).ok_or_else(|| clap::Error::new(ErrorKind::InvalidSubcommand))?;
+    let args = AliasArgs { word: word.to_owned(), ..AliasArgs::from_arg_matches(of_word)? };
+    let log = |matches: &ArgMatches| matches.get_one::<LogFormat>("log").copied();
+    Ok(Cli {
+        // What is global stands in the innermost matches, wherever it was written.
+        places: Places::from_arg_matches(of_word)?,
+        log: log(of_word).unwrap_or(LogFormat::Text),
+        verbose: of_word.get_count("verbose"),
+        verb: Verb::Alias(args),
+    })
+}
+
+/// What clap says of a word that is neither a verb nor one of these aliases.
+pub(crate) fn unknown(aliases: &[&str], arguments: impl Iterator<Item = OsString>) -> clap::Error {
+    let mut command = aliases.iter().fold(strict(), |command, alias| command.subcommand(Command::new(kept(alias))));
+    match command.try_get_matches_from_mut(arguments) {
+        Err(error) => error,
+        Ok(_) => command.error(ErrorKind::InvalidSubcommand, "there is no such verb"),
+    }
+}
+
+/// The command line of the host's own verbs and no other word.
+fn strict() -> Command {
+    Cli::command().allow_external_subcommands(false).external_subcommand_value_parser(Resettable::Reset)
+}
+
+/// Clap keeps names for the life of the process.
+fn kept(word: &str) -> &'static str {
+    word.to_owned().leak()
+}
+
 /// Whether a command line that clap refused asks for a log in JSON: who collects stderr is answered in JSON then too.
-pub(crate) fn wants_json_log(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+pub(crate) fn wants_json_log(arguments: impl Iterator<Item = OsString>) -> bool {
     let arguments: Vec<_> = arguments.collect();
     arguments.iter().any(|argument| argument == "--log=json")
         || arguments.windows(2).any(|pair| pair[0] == "--log" && pair[1] == "json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_alias_of_a_plugin_can_take_a_word_of_the_host() {
+        for verb in Cli::command().get_subcommands() {
+            assert!(majlis_config::RESERVED.contains(&verb.get_name()), "`{}` is not reserved", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn what_is_global_may_stand_before_and_behind_an_alias() {
+        let words =
+            ["majlis", "-v", "faces", "why", "a.jpg", "id=p1", "--plugins", "x", "-v", "--log", "json", "--stage", "s"];
+        let cli = of_alias("faces", words.iter().map(OsString::from)).expect("it is well formed");
+        assert_eq!((cli.places.plugins, cli.log, cli.verbose), (vec!["x".into()], LogFormat::Json, 1));
+        let Verb::Alias(args) = cli.verb else { panic!("{:?}", cli.verb) };
+        assert_eq!((args.word, args.verb, args.stage), ("faces".into(), Some("why".into()), Some("s".into())));
+        assert_eq!(args.arguments, ["a.jpg", "id=p1"]);
+    }
 }

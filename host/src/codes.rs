@@ -49,15 +49,20 @@ mod table {
         "The pipeline file has no `[stage.NAME]` of that name."
         R0204 "the verb cannot be done"
         "The stage's plugin has no verb of that name, or the arguments are not those that it takes. They are written \
-    `name=value`; `majlis stage PIPELINE STAGE` lists the verbs."
+    `name=value`, and some verbs take words without a name; `majlis stage PIPELINE STAGE` lists the verbs."
         R0205 "there is no such code"
         "`majlis explain` lists all codes."
+        R0206 "the stage refused a verb"
+        "The stage was opened and asked, and said why it does not do it. Nothing was done by halves."
+        R0207 "it is not said which stage is meant"
+        "An alias such as `majlis WORD …` is a word of a plugin's manifest. It needs a pipeline file, `--pipeline FILE` or the \
+    variable MAJLIS_PIPELINE, in which one stage has a plugin with this alias. Where several do, `--stage NAME` says which."
     }
 
     pub(super) const ALL: &[Code] = OWN;
 }
 
-pub(crate) use table::{R0201, R0202, R0203, R0204, R0205};
+pub(crate) use table::{R0201, R0202, R0203, R0204, R0205, R0206, R0207};
 
 /// All codes of the program, each with its title and its text.
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {

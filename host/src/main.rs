@@ -23,6 +23,8 @@ macro_rules! say {
     }};
 }
 
+mod alias;
+mod answer;
 mod catalogue;
 mod cli;
 mod codes;
@@ -42,6 +44,7 @@ mod signals;
 mod stage;
 mod talk;
 mod verbs;
+mod words;
 
 use std::process::ExitCode;
 
@@ -90,7 +93,7 @@ fn main() -> ExitCode {
     // This program sees faces: nothing that it loads may report home. The one thread is the allocator's.
     let silent = majlis_loader::silence_native_telemetry(1);
     majlis_meter::Arenas::process().bind(majlis_meter::Arenas::process().named(ledgers::HOST));
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::try_parse().and_then(alias::resolved) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && cli::wants_json_log(std::env::args_os()) => {
             talk::misused(&error);
@@ -111,6 +114,8 @@ fn main() -> ExitCode {
         cli::Verb::Plugins { verb } => plugins::plugins(&cli.places, &verb),
         cli::Verb::Models { verb } => models::models(&verb),
         cli::Verb::Stage(args) => stage::stage(&cli.places, &args, clock),
+        cli::Verb::Alias(args) => alias::alias(&cli.places, &args, clock),
+        cli::Verb::Other(_) => unreachable!("`alias::resolved` leaves none"),
     };
     exit.into()
 }

@@ -50,7 +50,7 @@ fn list(catalogue: &Catalogue, as_json: bool) {
         let plugins = catalogue.plugins.values().map(|entry| {
             let manifest = &entry.manifest;
             json!({ "name": manifest.name, "version": manifest.version, "summary": manifest.summary,
-                    "path": entry.path, "sha256": hex(&entry.sha256) })
+                    "alias": manifest.alias, "path": entry.path, "sha256": hex(&entry.sha256) })
         });
         let refused = catalogue.refused.iter().map(refusal_json);
         return say!("{}", json!({ "plugins": plugins.collect::<Value>(), "refused": refused.collect::<Value>() }));
@@ -62,7 +62,8 @@ fn list(catalogue: &Catalogue, as_json: bool) {
     let name = longest(|entry| &entry.manifest.name).unwrap_or(0);
     let version = longest(|entry| &entry.manifest.version).unwrap_or(0);
     for Entry { manifest, .. } in catalogue.plugins.values() {
-        say!("{:name$}  {:version$}  {}", manifest.name, manifest.version, manifest.summary);
+        let alias = manifest.alias.as_ref().map(|alias| format!("  (majlis {alias} …)")).unwrap_or_default();
+        say!("{:name$}  {:version$}  {}{alias}", manifest.name, manifest.version, manifest.summary);
     }
     if !catalogue.refused.is_empty() {
         say!("\nrefused:");
@@ -171,7 +172,7 @@ fn inspect(entry: &Entry, as_json: bool) {
             json!({
                 "name": manifest.name, "version": manifest.version, "summary": manifest.summary, "licence": manifest.licence,
                 "path": entry.path, "sha256": hex(&entry.sha256), "milestones": manifest.milestones, "native": manifest.native.iter().map(|native| json!({ "name": native.name, "version": native.version })).collect::<Value>(),
-                "capabilities": manifest.capabilities,
+                "capabilities": manifest.capabilities, "alias": manifest.alias,
                 "inputs": manifest.inputs.iter().map(|port| json!({ "name": port.name, "type": port.ty, "required": port.required, "many": port.many })).collect::<Vec<_>>(),
                 "outputs": manifest.outputs.iter().map(|port| json!({ "name": port.name, "type": port.ty, "origin": port.origin })).collect::<Vec<_>>(),
                 "verbs": manifest.verbs.iter().map(|verb| json!({ "name": verb.name, "summary": verb.summary, "arguments": verb.args_schema })).collect::<Vec<_>>(),
@@ -199,6 +200,9 @@ fn inspect(entry: &Entry, as_json: bool) {
         for item in list {
             say!("{label:9} {item}");
         }
+    }
+    if let Some(alias) = &manifest.alias {
+        say!("alias     majlis {alias} …");
     }
     for verb in &manifest.verbs {
         say!("verb      {}: {}", verb.name, verb.summary);

@@ -33,8 +33,8 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// Declares what a plugin is: an item at the top of its library. It makes `mod input` and `mod output` with a typed
 /// constant for each port, and the section that the host reads without running any code.
 ///
-/// In this order: `name`, `summary`, `inputs`, `outputs`, `milestones`, `native`, `capabilities`, `verbs`, `schema`. Of
-/// these `name`, `summary` and `schema` are required. Name, version and licence of the crate are taken from Cargo.
+/// In this order: `name`, `summary`, `inputs`, `outputs`, `milestones`, `native`, `capabilities`, `alias`, `verbs`,
+/// `schema`. Of these `name`, `summary` and `schema` are required. Name, version and licence of the crate are taken from Cargo.
 ///
 /// - A port is `name: Type`. Before an input may stand `#[optional]` (it need not be wired) and `#[many]` (it takes
 ///   several producers); before an output `#[origin]` (it does not wait for the stage's inputs) and
@@ -44,6 +44,8 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
 ///   of each, so a pipeline whose plugins need two is refused before it starts.
 /// - `capabilities`: `"finite"` for a source that ends; `"acts-on-events"` for a stage that must hear of what its
 ///   producers could not do, and is therefore no use while it is closed: `check` warns where it is lazy.
+/// - `alias` is the word by which operators call the verbs: `majlis WORD VERB …`. Plugins that can take each other's place
+///   share one.
 /// - A verb is `"name": ("what it does", "path of its arguments' schema")`.
 /// - `schema` is the path of the configuration's JSON Schema, from the file of the invocation;
 ///   `majlis_testkit::schema` holds it against the type and can write it.
@@ -57,6 +59,7 @@ macro_rules! manifest {
         $(milestones: [ $($milestone:literal),* $(,)? ],)?
         $(native: [ $($native:literal $(= $native_version:literal)?),* $(,)? ],)?
         $(capabilities: [ $($capability:literal),* $(,)? ],)?
+        $(alias: $alias:literal,)?
         $(verbs: { $( $verb:literal : ($verb_summary:literal, $verb_schema:literal) ),* $(,)? },)?
         schema: $schema:literal $(,)?
     ) => {
@@ -87,6 +90,7 @@ macro_rules! manifest {
                 $("milestones = [", $("\"", $milestone, "\", ",)* "]\n",)?
                 $("native = [", $($crate::manifest!(@native $native $($native_version)?),)* "]\n",)?
                 $("capabilities = [", $("\"", $capability, "\", ",)* "]\n",)?
+                $("alias = \"", $alias, "\"\n",)?
                 "config_schema = '''\n", include_str!($schema), "'''\n",
                 $($(
                     "\n[[input]]\nname = \"", stringify!($in),

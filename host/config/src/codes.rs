@@ -206,7 +206,8 @@ references."
     "A key of the manifest is missing, unknown or of the wrong type. A plugin built with a newer plugin-api may write keys that an \
 older host does not know."
     E0904 "a name in a manifest"
-    "Names of plugins, ports and verbs start with a letter, have letters, digits, `-` and `_`, and stand once."
+    "Names of plugins, ports, verbs and aliases start with a letter, have letters, digits, `-` and `_`, and stand once. An alias calls \
+verbs, so it needs some, and it is no word of the host's own command line."
     E0905 "a type in a manifest"
     "The type of a port is a name with a version, `majlis/frame@1`. An input may be of type `any`; an output may be \
 `same-as:INPUT`."
@@ -218,7 +219,8 @@ minItems, maxItems, uniqueItems, format, $ref (inside the schema), allOf, anyOf,
 $schema, $id, $comment, title, description, default, examples, deprecated, readOnly, writeOnly, contentEncoding, contentMediaType, \
 and anything that begins with `x-`. The formats `secret` and `path` have a meaning of their own: a secret is never written in the \
 file, a path is joined to the folder of the pipeline file. So has `x-languages`, beside a key that takes languages: those that the \
-plugin has texts in, and with `x-languages-unless` a key that brings others."
+plugin has texts in, and with `x-languages-unless` a key that brings others. In the schema of a verb's arguments `x-positional` names \
+the arguments that words without a name are given to, and `x-answer` the keys of the answer in the order in which people read them."
 
     E1001 "not in this version: a stage in another process"
     "`isolation = \"process\"` is part of the file's design and is not done in this version. It is refused rather than ignored: a \

@@ -34,7 +34,8 @@ pub use catalogue::{Catalogue, Entry, Refusal};
 pub use check::{Checked, Source, check, plugin_folders};
 pub use codes::explain;
 pub use diagnostic::{Diagnostic, Related, Severity};
-pub use manifest::{InputPort, Manifest, ManifestError, Native, OutputPort, Verb};
+pub use manifest::{InputPort, Manifest, ManifestError, Native, OutputPort, RESERVED, Verb};
+pub use nearest::nearest;
 pub use pipeline::{
     Edge, Load, OnFailure, Overflow, Pipeline, Place, Restart, Stage, edge_worst_case_bytes, worst_case_bytes,
 };

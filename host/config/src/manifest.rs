@@ -19,6 +19,11 @@ const FINITE: &str = "finite";
 /// A stage with this capability has to do something for a visitor of whom no packet ever came, so it must not be lazy.
 const ACTS_ON_EVENTS: &str = "acts-on-events";
 
+/// Words of the host's own command line. A plugin's alias that is one of them would never be reached; the host has a test
+/// that its verbs stand here.
+pub const RESERVED: [&str; 10] =
+    ["run", "check", "graph", "explain", "schema", "plugins", "stage", "models", "tap", "help"];
+
 /// A plugin's ports, verbs and configuration schema; read from the bytes of its file, without running it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
@@ -46,6 +51,8 @@ pub struct Manifest {
     pub inputs: Vec<InputPort>,
     /// In the order of the port indices at the boundary.
     pub outputs: Vec<OutputPort>,
+    /// The word by which `majlis WORD VERB …` calls its verbs; plugins that take each other's place share one.
+    pub alias: Option<String>,
     /// What `majlis stage NAME VERB …` may call.
     pub verbs: Vec<Verb>,
     /// JSON Schema of `[stage.NAME.config]`. A property of `"format": "secret"` is never written in the file; one of
@@ -109,6 +116,26 @@ pub struct Verb {
     pub summary: String,
     /// JSON Schema of its arguments.
     pub args_schema: Value,
+}
+
+impl Verb {
+    /// The arguments that words without a name are given to, in this order (`x-positional` of the schema). The last takes
+    /// all that is left, if it is a list.
+    pub fn positional(&self) -> Vec<&str> {
+        words(&self.args_schema, POSITIONAL)
+    }
+
+    /// The keys of its answers in the order in which people read them (`x-answer`).
+    pub fn answer_order(&self) -> Vec<&str> {
+        words(&self.args_schema, ANSWER)
+    }
+}
+
+const POSITIONAL: &str = "x-positional";
+const ANSWER: &str = "x-answer";
+
+fn words<'s>(schema: &'s Value, key: &str) -> Vec<&'s str> {
+    schema.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn yes() -> bool {
@@ -213,6 +240,7 @@ struct Raw {
     native: Vec<RawNative>,
     #[serde(default)]
     capabilities: Vec<String>,
+    alias: Option<String>,
     config_schema: Option<String>,
     #[serde(default)]
     input: Vec<InputPort>,
@@ -278,7 +306,8 @@ impl Manifest {
             .into_iter()
             .map(|verb| {
                 let whose = format!("args_schema of the verb `{}`", verb.name);
-                let args_schema = read_schema(verb.args_schema.as_deref(), whose)?;
+                let args_schema = read_schema(verb.args_schema.as_deref(), whose.clone())?;
+                check_words(&args_schema).map_err(|reason| ManifestError::Schema { whose, reason })?;
                 Ok(Verb { name: verb.name, summary: verb.summary, args_schema })
             })
             .collect::<Result<_, ManifestError>>()?;
@@ -296,6 +325,7 @@ impl Manifest {
             finite,
             inputs: raw.input,
             outputs: raw.output,
+            alias: raw.alias,
             verbs,
         })
     }
@@ -372,6 +402,17 @@ fn check_names(raw: &Raw) -> Result<(), ManifestError> {
     unique("input", raw.input.iter().map(|port| port.name.as_str()).collect())?;
     unique("output", raw.output.iter().map(|port| port.name.as_str()).collect())?;
     unique("verb", raw.verb.iter().map(|verb| verb.name.as_str()).collect())?;
+    if let Some(alias) = &raw.alias {
+        named("alias", alias)?;
+        let wrong =
+            |reason: &str| Err(ManifestError::Name { what: format!("alias `{alias}`"), reason: reason.to_owned() });
+        if raw.verb.is_empty() {
+            return wrong("there are no verbs that it could call");
+        }
+        if RESERVED.contains(&alias.as_str()) {
+            return wrong("it is a word of the host's own command line, so it would never be reached");
+        }
+    }
     match raw.milestones.iter().find(|milestone| milestone.trim().is_empty()) {
         Some(_) => {
             Err(ManifestError::Name { what: "milestones".to_owned(), reason: "one of them is empty".to_owned() })
@@ -419,6 +460,22 @@ fn read_schema(text: Option<&str>, whose: String) -> Result<Value, ManifestError
     let schema: Value = serde_json::from_str(text).map_err(|error| wrong(format!("not JSON: {error}")))?;
     validator::audit(&schema).map_err(wrong)?;
     Ok(schema)
+}
+
+/// What `x-positional` and `x-answer` may say: the first names arguments of this very schema.
+fn check_words(schema: &Value) -> Result<(), String> {
+    for key in [POSITIONAL, ANSWER] {
+        let Some(list) = schema.get(key) else { continue };
+        let texts = list.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+        if !texts {
+            return Err(format!("{key} is not a list of names"));
+        }
+    }
+    let known = |name: &&str| schema.get("properties").is_some_and(|properties| properties.get(*name).is_some());
+    match words(schema, POSITIONAL).into_iter().find(|name| !known(name)) {
+        Some(name) => Err(format!("{POSITIONAL} names `{name}`, which is no argument")),
+        None => Ok(()),
+    }
 }
 
 /// Names of plugins, ports, verbs, stages and threads. ASCII, because they stand in metric labels, file names and `a.b`

@@ -2,7 +2,7 @@
 
 /// The candidate closest to `word`, if it is close enough to be a slip of the hand: a third of the letters, at least one.
 /// Letters swapped count as one slip. Case is ignored, so that `Latest` finds `latest`.
-pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let lower = word.to_lowercase();
     candidates
         .into_iter()

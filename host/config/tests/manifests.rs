@@ -26,6 +26,29 @@ fn a_manifest_arrives_whole() {
 }
 
 #[test]
+fn an_alias_calls_verbs_and_a_verb_says_which_words_fill_which_arguments() {
+    let verb = |more: &str| {
+        format!(
+            "{HEAD}alias = \"people\"\n[[verb]]\nname = \"show\"\nsummary = \"\"\nargs_schema = '{{ \"properties\": {{ \"id\": {{}} }}{more} }}'\n"
+        )
+    };
+    let manifest = Manifest::parse(&verb(", \"x-positional\": [\"id\"], \"x-answer\": [\"name\", \"id\"]")).unwrap();
+    assert_eq!(manifest.alias.as_deref(), Some("people"));
+    assert_eq!((manifest.verbs[0].positional(), manifest.verbs[0].answer_order()), (vec!["id"], vec!["name", "id"]));
+    let plain = Manifest::parse(&verb("")).unwrap();
+    assert!(plain.verbs[0].positional().is_empty() && plain.verbs[0].answer_order().is_empty());
+    for wrong in [", \"x-positional\": [\"name\"]", ", \"x-positional\": \"id\"", ", \"x-answer\": [1]"] {
+        assert_eq!(refused(&verb(wrong)).code(), "E0906", "{wrong}");
+    }
+    for (alias, words) in [("run", "own command line"), ("my people", "letters"), ("", "letters")] {
+        let error = refused(&verb("").replace("\"people\"", &format!("\"{alias}\"")));
+        assert!(error.code() == "E0904" && error.to_string().contains(words), "{error}");
+    }
+    let error = refused(&format!("{HEAD}alias = \"people\"\n"));
+    assert!(error.code() == "E0904" && error.to_string().contains("no verbs"), "{error}");
+}
+
+#[test]
 fn a_native_library_is_a_name_or_a_name_with_a_version() {
     let parse = |native: &str| Manifest::parse(&format!("{HEAD}native = {native}\n"));
     let both = parse(r#"["stdcxx", { name = "onnxruntime", version = "1.22" }, ]"#).unwrap().native;

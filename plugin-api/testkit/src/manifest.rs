@@ -28,6 +28,9 @@ pub struct Manifest {
     /// Such as `finite`.
     #[serde(default)]
     pub capabilities: Vec<String>,
+    /// The word by which operators call its verbs.
+    #[serde(default)]
+    pub alias: Option<String>,
     /// The JSON Schema of its configuration, as text.
     pub config_schema: String,
     /// Its inputs.
@@ -102,8 +105,9 @@ pub fn check(text: &str) -> Manifest {
     }
     check_schema("config_schema", &manifest.config_schema);
     for verb in &manifest.verbs {
-        check_schema(&format!("args_schema of `{}`", verb.name), &verb.args_schema);
+        check_arguments(verb);
     }
+    assert!(manifest.alias.is_none() || !manifest.verbs.is_empty(), "the manifest's alias has no verbs to call");
     let inputs: BTreeSet<&str> = manifest.inputs.iter().map(|input| input.name.as_str()).collect();
     let outputs: BTreeSet<&str> = manifest.outputs.iter().map(|output| output.name.as_str()).collect();
     assert_eq!(inputs.len(), manifest.inputs.len(), "two inputs of the manifest have one name");
@@ -118,8 +122,19 @@ pub fn check(text: &str) -> Manifest {
     manifest
 }
 
-fn check_schema(what: &str, text: &str) {
+/// What stands in `x-positional` is what words without a name are given to, so each is an argument.
+fn check_arguments(verb: &Verb) {
+    let what = format!("args_schema of `{}`", verb.name);
+    let schema = check_schema(&what, &verb.args_schema);
+    for name in schema["x-positional"].as_array().into_iter().flatten() {
+        let known = name.as_str().is_some_and(|name| schema["properties"].get(name).is_some());
+        assert!(known, "the manifest's {what}: x-positional names {name}, which is no argument");
+    }
+}
+
+fn check_schema(what: &str, text: &str) -> Value {
     let schema: Value =
         serde_json::from_str(text).unwrap_or_else(|error| panic!("the manifest's {what} is no JSON: {error}"));
     assert_eq!(schema["type"], "object", "the manifest's {what} is not of an object");
+    schema
 }

@@ -10,9 +10,9 @@ use crate::person::{Names, Person};
 /// A table that denies unknown keys cannot be flattened into another one, so the keys are written out by this.
 macro_rules! described {
     ($(#[$about:meta])* $vis:vis struct $name:ident { announce = $announce:expr; $($own:tt)* }) => {
-        $(#[$about])*
         #[derive(Clone, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields)]
+        $(#[$about])*
         $vis struct $name {
             $($own)*
             /// The name in Arabic script.

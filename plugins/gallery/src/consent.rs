@@ -28,6 +28,25 @@ pub fn end_of_day(day: &str) -> Option<Timestamp> {
     Some((years + months + day) * 24 * 60 * 60)
 }
 
+/// The day in UTC on which a moment lies, like `2026-12-31`.
+pub(crate) fn day(moment: Timestamp) -> String {
+    // Days are counted from the first of March, so that a leap day is the last of its year, in eras of 400 years.
+    let days = moment / (24 * 60 * 60) + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", era * 400 + year + later)
+}
+
+/// A moment as people and programs read it, like `2026-12-31T18:30:00Z`.
+pub(crate) fn moment(moment: Timestamp) -> String {
+    let second = moment % (24 * 60 * 60);
+    format!("{}T{:02}:{:02}:{:02}Z", day(moment), second / 3600, second / 60 % 60, second % 60)
+}
+
 /// The calendar's time: consent ends on a day, and the host's clock knows none.
 #[must_use]
 pub fn today() -> Timestamp {
@@ -127,6 +146,19 @@ mod tests {
         ] {
             assert_eq!(end_of_day(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_told_by_its_day() {
+        for written in
+            ["1970-01-01", "1999-12-31", "2000-02-29", "2024-02-29", "2024-03-01", "2026-12-31", "2100-03-01"]
+        {
+            let end = end_of_day(written).unwrap();
+            assert_eq!((day(end - 1).as_str(), day(end - 86_400).as_str()), (written, written));
+            assert_ne!(day(end), written);
+        }
+        assert_eq!(moment(1_798_655_405), "2026-12-30T18:30:05Z");
+        assert!(day(u64::MAX).contains('-'), "however far away, it is told");
     }
 
     #[test]

@@ -4,26 +4,27 @@ mod following;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use majlis_plugin_api::service::store;
-use majlis_plugin_api::{self as api, Error, Host, Result, Value};
+use majlis_plugin_api::{self as api, Error, Host, Result, Time, Value};
 use serde_json::json;
 
-use crate::consent::{Timestamp, today};
+use crate::consent::{Timestamp, day, moment, today};
 use crate::decision::{Outcome, Thresholds, decide};
-use crate::enrolment::{Admitted, admit, chosen, faces, one_person};
+use crate::enrolment::{Admitted, Seen, admit, chosen, found, one_person};
 use crate::face::Face;
-use crate::follower::{Follower, OPERATOR, Pace, VISITOR, purge};
+use crate::follower::{Came, Follower, OPERATOR, Pace, VISITOR, purge};
 use crate::gallery::Gallery;
+use crate::live::{self, Session, Step};
 use crate::packet::Said;
 use crate::people::{Listed, People};
 use crate::person::Person;
 use crate::photograph::Photograph;
-use crate::recogniser::Recogniser;
+use crate::recogniser::{Picture, Recogniser};
 use crate::template::{ModelId, Template};
-use crate::verbs::{Enrol, Export, Forget, Import, List, Purge, Reindex, Show, Why, arguments};
-use crate::{packet, sealed, transfer, why};
+use crate::verbs::{Check, Enrol, Export, Forget, Import, List, Purge, Reindex, Show, Why, arguments};
+use crate::{check, packet, sealed, transfer, why};
 
 pub use following::Followed;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub keep_crops: bool,
     /// Whether embeddings go out with the faces.
     pub emit_embeddings: bool,
+    /// The name of the model pack, for people.
+    pub pack: String,
 }
 
 /// What there is to say of the faces of a picture.
@@ -56,6 +59,8 @@ pub struct Desk {
     named: Gallery,
     /// Who is enrolled in the store, where there is one.
     store: Option<Follower>,
+    /// Who is being enrolled before the camera.
+    live: Option<Session>,
 }
 
 impl Desk {
@@ -73,13 +78,14 @@ impl Desk {
                 let without = listed.iter().filter(|listed| listed.person.consent.recognise && listed.usable == 0);
                 let (without, people) = (without.count(), listed.len());
                 if without > 0 {
-                    tracing::warn!(without, people, model = %model, "people of the store have no vectors of this model: `reindex`, or enrol them again");
+                    let said = check::lack(without, people, &settings.pack);
+                    tracing::warn!(model = %model, "{said}: `check` says who, and what to do");
                 }
                 Some(store)
             }
             None => None,
         };
-        Ok(Self { settings, named, store })
+        Ok(Self { settings, named, store, live: None })
     }
 
     /// When a face is named.
@@ -126,6 +132,50 @@ impl Desk {
         (told, tally)
     }
 
+    /// Says that a frame is there; whether somebody is waiting to be enrolled before the camera, to whom it is to be shown
+    /// ([`Desk::attend`]).
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.frame().is_some())
+    }
+
+    /// Shows a frame, taken at `at`, to whoever is waiting to be enrolled before the camera. Without such a person it costs
+    /// nothing; with one, each frame is searched once more. What goes wrong is told to whoever waits: a show goes on.
+    pub fn attend(&mut self, picture: &Picture<'_>, at: Time, recogniser: &mut dyn Recogniser) {
+        let Some(store) = &self.store else { return };
+        let Some(request) = store.frame() else {
+            self.live = None;
+            return;
+        };
+        let session = match self.live.take().filter(|live| live.request.number == request.number) {
+            Some(session) => Ok(session),
+            None => Session::begin((*request).clone()),
+        };
+        let mut session = match session {
+            Ok(session) => session,
+            Err(error) => return store.came(Came::Refused(error)),
+        };
+        let thresholds = &self.settings.thresholds;
+        let looks = match session.look(picture, (at, Instant::now()), thresholds, recogniser) {
+            Step::Looking(reason) => {
+                reason.into_iter().for_each(|reason| store.because(reason));
+                self.live = Some(session);
+                return;
+            }
+            Step::Looked(looks) => looks,
+        };
+        let stored = store.gallery();
+        let came = match one_person(&session.enrol.id, &looks, &[&self.named, &*stored], thresholds) {
+            Ok(()) => Came::Seen {
+                faces: looks.iter().map(said).collect(),
+                looks: looks.into_iter().map(|look| look.look(self.settings.keep_crops)).collect(),
+                enrol: Box::new(session.enrol),
+            },
+            Err(error) => Came::Refused(error),
+        };
+        store.came(came);
+    }
+
     /// Does a verb.
     ///
     /// # Errors
@@ -133,7 +183,10 @@ impl Desk {
     pub fn control(&mut self, verb: &str, args: Value, host: &Host, recogniser: &mut dyn Recogniser) -> Result<Value> {
         self.look_for(OPERATOR);
         match verb {
-            "enrol" => self.enrol(&arguments(args)?, host, recogniser),
+            "enrol" => {
+                let enrol: Enrol = arguments(args.clone())?;
+                if enrol.live { self.enrol_live(&enrol, &args, host) } else { self.enrol(&enrol, host, recogniser) }
+            }
             "list" => {
                 let List {} = arguments(args)?;
                 self.list()
@@ -149,6 +202,10 @@ impl Desk {
             "reindex" => {
                 let Reindex {} = arguments(args)?;
                 self.reindex(recogniser)
+            }
+            "check" => {
+                let Check {} = arguments(args)?;
+                self.check(recogniser)
             }
             "why" => self.why(&arguments(args)?, host, recogniser),
             other => Err(Error::unknown_verb(other)),
@@ -187,7 +244,10 @@ impl Desk {
         }
         let kept = store.people().kept(&enrol.id)?;
         if photographs.is_empty() && kept.as_ref().is_none_or(|kept| kept.looks.is_empty()) {
-            return Err(Error::config("photo", "a person is enrolled from at least one photograph"));
+            return Err(Error::config(
+                "photo",
+                "a person is enrolled from at least one photograph, or with live=true from what the running show's camera sees",
+            ));
         }
         let person = enrol.person(today(), kept.as_ref().map(|kept| &kept.person))?;
         let thresholds = &self.settings.thresholds;
@@ -195,8 +255,9 @@ impl Desk {
         for path in &photographs {
             let mut take = || {
                 let photograph = Photograph::open(&host.path(path))?;
-                let face = chosen(faces(&photograph, recogniser)?, enrol.face)?;
-                admit(&photograph, &face, thresholds, recogniser)
+                let picture = photograph.picture();
+                let face = chosen(found(&picture, recogniser)?, enrol.face, Seen::Photograph)?;
+                admit(&picture, &face, thresholds, recogniser)
             };
             let many = photographs.len() > 1;
             let place = |error: Error| if many { error.within(&path.display().to_string()) } else { error };
@@ -204,12 +265,32 @@ impl Desk {
         }
         let stored = store.gallery();
         one_person(&enrol.id, &admitted, &self.galleries(Some(&stored)), thresholds)?;
-        let said = |face: &Admitted| json!({ "px": face.side.round(), "sharpness": why::rounded(face.sharpness) });
-        let said: Vec<Value> = admitted.iter().map(said).collect();
+        let said: Vec<Value> = admitted.iter().map(self::said).collect();
         let looks: Vec<_> = admitted.into_iter().map(|face| face.look(self.settings.keep_crops)).collect();
         store.people().keep(&person, &looks)?;
         store.look(OPERATOR);
         Ok(json!({ "id": person.id, "faces": said, "people": store.gallery().people().len() }))
+    }
+
+    /// Asks the running stage, and waits for what it says.
+    fn enrol_live(&self, enrol: &Enrol, args: &Value, host: &Host) -> Result<Value> {
+        let store = self.store()?;
+        if self.named.person(&enrol.id).is_some() {
+            return Err(Error::config("id", "the pipeline file names a person with this id in `people`"));
+        }
+        if !enrol.photographs().is_empty() {
+            return Err(Error::config(
+                "live",
+                "a person is enrolled from photographs or before the camera, not both at once",
+            ));
+        }
+        // What is wrong with the words is told at once, and nothing of the person is written down.
+        enrol.person(today(), store.people().person(&enrol.id)?.as_ref())?;
+        let answer = live::wait(host, store, &enrol.id, args, live::WINDOW)?;
+        store.look(OPERATOR);
+        let mut answer = answer;
+        answer["people"] = json!(store.gallery().people().len());
+        Ok(answer)
     }
 
     fn list(&self) -> Result<Value> {
@@ -313,6 +394,13 @@ impl Desk {
                 None => failed += 1,
             }
         }
+        for (_, model) in recogniser.others()? {
+            for unread in people.unread(&model)? {
+                for template in recogniser.also(&unread.crop)?.iter().filter(|template| *template.model() == model) {
+                    made += u32::from(people.read(&unread, template)?);
+                }
+            }
+        }
         self.look_for(OPERATOR);
         let listed = people.listed(self.model())?;
         let without = listed.iter().filter(|listed| listed.usable == 0).map(|listed| listed.person.id.as_str());
@@ -322,38 +410,50 @@ impl Desk {
         )
     }
 
+    fn check(&self, recogniser: &mut dyn Recogniser) -> Result<Value> {
+        let listed = |model: &ModelId| match &self.store {
+            Some(store) => store.people().listed(model),
+            None => Ok(Vec::new()),
+        };
+        let in_use = (self.settings.pack.clone(), self.model().clone());
+        let packs = [in_use].into_iter().chain(recogniser.others()?);
+        let packs = packs.map(|(pack, model)| Ok(check::Pack { listed: listed(&model)?, pack, model }));
+        let packs = packs.collect::<Result<Vec<_>>>()?;
+        Ok(check::answer(self.named.people(), &packs, today()))
+    }
+
     fn why(&self, asked: &Why, host: &Host, recogniser: &mut dyn Recogniser) -> Result<Value> {
         let now = today();
         let photograph = Photograph::open(&host.path(&asked.photo))?;
+        let picture = photograph.picture();
         let stored = self.stored();
         let galleries = self.galleries(stored.as_deref());
-        let thresholds = &self.settings.thresholds;
-        let id = asked.id.as_deref();
-        let mut told = Vec::new();
-        for (number, detection) in faces(&photograph, recogniser)?.into_iter().enumerate() {
-            let embedding = recogniser.embed(&photograph.picture(), &detection)?;
-            let face = Face { detection, embedding };
-            told.push(why::face(number + 1, &face, &galleries, thresholds, id, now));
+        let mut faces = Vec::new();
+        for detection in found(&picture, recogniser)? {
+            let embedding = recogniser.embed(&picture, &detection)?;
+            faces.push(Face { detection, embedding });
         }
-        let compared = |gallery: &&Gallery| {
-            gallery.people().iter().filter(|person| person.consent.allows_recognition(now)).count()
+        let asked = match asked.id.as_deref() {
+            Some(id) => {
+                let person = match self.named.person(id) {
+                    Some(person) => Some(person.clone()),
+                    None => self.store.as_ref().map(|store| store.people().person(id)).transpose()?.flatten(),
+                };
+                let usable = galleries.iter().any(|gallery| gallery.person(id).is_some());
+                let holds = person.map(|person| person.consent.allows_recognition(now));
+                Some(why::Asked { id, not_compared: why::not_compared(holds, usable) })
+            }
+            None => None,
         };
-        let compared: usize = galleries.iter().map(compared).sum();
-        let mut answer = json!({
-            "model": self.model().to_string(), "compared_with": compared, "thresholds": why::thresholds(thresholds),
-            "faces": told,
-        });
-        if let Some(id) = id {
-            let usable = galleries.iter().any(|gallery| gallery.person(id).is_some());
-            let person = match self.named.person(id) {
-                Some(person) => Some(person.clone()),
-                None => self.store.as_ref().map(|store| store.people().person(id)).transpose()?.flatten(),
-            };
-            let holds = person.map(|person| person.consent.allows_recognition(now));
-            answer["asked"] = json!({ "id": id, "not_compared": why::not_compared(holds, usable) });
-        }
+        let mut answer = why::answer(&faces, &galleries, &self.settings.thresholds, asked.as_ref(), now);
+        answer["model"] = json!(self.model().to_string());
         Ok(answer)
     }
+}
+
+/// What is told of a face that somebody was enrolled from.
+fn said(face: &Admitted) -> Value {
+    json!({ "px": face.side.round(), "sharpness": why::rounded(face.sharpness) })
 }
 
 fn nobody() -> Error {
@@ -369,7 +469,8 @@ fn row(place: &str, person: &Person, listed: Option<&Listed>, now: Timestamp) ->
     let Person { id, names, consent, .. } = person;
     json!({
         "id": id, "name_ar": names.arabic, "name_speak": names.spoken, "name_latin": names.latin, "enrolled_in": place,
-        "consent": consent.text, "given": listed.map(|_| consent.given), "until": consent.until,
+        "consent": consent.text, "given": listed.map(|_| moment(consent.given)),
+        "until": consent.until.map(|until| day(until.saturating_sub(1))),
         "recognised_now": consent.allows_recognition(now) && listed.is_none_or(|listed| listed.usable > 0),
         "announce": if consent.announce { person.announce.word() } else { "none" }, "name_sent_to": consent.name_sent_to,
     })

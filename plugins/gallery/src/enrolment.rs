@@ -6,8 +6,7 @@ use crate::crop::Crop;
 use crate::decision::{Match, Thresholds};
 use crate::face::Detection;
 use crate::gallery::Gallery;
-use crate::photograph::Photograph;
-use crate::recogniser::Recogniser;
+use crate::recogniser::{Picture, Recogniser};
 use crate::record::Look;
 use crate::template::Template;
 
@@ -27,20 +26,50 @@ pub(crate) struct Admitted {
     pub(crate) side: f32,
     pub(crate) sharpness: f32,
     pub(crate) template: Template,
+    /// Of other models.
+    also: Vec<Template>,
     crop: Crop,
 }
 
 impl Admitted {
     /// What is kept of it.
     pub(crate) fn look(self, keep_crop: bool) -> Look {
-        Look { templates: vec![self.template], crop: keep_crop.then_some(self.crop) }
+        let templates = [self.template].into_iter().chain(self.also).collect();
+        Look { templates, crop: keep_crop.then_some(self.crop) }
+    }
+
+    /// How alike two faces are: a cosine.
+    pub(crate) fn likeness(&self, other: &Self) -> f32 {
+        self.template.unit().iter().zip(other.template.unit()).map(|(a, b)| a * b).sum()
     }
 }
 
-/// The faces of a photograph, the most prominent first: the order in which faces are counted wherever an operator counts.
-pub(crate) fn faces(photograph: &Photograph, recogniser: &mut dyn Recogniser) -> Result<Vec<Detection>> {
-    let picture = photograph.picture();
-    let mut faces = recogniser.detect(&picture)?;
+/// Where a face is looked for; it decides on the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Photograph,
+    Camera,
+}
+
+impl Seen {
+    fn shows(self) -> &'static str {
+        match self {
+            Self::Photograph => "the photograph shows",
+            Self::Camera => "the camera sees",
+        }
+    }
+
+    fn or(self) -> &'static str {
+        match self {
+            Self::Photograph => "crop it",
+            Self::Camera => "let the person stand alone before the camera",
+        }
+    }
+}
+
+/// The faces of a picture, the most prominent first: the order in which faces are counted wherever an operator counts.
+pub(crate) fn found(picture: &Picture<'_>, recogniser: &mut dyn Recogniser) -> Result<Vec<Detection>> {
+    let mut faces = recogniser.detect(picture)?;
     sort(&mut faces, picture.width, picture.height);
     Ok(faces)
 }
@@ -50,11 +79,11 @@ pub(crate) fn sort(faces: &mut [Detection], width: usize, height: usize) {
     faces.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
 }
 
-/// The only face of a photograph, or the one that was chosen, counted from 1.
-pub(crate) fn chosen(faces: Vec<Detection>, face: Option<usize>) -> Result<Detection> {
-    let count = faces.len();
+/// The only face of a picture, or the one that was chosen, counted from 1.
+pub(crate) fn chosen(faces: Vec<Detection>, face: Option<usize>, seen: Seen) -> Result<Detection> {
+    let (count, shows) = (faces.len(), seen.shows());
     match (face, count) {
-        (_, 0) => Err(Error::new("the photograph shows no face")),
+        (_, 0) => Err(Error::new(format!("{shows} no face"))),
         (None, 1) => Ok(faces.into_iter().next().expect("there is one")),
         (None, _) => {
             let listed: Vec<String> = faces.iter().take(8).enumerate().map(|(at, face)| place(at, face)).collect();
@@ -63,13 +92,15 @@ pub(crate) fn chosen(faces: Vec<Detection>, face: Option<usize>) -> Result<Detec
             Err(Error::config(
                 "face",
                 format!(
-                    "the photograph shows {count} faces: {listed}{more}; choose the person's with face=NUMBER, or crop it"
+                    "{shows} {count} faces: {listed}{more}; choose the person's with face=NUMBER, or {}",
+                    seen.or()
                 ),
             ))
         }
-        (Some(number), _) => number.checked_sub(1).and_then(|at| faces.into_iter().nth(at)).ok_or_else(|| {
-            Error::config("face", format!("the photograph shows {count} faces; there is no face {number}"))
-        }),
+        (Some(number), _) => number
+            .checked_sub(1)
+            .and_then(|at| faces.into_iter().nth(at))
+            .ok_or_else(|| Error::config("face", format!("{shows} {count} faces; there is no face {number}"))),
     }
 }
 
@@ -94,7 +125,7 @@ pub(crate) fn portrait(faces: Vec<Detection>) -> Result<Detection> {
 
 /// Takes a face, or says what is wrong with it.
 pub(crate) fn admit(
-    photograph: &Photograph,
+    picture: &Picture<'_>,
     face: &Detection,
     thresholds: &Thresholds,
     recogniser: &mut dyn Recogniser,
@@ -102,24 +133,25 @@ pub(crate) fn admit(
     let (side, minimum) = (face.smaller_side(), ENROL_PX.max(thresholds.min_face_px));
     if side.is_nan() || side < minimum {
         return Err(Error::new(format!(
-            "the face is {side:.0} px across; at least {minimum:.0} px are needed to enrol a person: use a photograph in which \
-             it is larger"
+            "the face is {side:.0} px across; at least {minimum:.0} px are needed to enrol a person: it has to be nearer to the \
+             camera"
         )));
     }
-    let picture = photograph.picture();
-    let crop = recogniser.align(&picture, face)?;
-    let embedding = recogniser.embed(&picture, face)?;
+    let crop = recogniser.align(picture, face)?;
+    let embedding = recogniser.embed(picture, face)?;
     let (Some(crop), Some(embedding)) = (crop, embedding) else {
-        return Err(Error::new("the face cannot be turned upright: use a photograph that shows it from the front"));
+        return Err(Error::new("the face cannot be turned upright: it has to be seen from the front"));
     };
     let sharpness = crop.sharpness();
     if sharpness < SHARPNESS {
         return Err(Error::new(format!(
-            "the face is blurred (sharpness {sharpness:.3}; at least {SHARPNESS} is needed): use a sharper photograph"
+            "the face is blurred (sharpness {sharpness:.3}; at least {SHARPNESS} is needed): it takes more light, or a hand \
+             and a head that are still"
         )));
     }
     let template = Template::new(recogniser.model(), &embedding)?;
-    Ok(Admitted { side, sharpness, template, crop })
+    let also = recogniser.also(&crop)?;
+    Ok(Admitted { side, sharpness, template, also, crop })
 }
 
 /// Refuses photographs that do not show one person: the one who is enrolled with this id, if somebody is.
@@ -127,7 +159,7 @@ pub(crate) fn one_person(id: &str, faces: &[Admitted], galleries: &[&Gallery], t
     for (number, face) in faces.iter().enumerate() {
         let unit = face.template.unit();
         for (earlier, other) in faces[..number].iter().enumerate() {
-            let likeness: f32 = unit.iter().zip(other.template.unit()).map(|(a, b)| a * b).sum();
+            let likeness = face.likeness(other);
             if likeness < thresholds.unknown_threshold {
                 return Err(Error::new(format!(
                     "photographs {} and {} do not show the same person (similarity {likeness:.2}, needed {:.2})",
@@ -204,18 +236,20 @@ mod tests {
     fn where_there_is_no_face_nobody_is_enrolled() {
         assert!(portrait(vec![]).unwrap_err().to_string().contains("no face"));
         assert!(portrait(vec![face(f32::NAN, 90.0)]).is_err());
-        assert!(chosen(vec![], Some(1)).unwrap_err().to_string().contains("no face"));
+        assert!(chosen(vec![], Some(1), Seen::Photograph).unwrap_err().to_string().contains("no face"));
     }
 
     #[test]
     fn one_of_several_faces_has_to_be_chosen_by_its_number() {
         let several = || vec![face(0.0, 100.0), face(200.0, 90.0)];
-        let refused = chosen(several(), None).unwrap_err();
+        let refused = chosen(several(), None, Seen::Photograph).unwrap_err();
         assert!(refused.to_string().contains("2 faces: 1 at 0, 0 (100 px); 2 at 200, 0 (90 px)"), "{refused}");
-        assert_eq!(chosen(several(), Some(2)).unwrap().bbox[0], 200.0);
+        let refused = chosen(several(), None, Seen::Camera).unwrap_err().to_string();
+        assert!(refused.contains("the camera sees 2 faces") && refused.contains("stand alone"), "{refused}");
+        assert_eq!(chosen(several(), Some(2), Seen::Photograph).unwrap().bbox[0], 200.0);
         for wrong in [0, 3] {
-            assert_eq!(chosen(several(), Some(wrong)).unwrap_err().path(), "face");
+            assert_eq!(chosen(several(), Some(wrong), Seen::Photograph).unwrap_err().path(), "face");
         }
-        assert!(chosen(vec![face(0.0, 100.0)], None).is_ok());
+        assert!(chosen(vec![face(0.0, 100.0)], None, Seen::Camera).is_ok());
     }
 }

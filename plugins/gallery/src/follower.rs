@@ -8,12 +8,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use majlis_plugin_api::service::store::Value;
-use majlis_plugin_api::{Host, Result};
+use majlis_plugin_api::{Error, Host, Result};
+use serde_json::json;
 
-use crate::consent::today;
+use crate::consent::{Timestamp, today};
 use crate::gallery::Gallery;
 use crate::people::People;
+use crate::person::Person;
+use crate::record::Look;
+use crate::request::Request;
 use crate::template::ModelId;
+use crate::verbs::Enrol;
 
 /// How often what is done.
 #[derive(Clone, Copy)]
@@ -38,12 +43,16 @@ pub(crate) const VISITOR: Duration = Duration::from_millis(250);
 /// How long an operator does: as long as the store waits for blockers.
 pub(crate) const OPERATOR: Duration = Duration::from_secs(10);
 
+/// A stage that was shown no frame for so long sees nothing, and takes no request.
+const SEES: Duration = Duration::from_secs(10);
+
 /// The people of the store, followed.
 pub(crate) struct Follower {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    host: Host,
     people: People,
     model: ModelId,
     state: Mutex<State>,
@@ -58,6 +67,34 @@ struct State {
     made: u64,
     closing: bool,
     ended: bool,
+    live: Live,
+}
+
+/// What the running stage is asked for, between its thread and the one that follows the store.
+#[derive(Default)]
+struct Live {
+    /// When a frame was last shown to it.
+    frame: Option<Instant>,
+    request: Option<Arc<Request>>,
+    /// Why no frame counted so far.
+    reason: Option<String>,
+    /// What came of the request, to be written down.
+    came: Option<Came>,
+}
+
+/// What came of a request.
+pub(crate) enum Came {
+    /// The person was seen well enough.
+    Seen {
+        /// Who it is, as the request says.
+        enrol: Box<Enrol>,
+        /// What is kept.
+        looks: Vec<Look>,
+        /// What is told of each look.
+        faces: majlis_plugin_api::Value,
+    },
+    /// Nobody is enrolled.
+    Refused(Error),
 }
 
 impl Follower {
@@ -66,8 +103,9 @@ impl Follower {
         let unproved = purge(&people, Vec::new()).failed;
         let change = people.change()?;
         let gallery = Arc::new(people.gallery(&model)?);
-        let state = State { gallery, change, asked: 0, made: 0, closing: false, ended: false };
-        let shared = Arc::new(Shared { people, model, state: Mutex::new(state), bell: Condvar::new() });
+        let state = State { gallery, change, asked: 0, made: 0, closing: false, ended: false, live: Live::default() };
+        let shared =
+            Arc::new(Shared { host: host.clone(), people, model, state: Mutex::new(state), bell: Condvar::new() });
         let follower = Self { shared: Arc::clone(&shared) };
         host.spawn("gallery", move || shared.follow(unproved, pace))?;
         Ok(follower)
@@ -80,6 +118,32 @@ impl Follower {
     /// They as of the last look.
     pub(crate) fn gallery(&self) -> Arc<Gallery> {
         Arc::clone(&self.shared.state().gallery)
+    }
+
+    /// Says that a frame is there, and what the stage is asked for.
+    pub(crate) fn frame(&self) -> Option<Arc<Request>> {
+        let mut state = self.shared.state();
+        state.live.frame = Some(Instant::now());
+        if state.live.came.is_some() { None } else { state.live.request.clone() }
+    }
+
+    /// Why a frame did not count.
+    pub(crate) fn because(&self, reason: String) {
+        self.shared.state().live.reason = Some(reason);
+    }
+
+    /// What came of the request: the thread that follows the store writes it down.
+    pub(crate) fn came(&self, came: Came) {
+        let mut state = self.shared.state();
+        state.live.came = Some(came);
+        state.asked += 1;
+        self.shared.bell.notify_all();
+    }
+
+    /// Waits a little, for somebody who asks the store again and again.
+    pub(crate) fn pause(&self, time: Duration) {
+        let state = self.shared.state();
+        drop(self.shared.bell.wait_timeout_while(state, time, |state| !state.ended));
     }
 
     /// Asks for a look now, and waits for it, no longer than `patience`.
@@ -157,7 +221,13 @@ impl Shared {
         }
     }
 
+    /// Who is forgotten is first, whatever is wrong with what the stage is asked for.
     fn look(&self) -> Result<()> {
+        self.look_for_people()?;
+        self.live()
+    }
+
+    fn look_for_people(&self) -> Result<()> {
         let change = self.people.change()?;
         if change == self.state().change {
             return Ok(());
@@ -168,6 +238,62 @@ impl Shared {
         state.gallery = gallery;
         state.change = change;
         Ok(())
+    }
+}
+
+impl Shared {
+    /// Takes what the stage is asked for, writes down what came of it, and sweeps away what nobody waits for.
+    fn live(&self) -> Result<()> {
+        let now = today();
+        let mut state = self.state();
+        let live = &mut state.live;
+        let over = live.request.as_ref().is_some_and(|request| request.until <= now);
+        if over && live.came.is_none() {
+            let why = live.reason.take().unwrap_or_else(|| "no frame came".into());
+            live.came = Some(Came::Refused(Error::new(format!("nobody was enrolled: {why}"))));
+        }
+        let sees = live.frame.is_some_and(|frame| frame.elapsed() < SEES);
+        if let Some(came) = live.came.take() {
+            let request = live.request.take();
+            drop(state);
+            let Some(request) = request else { return Ok(()) };
+            // Who asked is gone, or the store is; there it is told.
+            if let Err(error) = self.answer(&request, came, now) {
+                tracing::warn!(%error, "what came of an enrolment before the camera could not be kept: nobody was enrolled");
+            }
+            return Ok(());
+        }
+        let takes = sees && live.request.is_none();
+        drop(state);
+        let (request, forsaken) = self.people.requests().take(self.host.stage(), takes, now)?;
+        if let Some(request) = request {
+            let mut state = self.state();
+            state.live = Live { frame: state.live.frame, request: Some(Arc::new(request)), ..Live::default() };
+        }
+        for token in forsaken {
+            majlis_plugin_api::service::store::erase(&self.host, &token)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&self, request: &Request, came: Came, now: Timestamp) -> Result<()> {
+        let requests = self.people.requests();
+        let seen = match came {
+            Came::Seen { enrol, looks, faces } => self.person(&enrol, now).map(|person| (person, looks, faces)),
+            Came::Refused(why) => Err(why),
+        };
+        match seen {
+            Ok((person, looks, faces)) => {
+                let answer = json!({ "id": person.id, "faces": faces });
+                requests.answer(request.number, &Ok(answer), self.people.keeping(&person, &looks))
+            }
+            Err(why) => requests.answer(request.number, &Err(why), Vec::new()),
+        }
+    }
+
+    fn person(&self, enrol: &Enrol, now: Timestamp) -> Result<Person> {
+        let kept = self.people.person(&enrol.id)?;
+        enrol.person(now, kept.as_ref())
     }
 }
 

@@ -18,6 +18,7 @@
 
 mod announce;
 mod applicant;
+mod check;
 mod consent;
 mod crop;
 mod decision;
@@ -27,6 +28,7 @@ mod error;
 mod face;
 mod follower;
 mod gallery;
+mod live;
 mod matrix;
 mod packet;
 mod people;
@@ -34,6 +36,7 @@ mod person;
 mod photograph;
 mod recogniser;
 mod record;
+mod request;
 mod roster;
 mod sealed;
 mod tables;

@@ -8,7 +8,8 @@ use crate::crop::Crop;
 use crate::gallery::Gallery;
 use crate::person::Person;
 use crate::record::{Kept, Look};
-use crate::tables::{self, PERSON, PUT, STEPS, SUBJECTS};
+use crate::request::Requests;
+use crate::tables::{self, PEOPLE, PERSON, PUT, STEPS, SUBJECTS};
 use crate::template::{ModelId, Template};
 use crate::tombstone::Marks;
 
@@ -155,6 +156,11 @@ impl People {
     /// # Errors
     /// What the store says; then nothing was changed.
     pub fn keep(&self, person: &Person, looks: &[Look]) -> Result<()> {
+        self.database.run(&self.keeping(person, looks)).map(drop)
+    }
+
+    /// The statements of [`People::keep`].
+    pub(crate) fn keeping(&self, person: &Person, looks: &[Look]) -> Vec<Statement> {
         let id = person.id.as_str();
         let mut statements = vec![
             Statement::new(PUT, tables::row(person)),
@@ -174,7 +180,12 @@ impl People {
                 ));
             }
         }
-        self.database.run(&statements).map(drop)
+        statements
+    }
+
+    /// What running stages are asked for.
+    pub(crate) fn requests(&self) -> Requests<'_> {
+        Requests(&self.database)
     }
 
     /// Faces turned upright that have no vector of this model yet.
@@ -244,8 +255,8 @@ impl People {
     }
 }
 
-fn removal(id: &str) -> [Statement; 3] {
-    SUBJECTS.map(|(table, column)| Statement::new(format!("DELETE FROM {table} WHERE {column} = ?1"), [id.into()]))
+fn removal(id: &str) -> [Statement; 5] {
+    PEOPLE.map(|(table, column)| Statement::new(format!("DELETE FROM {table} WHERE {column} = ?1"), [id.into()]))
 }
 
 fn crop(mut row: impl Iterator<Item = Value>) -> Option<Crop> {

@@ -4,7 +4,7 @@ use majlis_plugin_api::Result;
 
 use crate::crop::Crop;
 use crate::face::{Detection, Embedding};
-use crate::template::ModelId;
+use crate::template::{ModelId, Template};
 
 /// A picture: 8 bits a channel, R, G, B, rows from top to bottom without a gap.
 #[derive(Clone, Copy)]
@@ -46,4 +46,21 @@ pub trait Recogniser {
     /// # Errors
     /// The model failed.
     fn embed_crop(&mut self, crop: &Crop) -> Result<Option<Embedding>>;
+
+    /// Vectors of the same face by other models, for which people are enrolled beside this one's: so that the recogniser can
+    /// be swapped without enrolling anybody again. One for each of them that can make one of this crop.
+    ///
+    /// # Errors
+    /// A model failed.
+    fn also(&mut self, _crop: &Crop) -> Result<Vec<Template>> {
+        Ok(Vec::new())
+    }
+
+    /// The other models of [`Recogniser::also`], each with the name of its pack.
+    ///
+    /// # Errors
+    /// A model could not be opened.
+    fn others(&mut self) -> Result<Vec<(String, ModelId)>> {
+        Ok(Vec::new())
+    }
 }

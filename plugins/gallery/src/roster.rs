@@ -91,7 +91,7 @@ impl Roster {
     ) -> Result<()> {
         let photograph = self.ahead.next()?;
         let face = portrait(recogniser.detect(&photograph.picture())?)?;
-        let admitted = admit(&photograph, &face, thresholds, recogniser)?;
+        let admitted = admit(&photograph.picture(), &face, thresholds, recogniser)?;
         Ok(gallery.add(entry.person.clone(), &admitted.template)?)
     }
 }

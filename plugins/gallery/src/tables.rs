@@ -7,7 +7,7 @@ use crate::consent::Consent;
 use crate::person::{Names, Person};
 
 /// The history of the tables. A released step never changes.
-pub(crate) const STEPS: [&str; 8] = [
+pub(crate) const STEPS: [&str; 9] = [
     "CREATE TABLE people (
         id TEXT PRIMARY KEY, name_ar TEXT NOT NULL, name_speak TEXT NOT NULL, name_latin TEXT NOT NULL,
         given INTEGER NOT NULL, text TEXT NOT NULL, until INTEGER,
@@ -39,10 +39,20 @@ pub(crate) const STEPS: [&str; 8] = [
      CREATE TRIGGER person_removed AFTER DELETE ON people BEGIN UPDATE changes SET number = number + 1; END;
      CREATE TRIGGER template_added AFTER INSERT ON templates BEGIN UPDATE changes SET number = number + 1; END;
      CREATE TRIGGER template_removed AFTER DELETE ON templates BEGIN UPDATE changes SET number = number + 1; END",
+    // What a running stage is asked for, and answers. No column of an answer may be missing: an answer to a request that is
+    // gone is refused by that.
+    "CREATE TABLE requests (number INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL UNIQUE, person TEXT NOT NULL,
+        stage TEXT NOT NULL, until INTEGER NOT NULL, taken INTEGER NOT NULL DEFAULT 0, arguments TEXT NOT NULL);
+     CREATE TABLE answers (request INTEGER NOT NULL UNIQUE, token TEXT NOT NULL, person TEXT NOT NULL, answer TEXT NOT NULL)",
 ];
 
 /// The columns that say which person a row is about.
-pub(crate) const SUBJECTS: [(&str, &str); 3] = [("people", "id"), ("templates", "person"), ("crops", "person")];
+pub(crate) const PEOPLE: [(&str, &str); 5] =
+    [("people", "id"), ("templates", "person"), ("crops", "person"), ("requests", "person"), ("answers", "person")];
+
+/// The columns by which rows can be erased: those, and what a request is called.
+pub(crate) const SUBJECTS: [(&str, &str); 7] =
+    [PEOPLE[0], PEOPLE[1], PEOPLE[2], PEOPLE[3], PEOPLE[4], ("requests", "token"), ("answers", "token")];
 
 /// The columns of a person, in the order of [`row`] and [`person`].
 pub(crate) const PERSON: &str = "id, name_ar, name_speak, name_latin, given, text, until, recognise, announce, \

@@ -17,8 +17,9 @@ use crate::consent::Timestamp;
 use crate::person::Person;
 
 described! {
-    /// Enrols a person in the store from one or more photographs. The consent that is recorded is given now. Without a
-    /// photograph: a person who was imported without consent agrees.
+    /// Enrols a person in the store from one or more photographs, or from what the camera of the running show sees. The
+    /// consent that is recorded is given now. Without either: a person who was imported without consent agrees.
+    #[schemars(extend("x-positional" = ["id", "photos"], "x-answer" = ["id", "people", "faces", "px", "sharpness"]))]
     pub struct Enrol {
         announce = "not_at_all";
         /// Unique in the store; `forget` erases by it.
@@ -27,10 +28,13 @@ described! {
         #[schemars(extend("format" = "path"))]
         #[serde(default)]
         pub(crate) photo: Option<PathBuf>,
-        /// More photographs of the same person.
+        /// Photographs of the person.
         #[schemars(schema_with = "paths")]
         #[serde(default)]
         pub(crate) photos: Vec<PathBuf>,
+        /// From what the running stage sees now: the person stands before its camera, alone, for some seconds.
+        #[serde(default)]
+        pub(crate) live: bool,
         /// Which face of the photograph is the person's, where it shows several: 1 is the nearest to the middle and largest.
         #[schemars(range(min = 1))]
         #[serde(default)]
@@ -51,11 +55,13 @@ fn paths(_: &mut SchemaGenerator) -> Schema {
 
 /// Lists who is enrolled, in the pipeline file or in the store: ids, names and what was agreed to.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-answer" = ["id", "name_latin", "name_ar", "recognised_now", "until", "enrolled_in", "announce", "consent", "name_sent_to"]))]
 #[serde(deny_unknown_fields)]
 pub struct List {}
 
 /// Shows all that is kept of a person, except vectors and pictures.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-positional" = ["id"], "x-answer" = ["id", "name_latin", "name_ar", "recognised_now", "until", "enrolled_in", "announce", "consent", "name_sent_to"]))]
 #[serde(deny_unknown_fields)]
 pub struct Show {
     /// The id that the person was enrolled with.
@@ -64,6 +70,7 @@ pub struct Show {
 
 /// Erases a person in every file of the store. An entry of the pipeline file stays: then it says so, and fails.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-positional" = ["id"], "x-answer" = ["id"]))]
 #[serde(deny_unknown_fields)]
 pub struct Forget {
     /// The id that the person was enrolled with.
@@ -77,6 +84,7 @@ pub struct Purge {}
 
 /// Writes everybody of the store into a file that a passphrase opens.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-positional" = ["file"]))]
 #[serde(deny_unknown_fields)]
 pub struct Export {
     /// The file; it must not be there yet, and only its owner can read it.
@@ -91,6 +99,7 @@ pub struct Export {
 
 /// Takes people from an export, or from JSON with names and vectors of people who enrolled elsewhere.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-positional" = ["file"], "x-answer" = ["imported", "inactive", "refused", "id", "why"]))]
 #[serde(deny_unknown_fields)]
 pub struct Import {
     /// The file: an export, or JSON: { "model": SHA256, "people": [{ "id", "name_latin", …, "vectors": [[…]], "consent" }] }.
@@ -102,13 +111,23 @@ pub struct Import {
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 
-/// Makes vectors of the model that is in use, for everybody whose upright face is kept.
+/// Makes vectors of the model that is in use, and of those that are enrolled for, for everybody whose upright face is kept.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reindex {}
 
+/// Says who cannot be recognised now, and why: no vectors of a model, or no consent that holds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-answer" = ["said", "people", "recognised_now", "packs", "pack", "without_vectors", "can_be_read_again", "to_enrol_again", "model"]))]
+#[serde(deny_unknown_fields)]
+pub struct Check {}
+
 /// Says who a photograph shows, and why: each face, what it was compared with, and each threshold.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-positional" = ["photo", "id"], "x-answer" = [
+    "said", "remedy", "asked", "not_compared", "compared_with", "model", "faces", "face", "outcome", "because", "like_asked", "bbox",
+    "px", "score", "norm", "checks", "check", "measured", "needed", "holds", "key", "closest", "id", "name", "similarity",
+]))]
 #[serde(deny_unknown_fields)]
 pub struct Why {
     /// The photograph (JPEG or PNG).
@@ -167,6 +186,7 @@ mod tests {
         majlis_testkit::schema::check::<Export>("verbs/export.schema.json");
         majlis_testkit::schema::check::<Import>("verbs/import.schema.json");
         majlis_testkit::schema::check::<Reindex>("verbs/reindex.schema.json");
+        majlis_testkit::schema::check::<Check>("verbs/check.schema.json");
         majlis_testkit::schema::check::<Why>("verbs/why.schema.json");
     }
 

@@ -38,7 +38,7 @@ fn all_that_was_said_of_a_person_is_kept_and_shown() {
     let shown = room.ask("show", json!({ "id": "p1" })).unwrap();
     for (key, value) in said.as_object().unwrap() {
         match key.as_str() {
-            "until" => assert_eq!(shown["until"], 3_818_448_000_u64),
+            "until" => assert_eq!(shown["until"], "2090-12-31"),
             "name_sent_to" => assert_eq!(shown["name_sent_to"], json!(["SA"])),
             "minor" => {}
             key => assert_eq!(&shown[key], value, "{key}"),
@@ -146,15 +146,64 @@ fn why_somebody_was_not_known_is_told_with_every_threshold() {
     let outcomes: Vec<&str> =
         why["faces"].as_array().unwrap().iter().map(|face| face["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["known", "unknown", "too small"]);
-    assert_eq!(why["faces"][1]["asked"]["similarity"], 0.0);
+    assert!(why["said"].as_str().unwrap().starts_with("`p1` is recognised: face 1 is known"), "{why:#}");
+    assert_eq!(why["faces"][1]["like_asked"], 0.0);
     assert_eq!(why["thresholds"].as_object().unwrap().len(), 5);
-    assert_eq!((&why["compared_with"], &why["asked"]["not_compared"]), (&json!(1), &Value::Null));
+    assert_eq!((&why["compared_with"], &why["not_compared"]), (&json!(1), &Value::Null));
     let why = room.ask("why", json!({ "photo": group, "id": "p7" })).unwrap();
-    assert!(why["asked"]["not_compared"].as_str().unwrap().contains("nobody is enrolled"));
+    assert!(why["not_compared"].as_str().unwrap().contains("nobody is enrolled"));
 
     let mut other = Room::with(Arc::clone(&room.folder), 9, settings());
     let why = other.ask("why", json!({ "photo": group, "id": "p1" })).unwrap();
-    assert!(why["asked"]["not_compared"].as_str().unwrap().contains("no vectors of this model"));
+    assert!(why["not_compared"].as_str().unwrap().contains("no vectors of this model"));
+}
+
+#[test]
+fn who_cannot_be_recognised_is_told_with_what_to_do() {
+    let keeping = || Settings { keep_crops: true, ..settings() };
+    let mut room = Room::with(Arc::new(tempfile::tempdir().unwrap()), 1, keeping());
+    let photos: Vec<_> = (1..4).map(|who| room.photo(&format!("{who}.png"), &[of(who, 1)])).collect();
+    room.enrol("p1", &[&photos[0]], json!({})).unwrap();
+    let mut without = room.elsewhere();
+    without.enrol("p2", &[&photos[1]], json!({})).unwrap();
+    let checked = room.ask("check", Value::Null).unwrap();
+    assert_eq!(
+        (&checked["said"], &checked["recognised_now"]),
+        (&json!("everybody can be recognised: 2 people"), &json!(2))
+    );
+
+    let mut other = Room::with(Arc::clone(&room.folder), 9, Settings { pack: "newer".into(), ..keeping() });
+    other.enrol("p3", &[&photos[2]], json!({})).unwrap();
+    let checked = other.ask("check", Value::Null).unwrap();
+    assert_eq!(checked["said"], "2 of 3 people have no vectors for newer");
+    let pack = &checked["packs"][0];
+    assert_eq!((&pack["can_be_read_again"], &pack["to_enrol_again"]), (&json!(["p1"]), &json!(["p2"])));
+    other.ask("reindex", Value::Null).unwrap();
+    assert_eq!(other.ask("check", Value::Null).unwrap()["said"], "1 of 3 people has no vectors for newer");
+    assert_eq!(other.ask("check", Value::Null).unwrap()["recognised_now"], 2);
+}
+
+#[test]
+fn whoever_is_enrolled_for_another_model_is_known_after_the_swap() {
+    let mut room = Room::with(Arc::new(tempfile::tempdir().unwrap()), 1, Settings { keep_crops: true, ..settings() });
+    let photos: Vec<_> = (1..3).map(|who| room.photo(&format!("{who}.png"), &[of(who, 1)])).collect();
+    room.enrol("p1", &[&photos[0]], json!({})).unwrap();
+    room.reader.others = vec![9];
+    room.enrol("p2", &[&photos[1]], json!({})).unwrap();
+    assert_eq!(room.ask("show", json!({ "id": "p2" })).unwrap()["vectors"], 2);
+    let checked = room.ask("check", Value::Null).unwrap();
+    assert_eq!(
+        (&checked["said"], &checked["recognised_now"]),
+        (&json!("1 of 2 people has no vectors for pack-9"), &json!(2))
+    );
+    let swapped = || Room::with(Arc::clone(&room.folder), 9, settings());
+    assert_eq!((swapped().who(of(1, 1)), swapped().who(of(2, 1)).as_deref()), (None, Some("p2")));
+    // Who enrolled before is read again for it too, and is no second face of the one in use.
+    let folder = Arc::clone(&room.folder);
+    assert_eq!(room.ask("reindex", Value::Null).unwrap()["vectors_made"], 1);
+    assert_eq!(Room::with(folder, 9, settings()).who(of(1, 1)).as_deref(), Some("p1"));
+    assert_eq!(room.ask("check", Value::Null).unwrap()["said"], "everybody can be recognised: 2 people");
+    assert_eq!(room.ask("show", json!({ "id": "p1" })).unwrap()["vectors"], 2);
 }
 
 #[test]

@@ -47,7 +47,10 @@ fn people_of_the_first_version_are_still_known_and_agreed_to_what_they_agreed_to
     let listed = room.ask("list", Value::Null).unwrap();
     let people = listed["people"].as_array().unwrap();
     assert_eq!((&people[0]["announce"], &people[1]["announce"]), (&json!("name"), &json!("none")));
-    assert_eq!((&people[0]["given"], &people[0]["name_sent_to"]), (&json!(100), &json!(["SA", "AE"])));
+    assert_eq!(
+        (&people[0]["given"], &people[0]["name_sent_to"]),
+        (&json!("1970-01-01T00:01:40Z"), &json!(["SA", "AE"]))
+    );
     assert_eq!(room.ask("show", json!({ "id": "p2" })).unwrap()["vectors_of_this_model"], 1);
 }
 

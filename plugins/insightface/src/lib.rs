@@ -20,14 +20,16 @@ manifest! {
     outputs: { faces: Faces },
     milestones: ["recognised"],
     native: ["onnxruntime"],
+    alias: "faces",
     verbs: {
-        "enrol": ("Enrols a person in the store, with consent, from photographs", "../../gallery/verbs/enrol.schema.json"),
+        "enrol": ("Enrols a person in the store, with consent, from photographs or before the camera", "../../gallery/verbs/enrol.schema.json"),
         "list": ("Lists who is enrolled, in the pipeline file or in the store", "../../gallery/verbs/list.schema.json"),
         "show": ("Shows what is kept of a person", "../../gallery/verbs/show.schema.json"),
         "forget": ("Erases a person in every file of the store", "../../gallery/verbs/forget.schema.json"),
         "purge": ("Erases everybody whose consent is over", "../../gallery/verbs/purge.schema.json"),
         "export": ("Writes everybody of the store into an encrypted file", "../../gallery/verbs/export.schema.json"),
         "import": ("Takes people from an export, or names with vectors", "../../gallery/verbs/import.schema.json"),
+        "check": ("Says who cannot be recognised now, and why", "../../gallery/verbs/check.schema.json"),
         "reindex": ("Makes vectors of this model from the faces that are kept", "../../gallery/verbs/reindex.schema.json"),
         "why": ("Says who a photograph shows, and why", "../../gallery/verbs/why.schema.json"),
     },
@@ -53,6 +55,7 @@ impl Stage for InsightFace {
         {
             let faces = self.0.faces(&packet, &frame, out)?;
             out.emit(output::faces, faces)?;
+            self.0.attend(&frame, packet.time());
         }
         Ok(Flow::Continue)
     }

@@ -111,8 +111,9 @@ fn the_schemas_are_those_of_the_types_and_the_manifest_is_one() {
     schema::check::<Config>("../recognition/config.schema.json");
     let manifest = manifest::check(manifest__::TEXT);
     assert_eq!(manifest.native, ["onnxruntime"]);
+    assert_eq!(manifest.alias.as_deref(), Some("faces"));
     let verbs: Vec<&str> = manifest.verbs.iter().map(|verb| verb.name.as_str()).collect();
-    assert_eq!(verbs, ["enrol", "list", "show", "forget", "purge", "export", "import", "reindex", "why"]);
+    assert_eq!(verbs, ["enrol", "list", "show", "forget", "purge", "export", "import", "check", "reindex", "why"]);
 }
 
 #[test]
@@ -425,4 +426,75 @@ fn a_pack_that_is_missing_is_named_with_its_licence_before_anything_is_loaded() 
 fn an_unknown_key_is_refused() {
     let text = refusal(json!({ "treshold": 0.4 }));
     assert!(text.contains("treshold"), "{text}");
+}
+
+/// The pack of the test data and a second one, in folders beside each other. The second's recogniser has a comment more: it
+/// is another file and so another model, whatever it computes.
+fn two_packs(data: &std::path::Path) -> tempfile::TempDir {
+    let packs = tempfile::tempdir().unwrap();
+    for pack in ["testdata", "second"] {
+        std::fs::create_dir(packs.path().join(pack)).unwrap();
+        for file in ["det_500m.onnx", "mobilefacenet_128.onnx"] {
+            std::fs::copy(data.join("models").join(file), packs.path().join(pack).join(file)).unwrap();
+        }
+    }
+    let recogniser = packs.path().join("second/mobilefacenet_128.onnx");
+    let mut bytes = std::fs::read(&recogniser).unwrap();
+    // ONNX is protobuf: field 6 of the model, a text, is its documentation, and the last one counts.
+    bytes.extend_from_slice(b"\x32\x06second");
+    std::fs::remove_file(&recogniser).unwrap();
+    std::fs::write(&recogniser, &bytes).unwrap();
+    let sha256 = majlis_recognition::pack::sha256(&recogniser).unwrap();
+    let card = include_str!("../../../models/testdata.toml");
+    let first = majlis_recognition::pack::sha256(&data.join("models/mobilefacenet_128.onnx")).unwrap();
+    let card = card.replace("name = \"testdata\"", "name = \"second\"").replace(&first, &sha256);
+    std::fs::write(packs.path().join("second/second.toml"), card.replace("3998258", &bytes.len().to_string())).unwrap();
+    packs
+}
+
+#[test]
+fn whoever_is_enrolled_for_two_packs_is_known_after_the_swap() {
+    let Some(data) = testdata::folder() else { return };
+    let packs = two_packs(&data);
+    let store = Store::default();
+    let of = |pack: &str| json!({ "models": pack, "folder": packs.path().join(pack) });
+    let with = |pack: &str, other: &str| {
+        let mut config = of(pack);
+        config["enrol_for"] = json!([other]);
+        config
+    };
+    let Some(mut first) = Room::open(&store, with("testdata", "second")) else { return };
+    first.enrol("p44", "obama.jpg").unwrap();
+    assert_eq!(first.kit.control("show", &json!({ "id": "p44" })).unwrap()["vectors"], 2);
+    let checked = first.kit.control("check", &json!({})).unwrap();
+    assert_eq!(checked["packs"][1]["pack"], "second", "{checked:#}");
+    assert_ne!(checked["packs"][0]["model"], checked["packs"][1]["model"]);
+    assert_eq!(known(&first.show("obama2.jpg")), ["p44"]);
+    drop(first);
+
+    let mut second = Room::open(&store.elsewhere(), of("second")).unwrap();
+    assert_eq!(known(&second.show("obama2.jpg")), ["p44"]);
+    // Whom the second enrols for itself alone, the first does not know, and says so.
+    second.enrol("p46", "biden.jpg").unwrap();
+    let mut first = Room::open(&store.elsewhere(), of("testdata")).unwrap();
+    let checked = first.kit.control("check", &json!({})).unwrap();
+    assert_eq!(checked["said"], "1 of 2 people has no vectors for testdata");
+    assert!(known(&first.show("biden.jpg")).is_empty());
+}
+
+#[test]
+fn a_pack_that_cannot_be_enrolled_for_is_refused_at_its_place() {
+    let Some(data) = testdata::folder() else { return };
+    if !testdata::has_runtime() {
+        return;
+    }
+    for (packs, path) in [
+        (json!(["nowhere"]), "enrol_for[0]"),
+        (json!(["testdata"]), "enrol_for[0]"),
+        (json!(["buffalo_s", "buffalo_s"]), "enrol_for"),
+    ] {
+        let config = json!({ "models": "testdata", "folder": data.join("models"), "cache": false, "gallery": "none", "enrol_for": packs });
+        let refused = Kit::<InsightFace>::builder().manifest(manifest__::TEXT).open(config).err().unwrap();
+        assert!(refused.path.starts_with(path), "{refused:?}");
+    }
 }

@@ -72,6 +72,9 @@ pub struct Config {
     /// The store's file for people whom `enrol` enrols, or `none`. Without it: `people`, or `none` where the table names people.
     #[schemars(length(min = 1))]
     pub(crate) gallery: Option<String>,
+    /// Other packs for which people are enrolled beside `models`, so that the recogniser can be swapped without enrolling
+    /// anybody again.
+    pub(crate) enrol_for: Vec<String>,
     /// Keep the upright face of each photograph of people in the store, so that `reindex` can make vectors of another model.
     pub(crate) keep_crops: bool,
     /// Send the embedding of each face along. It identifies a person: leave it off unless a stage needs it.
@@ -99,6 +102,7 @@ impl Default for Config {
             cache: true,
             people: Vec::new(),
             gallery: None,
+            enrol_for: Vec::new(),
             keep_crops: false,
             emit_embeddings: false,
         }

@@ -29,6 +29,7 @@ mod following;
 pub mod graph;
 pub mod image;
 pub mod nms;
+mod others;
 pub mod pack;
 pub mod pixels;
 mod recogniser;

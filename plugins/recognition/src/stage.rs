@@ -4,14 +4,15 @@
 //! second is an error of the call, which the host tells the stages behind.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use majlis_gallery::{Desk, Roster, Settings};
-use majlis_plugin_api::{self as api, Event, Faces, Frame, Host, Output, Packet, Value, VisitId};
+use majlis_gallery::{Desk, Picture, Roster, Settings};
+use majlis_plugin_api::{self as api, Event, Faces, Frame, Host, Output, Packet, Time, Value, VisitId};
 
 use crate::config::Config;
 use crate::detector::{self, Recognise};
 use crate::following::{Following, Stream};
+use crate::others::{self, Enrolling, Others};
 use crate::pack::Card;
 use crate::{Analyser, Error, Options, Result, backend, pixels, runtime_path};
 
@@ -31,6 +32,7 @@ pub struct Kind {
 /// A recogniser that is open; a plugin's stage is made of one.
 pub struct Recognition {
     analyser: Analyser,
+    others: Others,
     desk: Desk,
     following: Following,
     /// Packets of no visit are one stream.
@@ -44,7 +46,10 @@ impl Recognition {
     /// # Errors
     /// What the operator should read: a pack or a runtime that is missing or does not fit, people without consent, the store.
     pub fn open(config: &Config, host: &Host, kind: &Kind) -> api::Result<Self> {
-        let (card, folders) = pack(config, host, kind)?;
+        let name = config.models.as_deref().unwrap_or(kind.pack);
+        let (card, folders) =
+            pack(name, config.folder.as_deref(), host).map_err(|error| api::Error::config("models", error))?;
+        let others = others(config, name, host)?;
         let thresholds = config.thresholds(&card)?;
         // Looked for before the runtime is opened: what is missing is told without waiting.
         card.detector(kind.form, &folders).and_then(|_| card.recogniser(&folders)).map_err(told)?;
@@ -68,18 +73,21 @@ impl Recognition {
             minimum_side: if config.emit_embeddings { 0.0 } else { thresholds.min_face_px },
         };
         let mut analyser = Analyser::open(&*runtime, &card, kind, &folders, options).map_err(told)?;
+        let backend = runtime.name();
+        let others = Others::new(runtime, others)?;
         let named = roster.enrol(&mut analyser, &thresholds)?;
         let settings = Settings {
             thresholds,
             file: config.kept_in().map(str::to_owned),
             keep_crops: config.keep_crops,
             emit_embeddings: config.emit_embeddings,
+            pack: card.name.clone(),
         };
         let desk = Desk::open(host, settings, named)?;
         let (named, stored) = desk.counts();
-        tracing::info!(pack = card.name, backend = runtime.name(), named, stored, "ready");
+        tracing::info!(pack = card.name, backend, named, stored, "ready");
         let following = Following::new(config);
-        Ok(Self { analyser, desk, following, streams: HashMap::new(), scratch: Vec::new() })
+        Ok(Self { analyser, others, desk, following, streams: HashMap::new(), scratch: Vec::new() })
     }
 
     /// The faces in the frame that `packet` holds. Steps and facts of it go to the call's line.
@@ -88,6 +96,21 @@ impl Recognition {
     /// The frame cannot be searched, or a model failed.
     pub fn faces(&mut self, packet: &Packet<'_>, frame: &Frame, out: &mut Output<'_>) -> api::Result<Faces> {
         self.look(packet, frame, out).map_err(told)
+    }
+
+    /// Shows the frame, taken at `at`, to whoever is being enrolled before the camera. To be called when the frame's faces are
+    /// sent: who waits to be greeted does not wait for somebody who enrols.
+    pub fn attend(&mut self, frame: &Frame, at: Time) {
+        if !self.desk.is_asked() {
+            return self.others.close();
+        }
+        // It was read before: there is no frame here that cannot be.
+        let Ok(image) = pixels::rgb(frame, &mut self.scratch) else { return };
+        // A verb's picture has rows without a gap; a frame's may have one.
+        let rgb: Vec<u8> = (0..image.height()).flat_map(|y| image.row(y)).copied().collect();
+        let picture = Picture { rgb: &rgb, width: image.width(), height: image.height() };
+        let mut recogniser = Enrolling { analyser: &mut self.analyser, others: &mut self.others };
+        self.desk.attend(&picture, at, &mut recogniser);
     }
 
     /// To be told of every event of the stage.
@@ -106,7 +129,8 @@ impl Recognition {
     /// # Errors
     /// What the operator should read.
     pub fn control(&mut self, verb: &str, args: Value, host: &Host) -> api::Result<Value> {
-        self.desk.control(verb, args, host, &mut self.analyser)
+        let mut recogniser = Enrolling { analyser: &mut self.analyser, others: &mut self.others };
+        self.desk.control(verb, args, host, &mut recogniser)
     }
 
     fn look(&mut self, packet: &Packet<'_>, frame: &Frame, out: &mut Output<'_>) -> Result<Faces> {
@@ -135,11 +159,10 @@ impl Recognition {
     }
 }
 
-/// The card of the configured pack, and where its files may lie.
-fn pack(config: &Config, host: &Host, kind: &Kind) -> api::Result<(Card, Vec<PathBuf>)> {
-    let name = config.models.as_deref().unwrap_or(kind.pack);
+/// The card of a pack, and where its files may lie: in `folder`, where that is said.
+fn pack(name: &str, folder: Option<&Path>, host: &Host) -> Result<(Card, Vec<PathBuf>), String> {
     let mut folders: Vec<PathBuf> = Vec::new();
-    match &config.folder {
+    match folder {
         Some(folder) => folders.push(host.path(folder)),
         None => {
             folders.extend(host.model(name).ok());
@@ -155,12 +178,26 @@ fn pack(config: &Config, host: &Host, kind: &Kind) -> api::Result<(Card, Vec<Pat
         .flat_map(|folder| [folder.join(&file), folder.with_file_name(&file)])
         .find(|card| card.is_file());
     match card {
-        Some(card) => Ok((Card::read(&card).map_err(told)?, folders)),
-        None => Err(api::Error::config(
-            "models",
-            format!("the model pack `{name}` is not known, and there is no card {file} in the folder of its models"),
+        Some(card) => Ok((Card::read(&card).map_err(|error| told(error).to_string())?, folders)),
+        None => Err(format!(
+            "the model pack `{name}` is not known, and there is no card {file} in the folder of its models; `majlis models \
+             list` shows those that are"
         )),
     }
+}
+
+/// The packs that are enrolled for: beside the folder of the one in use, if that is said, else where packs are.
+fn others(config: &Config, in_use: &str, host: &Host) -> api::Result<Vec<(Card, Vec<PathBuf>)>> {
+    let other = |(at, name): (usize, &String)| {
+        let wrong = |what: String| api::Error::config(others::place(at), what);
+        if name == in_use || config.enrol_for[..at].contains(name) {
+            return Err(wrong(format!("people are enrolled for `{name}` already")));
+        }
+        let beside = config.folder.as_ref().map(|folder| folder.with_file_name(name));
+        let beside = beside.filter(|folder| host.path(folder).is_dir());
+        pack(name, beside.as_deref(), host).map_err(wrong)
+    };
+    config.enrol_for.iter().enumerate().map(other).collect()
 }
 
 /// An error in the operator's words: what, what to do, and the code.

@@ -21,7 +21,7 @@ fn the_schema_is_that_of_every_recogniser_and_the_manifest_is_one() {
     schema::check::<Config>("../recognition/config.schema.json");
     let manifest = manifest::check(manifest__::TEXT);
     assert_eq!((manifest.name.as_str(), &manifest.native[..]), ("yunet", &["onnxruntime".to_owned()][..]));
-    assert_eq!(manifest.verbs.len(), 9);
+    assert_eq!((manifest.verbs.len(), manifest.alias.as_deref()), (10, Some("faces")));
 }
 
 /// Whoever is on a photograph that shows one person.

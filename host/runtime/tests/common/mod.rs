@@ -484,6 +484,7 @@ impl Bench {
             milestones: Vec::new(),
             native: Vec::new(),
             capabilities: Vec::new(),
+            alias: None,
             source: inputs == 0,
             finite: false,
             inputs: (0..inputs)

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use majlis_gallery::{
-    Crop, Desk, Detection, Embedding, Face, Gallery, ModelId, People, Picture, Recogniser, Settings, Thresholds,
+    Crop, Desk, Detection, Embedding, Face, Gallery, ModelId, People, Picture, Recogniser, Settings, Template,
+    Thresholds,
 };
 use majlis_plugin_api::{self as api, Error, Flow, Host, Identity, Input, Output, Stage, Value};
 use majlis_store::{Service, Store};
@@ -56,8 +57,21 @@ pub(crate) fn of(who: u8, shot: u8) -> Painted {
     Painted { who, shot, side: 120, sharp: true }
 }
 
-/// Paints faces beside each other; the first row says where they are.
-pub(crate) fn paint(path: &Path, faces: &[Painted]) -> PathBuf {
+/// A painted picture.
+pub(crate) struct Painting {
+    rgb: Vec<u8>,
+    width: usize,
+    height: usize,
+}
+
+impl Painting {
+    pub(crate) fn picture(&self) -> Picture<'_> {
+        Picture { rgb: &self.rgb, width: self.width, height: self.height }
+    }
+}
+
+/// Faces beside each other; the first row says where they are.
+pub(crate) fn painted(faces: &[Painted]) -> Painting {
     let (width, height) = (faces.len().max(1) * 200, 200);
     let mut rgb = vec![0; 3 * width * height];
     rgb[0] = faces.len() as u8;
@@ -73,6 +87,12 @@ pub(crate) fn paint(path: &Path, faces: &[Painted]) -> PathBuf {
             }
         }
     }
+    Painting { rgb, width, height }
+}
+
+/// The same as a file.
+pub(crate) fn paint(path: &Path, faces: &[Painted]) -> PathBuf {
+    let Painting { rgb, width, height } = painted(faces);
     let picture = image::RgbImage::from_raw(width as u32, height as u32, rgb).unwrap();
     picture.save(path).unwrap();
     path.to_owned()
@@ -81,13 +101,15 @@ pub(crate) fn paint(path: &Path, faces: &[Painted]) -> PathBuf {
 /// Recognises painted faces.
 pub(crate) struct Reader {
     model: ModelId,
+    /// Models that are enrolled for beside it, by number.
+    pub(crate) others: Vec<u8>,
 }
 
 impl Reader {
     /// Models of different numbers have nothing in common, their dimension included.
     pub(crate) fn new(number: u8) -> Self {
         let dimension = 64 + usize::from(number);
-        Self { model: ModelId { sha256: format!("{number:02x}").repeat(32), dimension } }
+        Self { model: ModelId { sha256: format!("{number:02x}").repeat(32), dimension }, others: Vec::new() }
     }
 
     fn direction(&self, who: u8, shot: u8) -> Embedding {
@@ -130,6 +152,18 @@ impl Recogniser for Reader {
     fn embed_crop(&mut self, crop: &Crop) -> api::Result<Option<Embedding>> {
         Ok(Some(self.direction(crop.rgb[0], crop.rgb[2])))
     }
+
+    fn also(&mut self, crop: &Crop) -> api::Result<Vec<Template>> {
+        let template = |number: &u8| {
+            let other = Self::new(*number);
+            Ok(Template::new(&other.model, &other.direction(crop.rgb[0], crop.rgb[2]))?)
+        };
+        self.others.iter().map(template).collect()
+    }
+
+    fn others(&mut self) -> api::Result<Vec<(String, ModelId)>> {
+        Ok(self.others.iter().map(|number| (format!("pack-{number}"), Self::new(*number).model)).collect())
+    }
 }
 
 /// A desk, its recogniser, and the folder of its store and photographs.
@@ -146,6 +180,7 @@ pub(crate) fn settings() -> Settings {
         file: Some("people".into()),
         keep_crops: false,
         emit_embeddings: false,
+        pack: "painted".into(),
     }
 }
 

@@ -46,13 +46,13 @@ fn every_pipeline_that_is_shipped_has_no_error() {
 
 #[test]
 fn a_good_pipeline_is_told_in_one_line_and_as_an_object_without_diagnostics() {
-    let file = pipeline("demo.toml");
+    let file = pipeline("seed.toml");
     let text = check(&file).with(0);
-    assert!(text.stdout.contains("demo.toml: 8 stages on 8 threads, 10 edges; queues hold at most"), "{text:?}");
+    assert!(text.stdout.contains("seed.toml: 8 stages on 8 threads, 10 edges; queues hold at most"), "{text:?}");
     let json = majlis(["check", "--json"]).arg(&file).run().with(0);
     assert_eq!(json.json()["diagnostics"], json!([]));
     let told = &json.json()["pipeline"];
-    assert_eq!((&told["name"], &told["stages"], &told["edges"]), (&json!("demo"), &json!(8), &json!(10)), "{told}");
+    assert_eq!((&told["name"], &told["stages"], &told["edges"]), (&json!("seed"), &json!(8), &json!(10)), "{told}");
 }
 
 #[test]
@@ -166,14 +166,14 @@ fn a_file_that_is_missing_or_no_text_is_said_in_one_line() {
 
 #[test]
 fn a_pipeline_is_drawn_as_text_and_as_mermaid() {
-    let text = majlis(["graph"]).arg(pipeline("demo.toml")).run().with(0);
-    assert!(text.stdout.starts_with("demo\n"), "{text:?}");
+    let text = majlis(["graph"]).arg(pipeline("seed.toml")).run().with(0);
+    assert!(text.stdout.starts_with("seed\n"), "{text:?}");
     assert!(text.stdout.contains("fourth <- avatar.done  majlis/data@1, depth 4"), "{text:?}");
-    let mermaid = majlis(["graph", "--format", "mermaid"]).arg(pipeline("demo.toml")).run().with(0);
+    let mermaid = majlis(["graph", "--format", "mermaid"]).arg(pipeline("seed.toml")).run().with(0);
     assert!(mermaid.stdout.starts_with("flowchart LR\n"), "{mermaid:?}");
     assert_eq!(mermaid.stdout.matches("-->").count(), 10, "{mermaid:?}");
     assert!(mermaid.stdout.contains("InsightFace") || mermaid.stdout.contains("Face Recognition"), "{mermaid:?}");
-    let json = majlis(["graph", "--json"]).arg(pipeline("demo.toml")).run().with(0).json();
+    let json = majlis(["graph", "--json"]).arg(pipeline("seed.toml")).run().with(0).json();
     let drawn = &json["pipeline"];
     assert_eq!(drawn["stages"].as_array().map(Vec::len), Some(8), "{json:#}");
     let edges = drawn["edges"].as_array().expect("a list");
@@ -248,7 +248,7 @@ fn nothing_is_coloured_that_is_no_terminal() {
     let folder = Folder::new();
     let file = folder.write("wrong.toml", WRONG);
     for no_color in ["", "1"] {
-        let run = majlis(["run"]).arg(pipeline("demo.toml")).env("NO_COLOR", no_color).run().with(0);
+        let run = majlis(["run"]).arg(pipeline("seed.toml")).env("NO_COLOR", no_color).run().with(0);
         let check = majlis(["check", "-vvv"]).arg(&file).env("NO_COLOR", no_color).run().with(3);
         for text in [run.stdout, run.stderr, check.stderr] {
             assert!(!text.contains('\u{1b}'), "an escape sequence stands in {text:?}");
@@ -264,6 +264,7 @@ fn at_a_terminal(command: &str) -> Option<(Option<i32>, String)> {
         .env_remove("NO_COLOR")
         .env("MAJLIS_PLUGIN_PATH", plugins())
         .env("XDG_CACHE_HOME", home.path())
+        .env("MAJLIS_SPEED", "20")
         .current_dir(root())
         .stdin(Stdio::null())
         .output();
@@ -279,11 +280,11 @@ fn at_a_terminal(command: &str) -> Option<(Option<i32>, String)> {
 fn a_terminal_gets_colours_and_the_whole_report_within_its_columns() {
     let folder = Folder::new();
     let (binary, file) = (binary().display().to_string(), folder.write("wrong.toml", WRONG));
-    let Some((code, told)) = at_a_terminal(&format!("{binary} -v run {}", pipeline("demo.toml").display())) else {
+    let Some((code, told)) = at_a_terminal(&format!("{binary} -v run {}", pipeline("seed.toml").display())) else {
         return;
     };
     assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("RUN demo") && told.contains("\u{1b}[1m"), "{told}");
+    assert!(told.contains("RUN seed") && told.contains("\u{1b}[1m"), "{told}");
     for line in told.lines() {
         let plain: String = line
             .split('\u{1b}')

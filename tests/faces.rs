@@ -81,7 +81,7 @@ fn which_pipeline_and_which_stage_is_asked_for_where_it_is_not_clear() {
     let nobody = asked(&["--stage", "middle"]).with(2);
     assert!(nobody.stderr.contains("`middle`") && nobody.stderr.contains("left, right"), "{nobody:?}");
 
-    let none = majlis(["fixture", "twice", "21", "--pipeline"]).arg(pipeline("demo.toml")).run().with(2);
+    let none = majlis(["fixture", "twice", "21", "--pipeline"]).arg(pipeline("seed.toml")).run().with(2);
     assert!(none.stderr.contains("no stage that does `majlis fixture`"), "{none:?}");
     let missing = majlis(["fixture", "twice", "21", "--pipeline", "nowhere.toml"]).run().with(3);
     assert!(missing.stderr.contains("nowhere.toml cannot be read"), "{missing:?}");

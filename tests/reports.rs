@@ -43,7 +43,7 @@ until = "greeted"
 fn a_text_report_fits_a_hundred_columns_in_any_script() {
     let folder = Folder::new();
     let arabic = folder.write("arabic.toml", ARABIC);
-    for file in [pipeline("demo.toml"), arabic] {
+    for file in [pipeline("seed.toml"), arabic] {
         let ended = majlis(["run", "--visits", "all"]).arg(file).run().with(0);
         for line in ended.stdout.lines() {
             assert!(line.width() <= 100, "{} columns: {line}\n{ended:?}", line.width());
@@ -52,8 +52,8 @@ fn a_text_report_fits_a_hundred_columns_in_any_script() {
 }
 
 #[test]
-fn the_demos_report_shows_every_step_the_way_and_both_ledgers() {
-    let ended = majlis(["run"]).arg(pipeline("demo.toml")).run().with(0);
+fn the_receptions_report_shows_every_step_the_way_and_both_ledgers() {
+    let ended = majlis(["run"]).arg(pipeline("seed.toml")).run().with(0);
     for part in [
         "Connection Initialization",
         "Session & Agent Configuration",
@@ -198,10 +198,10 @@ fn the_json_report_has_what_the_text_shows_of_latest_visits_and_of_the_processor
 #[test]
 fn events_of_the_host_have_no_lines_in_a_text_and_all_of_them_in_json() {
     // A visit of a second: an event would have to take 10 ms to have a line.
-    let text = majlis(["run"]).arg(pipeline("demo.toml")).run().with(0);
+    let text = majlis(["run"]).arg(pipeline("seed.toml")).run().with(0);
     assert!(!text.stdout.contains("(event)") && !text.stdout.contains("Visit events"), "{text:?}");
     assert_eq!(text.stdout.matches("  not listed: ").count(), 1, "{text:?}");
-    let json = reported(pipeline("demo.toml"));
+    let json = reported(pipeline("seed.toml"));
     assert!(json.visit().steps().any(|step| step["kind"] == "event"), "{:#}", json.visit().0);
 }
 

@@ -2,19 +2,13 @@
 
 use std::collections::HashMap;
 
-use majlis_tests::{Folder, Report, close, mb, ms, pipeline, replaced, reported, undisturbed};
+use majlis_tests::{Report, close, mb, ms, pipeline, reported, undisturbed};
 
-/// How many times as fast as it was.
+/// How many times as fast as it was: what the tests set MAJLIS_SPEED to.
 const SPEED: f64 = 20.0;
 
-fn text(name: &str) -> String {
-    std::fs::read_to_string(pipeline(name)).expect("a pipeline that is shipped can be read")
-}
-
 fn run_faster(name: &str) -> Report {
-    let folder = Folder::new();
-    let file = folder.write(name, replaced(&text(name), "speed = 1\n", "speed = 20\n"));
-    reported(file)
+    reported(pipeline(name))
 }
 
 #[test]
@@ -88,7 +82,10 @@ fn critical_path(file: &toml::Table) -> f64 {
 #[test]
 fn wired_by_need_the_greeting_waits_for_the_avatar_alone() {
     undisturbed(|| {
-        let table: toml::Table = text("seed.toml").parse().expect("the pipeline is TOML");
+        let table: toml::Table = std::fs::read_to_string(pipeline("seed.toml"))
+            .expect("it is shipped")
+            .parse()
+            .expect("the pipeline is TOML");
         let expected = critical_path(&table) / SPEED;
         close("the critical path of the table", expected, (18_450.0 + 2_340.0) / SPEED, 0.001);
 
@@ -108,14 +105,4 @@ fn wired_by_need_the_greeting_waits_for_the_avatar_alone() {
         let memory = mb(&visit.0["live_bytes"]) + mb(&visit.0["openings_live_bytes"]);
         close("the megabytes", memory, 543.3, 5.433);
     });
-}
-
-#[test]
-fn the_demo_is_the_reception_and_only_faster() {
-    let body = |name: &str| {
-        let text = text(name);
-        text.split_once("[pipeline]").map(|(_, body)| body.to_owned()).expect("a pipeline has a head")
-    };
-    let slow = replaced(&body("demo.toml"), "speed = 20\n", "speed = 1\n");
-    assert_eq!(replaced(&slow, "name = \"demo\"", "name = \"seed\""), body("seed.toml"));
 }

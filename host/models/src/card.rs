@@ -70,12 +70,13 @@ pub struct CardFile {
 }
 
 /// The cards that are a part of the program.
-const SHIPPED: [&str; 8] = [
+const SHIPPED: [&str; 9] = [
     include_str!("../../../models/antelopev2.toml"),
     include_str!("../../../models/buffalo_l.toml"),
     include_str!("../../../models/buffalo_m.toml"),
     include_str!("../../../models/buffalo_s.toml"),
     include_str!("../../../models/buffalo_sc.toml"),
+    include_str!("../../../models/demo.toml"),
     include_str!("../../../models/testdata.toml"),
     include_str!("../../../models/yunet_mobilefacenet.toml"),
     include_str!("../../../models/yunet_sface.toml"),

@@ -85,6 +85,7 @@ impl OnnxRuntime {
             .with_inter_op_spinning(false)?
             // The runtime's own arena keeps the most that a run ever had. The host's allocator is as fast, gives back what is
             // idle, and then a stage holds 20 MiB instead of 60 (small pack).
+            .with_memory_pattern(false)?
             .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?;
         if let Some(spawn) = &self.spawn {
             builder = builder.with_thread_manager(Threads(Arc::clone(spawn)))?;

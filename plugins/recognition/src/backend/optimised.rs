@@ -1,10 +1,12 @@
 //! A cache of models in the form that the runtime works with after optimising them.
 //!
 //! Such a form holds only for one model, one build of the runtime and one kind of processor, and all three are in its name.
-//! It is never shipped. A seal beside it holds its xxh3, so that a file that was cut off or has rotted is made anew instead of
-//! being trusted; it also keeps what only the original tells about the graph. Not its sha256: whoever can write the file can
-//! write the seal too, so neither keeps an attacker out (the folder is its owner's alone), and for 174 MB sha256 takes
-//! 150 ms at every start, of the 90 in which a stage is to be open.
+//! It is never shipped. A seal beside it holds its xxh3 and its stamp (inode, size, times of change), and what only the original
+//! tells about the graph. A file whose stamp is the seal's is as it was written: whatever writes to it, copies or cuts it changes
+//! the stamp, and then its bytes are compared, and a file that is damaged is made anew instead of being trusted.
+//!
+//! Not its sha256 at every start: whoever can write the file can write the seal too, so neither keeps an attacker out (the
+//! folder is its owner's alone), and reading 174 MB takes 60 ms, hashing them so 150, of the 90 in which a stage is to be open.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -29,6 +31,8 @@ pub(super) struct Cache {
 pub(super) struct Seal {
     /// Of the file, 128 bits in hexadecimal.
     xxh3: String,
+    /// Of the file when its bytes were last compared.
+    stamp: String,
     /// The first nodes of the graph before it was optimised.
     pub(super) nodes: Vec<Node>,
 }
@@ -43,8 +47,17 @@ impl Cache {
     /// The optimised form of a model, if it is there and whole.
     pub(super) fn find(&self, model: &str) -> Option<(PathBuf, Seal)> {
         let (path, seal) = self.names(model);
-        let seal: Seal = toml::from_str(&fs::read_to_string(seal).ok()?).ok()?;
-        (xxh3(&path).ok()? == seal.xxh3).then_some((path, seal))
+        let mut known: Seal = toml::from_str(&fs::read_to_string(&seal).ok()?).ok()?;
+        let stamp = stamp(&path).ok()?;
+        if known.stamp != stamp {
+            if xxh3(&path).ok()? != known.xxh3 {
+                return None;
+            }
+            // Whole, and moved here by somebody: from now on by its new stamp. A seal that cannot be written is no harm.
+            known.stamp = stamp;
+            let _ = self.write_seal(&known, &seal);
+        }
+        Some((path, known))
     }
 
     /// Has `write` make the optimised form under another name, seals it, and moves both into place: whoever looks at the
@@ -55,23 +68,36 @@ impl Cache {
         nodes: Vec<Node>,
         write: impl FnOnce(&Path) -> Result<(), String>,
     ) -> Result<PathBuf, String> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
         let (path, seal_path) = self.names(model);
-        let own = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         // The suffix decides the format that the runtime writes.
-        let part = self.folder.join(format!("{own}.part.ort"));
-        let seal_part = self.folder.join(format!("{own}.part.toml"));
+        let part = self.folder.join(format!("{}.part.ort", own_name()));
         let done = private_folder(&self.folder).map_err(|error| error.to_string()).and_then(|()| {
             write(&part)?;
             let xxh3 = xxh3(&part).map_err(|error| error.to_string())?;
-            let seal = toml::to_string(&Seal { xxh3, nodes }).map_err(|error| error.to_string())?;
-            settle(&part, &seal_part, &seal, &path, &seal_path).map_err(|error| error.to_string())
+            let settled =
+                fs::File::open(&part).and_then(|file| file.sync_all()).and_then(|()| fs::rename(&part, &path));
+            // Taken where the file stays: moving it there was a change.
+            let stamp = settled.and_then(|()| stamp(&path)).map_err(|error| error.to_string())?;
+            self.write_seal(&Seal { xxh3, stamp, nodes }, &seal_path).map_err(|error| error.to_string())
         });
         if done.is_err() {
             let _ = fs::remove_file(&part);
-            let _ = fs::remove_file(&seal_part);
         }
         done.map(|()| path)
+    }
+
+    fn write_seal(&self, seal: &Seal, path: &Path) -> io::Result<()> {
+        let part = self.folder.join(format!("{}.part.toml", own_name()));
+        let text = toml::to_string(seal).map_err(io::Error::other)?;
+        let written = fs::File::create(&part).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        let done = written.and_then(|()| fs::rename(&part, path));
+        if done.is_err() {
+            let _ = fs::remove_file(&part);
+        }
+        done
     }
 
     fn names(&self, model: &str) -> (PathBuf, PathBuf) {
@@ -80,13 +106,26 @@ impl Cache {
     }
 }
 
-fn settle(part: &Path, seal_part: &Path, seal: &str, path: &Path, seal_path: &Path) -> io::Result<()> {
-    fs::File::open(part)?.sync_all()?;
-    let mut file = fs::File::create(seal_part)?;
-    file.write_all(seal.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(part, path)?;
-    fs::rename(seal_part, seal_path)
+/// A name that no other process and no other thread of this one uses.
+fn own_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What changes when a file is written to, replaced, copied or cut.
+fn stamp(path: &Path) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let file = fs::metadata(path)?;
+    Ok(format!(
+        "{}.{} {} {}.{:09} {}.{:09}",
+        file.dev(),
+        file.ino(),
+        file.len(),
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ctime(),
+        file.ctime_nsec()
+    ))
 }
 
 fn xxh3(path: &Path) -> io::Result<String> {
@@ -158,6 +197,25 @@ mod tests {
         assert!(cache.find(MODEL).is_none());
         cache.store(MODEL, nodes(), write(b"again")).unwrap();
         assert!(cache.find(MODEL).is_some());
+    }
+
+    #[test]
+    fn bytes_that_were_changed_in_place_are_found_out_and_whole_ones_from_elsewhere_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().into(), "1.27.0");
+        let path = cache.store(MODEL, nodes(), write(b"optimised")).unwrap();
+        // As from a backup: the same bytes in another file.
+        let copy = folder.path().join("copy");
+        fs::copy(&path, &copy).unwrap();
+        fs::rename(&copy, &path).unwrap();
+        assert!(cache.find(MODEL).is_some());
+        let seal = cache.find(MODEL).unwrap().1;
+        assert_eq!(seal.stamp, stamp(&path).unwrap(), "by its stamp from now on");
+        let times = fs::metadata(&path).unwrap().modified().unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        (&file).write_all(b"O").unwrap();
+        file.set_modified(times).unwrap();
+        assert!(cache.find(MODEL).is_none(), "of the same length, and as old by its own word");
     }
 
     #[test]

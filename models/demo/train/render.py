@@ -23,11 +23,11 @@ TRAINED_PEOPLE = 1200
 FRAMES = [(640, 480), (640, 480), (640, 480), (480, 640), (512, 512), (640, 360)]
 
 
-def crowd(rng, people, count=None, smallest=15.0, largest=165.0, degrade=1.0):
+def crowd(rng, people, count=None, smallest=15.0, largest=165.0, clutter=1.0):
     """A picture of a room and the faces in it. `people` gives somebody for a random generator."""
     width, height = FRAMES[rng.choice(len(FRAMES))]
     surface, context = scene.canvas(width, height)
-    scene.room(context, rng, width, height)
+    scene.room(context, rng, width, height, clutter)
     if count is None:
         count = rng.choice([0, 1, 2, 3, 4, 6], p=[0.22, 0.38, 0.19, 0.11, 0.06, 0.04])
     places = []
@@ -42,16 +42,19 @@ def crowd(rng, people, count=None, smallest=15.0, largest=165.0, degrade=1.0):
     for x, y, scale in sorted(places, key=lambda p: p[1]):
         look = view(rng)
         face = scene.put(context, people(rng), look, x, y, scale)
-        # Somebody behind whose face the body of the next one covers has none to be found.
-        faces = [f for f in faces if not _covered(f, x, y, scale)] + [face]
+        for other in faces:
+            other.hidden = max(other.hidden, _hides(x, y, scale, other.box))
+        faces.append(face)
         if rng.random() < 0.08:
             scene.occlude(context, rng, face)
-    return scene.camera(scene.pixels(surface), rng, degrade), faces
+    return scene.camera(scene.pixels(surface), rng), faces
 
 
-def _covered(face, x, y, scale):
-    x1, y1, x2, y2 = face.box
-    return x2 > x - 2.3 * scale and x1 < x + 2.3 * scale and y2 > y + 1.6 * scale
+def _hides(x, y, scale, box):
+    """The share of a box that lies behind the body of somebody who stands before it."""
+    width = min(box[2], x + 1.9 * scale) - max(box[0], x - 1.9 * scale)
+    height = box[3] - max(box[1], y + 2.1 * scale)
+    return max(0.0, width) * max(0.0, height) / ((box[2] - box[0]) * (box[3] - box[1]))
 
 
 def portrait_crop(person, rng, jitter=0.022, smallest=24.0, largest=90.0):
@@ -76,7 +79,17 @@ def _scene(job):
     label = np.full((MOST_FACES, 14), np.nan, np.float32)
     for row, face in zip(label, faces):
         row[:] = np.concatenate([face.box, face.points.ravel()]) * scale
+        # Without key points a face is neither asked for nor forbidden.
+        if face.hidden > 0.15:
+            row[4:] = np.nan
     return index, square, label
+
+
+def _room(index):
+    """A room full of things and without a face: what a detector must learn to leave alone."""
+    rng = np.random.default_rng([12, index])
+    image, _ = crowd(rng, None, count=0, clutter=4.0)
+    return index, preprocess.paste(image, DETECTOR_SIZE)[0]
 
 
 def _views(job):
@@ -86,9 +99,9 @@ def _views(job):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["scenes", "faces"])
+    parser.add_argument("what", choices=["scenes", "rooms", "faces"])
     parser.add_argument("--work", type=Path, required=True, help="folder for data sets and checkpoints")
-    parser.add_argument("--count", type=int, help="scenes, or people")
+    parser.add_argument("--count", type=int, help="scenes, rooms, or people")
     parser.add_argument("--views", type=int, default=16, help="of a person")
     parser.add_argument("--processes", type=int, default=2)
     a = parser.parse_args()
@@ -101,6 +114,11 @@ def main():
             labels = new("labels.npy", np.float32, (count, MOST_FACES, 14))
             for index, image, label in pool.imap_unordered(_scene, ((i,) for i in range(count)), 32):
                 images[index], labels[index] = image, label
+        elif a.what == "rooms":
+            count = a.count or 600
+            images = new("rooms.npy", np.uint8, (count, DETECTOR_SIZE, DETECTOR_SIZE, 3))
+            for index, image in pool.imap_unordered(_room, range(count), 32):
+                images[index] = image
         else:
             people = population(TRAINING, a.count or TRAINED_PEOPLE)
             faces = new("faces.npy", np.uint8, (len(people), a.views, 112, 112, 3))

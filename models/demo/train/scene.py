@@ -20,11 +20,12 @@ from view import CLOTHES, View
 
 @dataclass
 class Face:
-    """A face in a picture, px: box (x1, y1, x2, y2), five key points, and whose it is."""
+    """A face in a picture, px: box (x1, y1, x2, y2), five key points, whose it is, and how much of it somebody hides."""
 
     box: np.ndarray
     points: np.ndarray
     person: Identity
+    hidden: float = 0.0
 
 
 def _colour(rng, low=0.2, high=0.95):

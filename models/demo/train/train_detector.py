@@ -146,18 +146,26 @@ def main():
         "--steps", type=int, default=1200, help="on squares cut from the scenes, three times as fast as whole ones"
     )
     parser.add_argument("--whole", type=int, default=250, help="steps on whole scenes, afterwards")
+    parser.add_argument("--rooms", action="store_true", help="with rooms without faces too")
     parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(2 if a.resume else 1)
     images, labels = np.load(a.work / "scenes.npy", mmap_mode="r"), np.load(a.work / "labels.npy")
+    if a.rooms:
+        images = np.concatenate([images, np.load(a.work / "rooms.npy")])
+        labels = np.concatenate([labels, np.full((len(images) - len(labels), *labels.shape[1:]), np.nan, np.float32)])
     net = Detector().train()
-    optimiser = torch.optim.AdamW(net.parameters(), 4e-3, weight_decay=1e-3)
+    if a.resume:
+        net.load_state_dict(torch.load(a.work / "detector.pt"))
+    optimiser = torch.optim.AdamW(net.parameters(), a.rate, weight_decay=1e-3)
     steps = a.steps + a.whole
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps, pct_start=0.12)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, a.rate, steps, pct_start=0.12)
     start, order, sums = time.time(), [], []
     for step in range(steps):
         if len(order) < a.batch:
@@ -167,7 +175,7 @@ def main():
         x, y = augment(images[pick], labels[pick], size, rng)
         parts = losses(net(x), y, size)
         optimiser.zero_grad()
-        (parts[0] + 1.5 * parts[1] + 4.0 * parts[2]).backward()
+        (parts[0] + 1.5 * parts[1] + 12.0 * parts[2]).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         schedule.step()

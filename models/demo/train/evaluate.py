@@ -195,9 +195,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, default=HERE.parent)
     parser.add_argument("--calibrate", action="store_true", help="choose the threshold and write the card")
-    parser.add_argument("--scenes", type=int, default=500)
-    parser.add_argument("--people", type=int, default=120)
-    parser.add_argument("--views", type=int, default=5)
+    parser.add_argument("--scenes", type=int, default=300)
+    parser.add_argument("--people", type=int, default=60)
+    parser.add_argument("--views", type=int, default=4)
     parser.add_argument(
         "--testdata", type=Path, default=Path(os.environ.get("MAJLIS_TESTDATA", HERE.parents[3] / "shared/testdata"))
     )

@@ -26,6 +26,12 @@ impl Surroundings for Process {
             Err(error) => Err(error.to_string()),
         }
     }
+
+    fn folder(&self, file: &Path) -> PathBuf {
+        // Of a file that cannot be made absolute there is no current folder either: then as it was given.
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        whole.parent().unwrap_or(Path::new("")).to_owned()
+    }
 }
 
 /// A pipeline file and what was found for it.

@@ -12,6 +12,12 @@ pub trait Surroundings {
     /// The text of a secret's file, or the reason why it cannot be read. `path` is already joined to the pipeline file's folder.
     fn secret_file(&self, path: &Path) -> Result<String, String>;
 
+    /// The folder of a pipeline file, from which its relative paths start. The binary answers with one that does not depend on
+    /// where it was started: plugins join it to what they are given, and a relative one would be joined twice.
+    fn folder(&self, file: &Path) -> PathBuf {
+        file.parent().unwrap_or(Path::new("")).to_owned()
+    }
+
     /// Whether an IANA time zone of that name exists.
     fn known_time_zone(&self, name: &str) -> bool {
         bundled_time_zone(name)

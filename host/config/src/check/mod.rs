@@ -64,7 +64,7 @@ struct Context<'c> {
 /// Checks a pipeline file. Opens nothing; every problem is reported, not the first one alone.
 pub fn check(source: &Source<'_>, catalogue: &Catalogue, around: &dyn Surroundings) -> Checked {
     let mut findings = Findings::new(source);
-    let context = Context { catalogue, around, base: source.base() };
+    let context = Context { catalogue, around, base: around.folder(source.file) };
     let (text, mut damage) = syntax::readable(source.text, &mut findings);
     let table = syntax::parse(&text, &mut damage, &mut findings);
     let pipeline = assemble(source, table.get_ref(), &context, &mut findings).filter(|_| !findings.has_errors());

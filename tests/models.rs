@@ -259,7 +259,8 @@ fn a_stage_finds_the_pack_that_was_imported_and_says_how_to_fetch_one_that_is_no
     assert!(missing.stderr.contains("majlis models pull buffalo_s"), "{missing:?}");
 
     let home = Folder::new();
-    let files = ["det_500m.onnx", "mobilefacenet_128.onnx"].map(|name| data.join("models").join(name));
+    let files =
+        ["det_500m.onnx", "yunet_n_640.onnx", "mobilefacenet_128.onnx"].map(|name| data.join("models").join(name));
     let imported =
         Majlis::without_plugins(["models", "import", "testdata"]).args(&files).at_home(home.path()).run().with(0);
     assert!(!imported.stderr.contains("missing"), "{imported:?}");

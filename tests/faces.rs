@@ -1,6 +1,6 @@
 //! A plugin's own word as a command, and with it what an operator does about people: `majlis faces …`.
 
-use majlis_tests::{Ended, Folder, majlis, pipeline, replaced, testdata};
+use majlis_tests::{Ended, Folder, majlis, pipeline, replaced, root, testdata};
 use serde_json::json;
 
 fn one_stage(folder: &Folder) -> std::path::PathBuf {
@@ -188,4 +188,43 @@ fn why_somebody_was_not_known_is_told_to_people() {
     let nobody = faces(&["why", &image("coffee.png")]);
     assert!(nobody.contains("no face was found"), "{nobody}");
     assert!(faces(&["check"]).contains("everybody can be recognised: 1 person"));
+}
+
+#[test]
+fn swapping_to_a_model_of_another_dimension_needs_no_new_enrolment_of_whom_it_was_enrolled_for() {
+    let Some(data) = testdata("a swap between two models") else { return };
+    let (folder, home) = (Folder::new(), Folder::new());
+    let first = show(&folder, &[]);
+    let _ = folder.write("visitors/any.png", []);
+    let text = folder.read("show.toml");
+    let both = folder
+        .write("both.toml", replaced(&text, "gallery = \"people\"", "gallery = \"people\"\nenrol_for = [\"demo\"]"));
+    let without_folder = replaced(&text, "folder = { env = \"MAJLIS_TESTDATA\", append = \"models\" }\n", "");
+    let second = folder.write("second.toml", replaced(&without_folder, "models = \"testdata\"", "models = \"demo\""));
+    let faces = |file: &std::path::Path, arguments: &[&str]| {
+        let command = majlis(["faces"]).args(arguments).arg("--json").arg("--pipeline").arg(file);
+        let command = command.env("MAJLIS_TESTDATA", &data).env("MAJLIS_MODELS", root().join("models"));
+        command.at_home(home.path()).run().with(0).json()
+    };
+    let image = |name: &str| data.join("images").join(name).display().to_string();
+    let said = ["name_latin=A Name", "consent=expo-2"];
+    let _ = faces(&both, &[&["enrol", "p1", &image("obama.jpg")][..], &said].concat());
+    let _ = faces(&first, &[&["enrol", "p2", &image("biden.jpg")][..], &said].concat());
+
+    let recognised = |file: &std::path::Path| {
+        let listed = faces(file, &["list"]);
+        let people = listed["people"].as_array().expect("a list").clone();
+        let mut now: Vec<(String, bool)> = people
+            .iter()
+            .map(|person| (person["id"].as_str().unwrap_or_default().into(), person["recognised_now"] == true))
+            .collect();
+        now.sort();
+        (listed["model"].as_str().expect("a model").to_owned(), now)
+    };
+    let ((small, before), (large, after)) = (recognised(&second), recognised(&first));
+    assert_ne!(small, large, "two models");
+    assert_eq!(after, [("p1".into(), true), ("p2".into(), true)]);
+    assert_eq!(before, [("p1".into(), true), ("p2".into(), false)]);
+    let check = faces(&second, &["check"]).to_string();
+    assert!(check.contains("1 of 2 people") && check.contains("p2") && check.contains("demo"), "{check}");
 }

@@ -19,7 +19,7 @@ DEMO_BUILD := $(addprefix -p ,majlis majlis-images majlis-insightface majlis-gre
 demo: ## build, then receive drawn visitors with the pack of this repository (first build: minutes on 2 cores, then seconds)
 	@echo "building the host and the plugins of the demo; the first time takes some minutes on 2 cores"
 	cargo build $(DEMO_BUILD)
-	@echo "running pipelines/demo.toml: nine drawn visitors come to a door"
+	@echo "running pipelines/demo.toml: nine pictures of a door, and who stands there"
 	$(MAJLIS) --plugins $(PLUGINS) run pipelines/demo.toml
 
 build: ## build the workspace

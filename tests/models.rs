@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use majlis_tests::{Ended, Folder, Majlis, binary, majlis, onnxruntime, testdata};
+use majlis_tests::{Ended, Folder, Majlis, binary, majlis, onnxruntime, root, testdata};
 use serde_json::json;
 
 /// The sum of the three bytes `abc`, which is all that the model of these tests has.
@@ -266,4 +266,10 @@ fn a_stage_finds_the_pack_that_was_imported_and_says_how_to_fetch_one_that_is_no
     assert!(!imported.stderr.contains("missing"), "{imported:?}");
     assert!(home.file("data/majlis/models/testdata/det_500m.onnx").is_file(), "{:?}", home.files());
     let _ = majlis(["run", "--report", "none"]).arg(pipeline("testdata")).at_home(home.path()).run().with(0);
+}
+
+#[test]
+fn the_card_of_a_library_among_those_of_packs_is_not_complained_of() {
+    let listed = Majlis::without_plugins(["models", "list"]).env("MAJLIS_MODELS", root().join("models")).run().with(0);
+    assert!(listed.stderr.is_empty() && listed.stdout.contains("demo"), "{listed:?}");
 }

@@ -90,7 +90,7 @@ fn cards_in(folder: &Path) -> Vec<PathBuf> {
 /// A card; none if the file is of another kind, such as the card of ONNX Runtime, which names no `[[file]]`.
 fn read(path: &Path) -> Result<Option<Card>, Error> {
     let text = fs::read_to_string(path).map_err(Error::file(path, "read"))?;
-    if text.parse::<toml::Table>().is_ok_and(|table| !table.contains_key("file")) {
+    if text.parse::<toml::Table>().is_ok_and(|table| !table.get("file").is_some_and(toml::Value::is_array)) {
         return Ok(None);
     }
     let source = path.display().to_string();

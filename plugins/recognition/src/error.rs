@@ -148,6 +148,8 @@ pub enum Error {
         origin: String,
         /// Under which licence its makers offer it.
         licence: String,
+        /// Whether its card says where it can be fetched.
+        fetchable: bool,
     },
 
     /// A file of a pack is not the one that the card describes.
@@ -208,14 +210,16 @@ impl Error {
             Self::RuntimeRefused { .. } => {
                 "run `make onnxruntime` to get the pinned build, and take ORT_DYLIB_PATH back if it is set".into()
             }
-            Self::RuntimeConflict { .. } => {
-                "let all stages name the same library, or give one of them `isolation = \"process\"`".into()
-            }
+            Self::RuntimeConflict { .. } => "let all stages name the same library".into(),
             Self::RuntimeTelemetry { .. } => {
                 "use the pinned build (`make onnxruntime`), or start the program with ORT_DISABLE_TELEMETRY=1".into()
             }
-            Self::ModelMissing { pack, origin, licence, .. } => {
-                format!("`majlis models pull {pack}` fetches it; it comes from {origin}; its licence: {licence}")
+            Self::ModelMissing { pack, origin, licence, fetchable, .. } => {
+                let verb = match fetchable {
+                    true => format!("`majlis models pull {pack}` fetches it"),
+                    false => format!("`majlis models import {pack} FILE…` takes it over from where it is"),
+                };
+                format!("{verb}; it comes from {origin}; its licence: {licence}")
             }
             Self::ModelAltered { .. } => {
                 "remove the file and fetch the pack again; a file that is not known is not run".into()

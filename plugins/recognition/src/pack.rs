@@ -181,6 +181,7 @@ impl Card {
                 folders: folders.to_vec(),
                 origin: file.origin.as_ref().unwrap_or(&self.origin).clone(),
                 licence: file.licence.as_ref().unwrap_or(&self.licence).clone(),
+                fetchable: file.url.is_some() || self.archive.is_some(),
             }),
         }
     }
@@ -328,7 +329,8 @@ mod tests {
         assert_eq!(error.code(), "recognition.model-missing");
         assert_eq!(
             error.remedy().unwrap(),
-            "`majlis models pull small` fetches it; it comes from a web page; its licence: research only"
+            "`majlis models import small FILE…` takes it over from where it is; it comes from a web page; its licence: \
+             research only"
         );
         fs::write(second.path().join("d.onnx"), "abc").unwrap();
         card.detector("scrfd", &folders).unwrap().verified().unwrap();

@@ -202,3 +202,14 @@ fn what_was_seen_of_a_visitor_ends_with_the_visit() {
     assert_ne!(tracks[0], tracks[1]);
     assert_eq!(camera.looks(), 6, "nothing is kept of a visit that is over");
 }
+
+#[test]
+fn a_stage_behind_that_wants_embeddings_gets_one_for_each_face_of_each_frame() {
+    let Some(mut camera) = Camera::open(&[("obama", "obama2.jpg")], json!({ "emit_embeddings": true })) else {
+        return;
+    };
+    let obama = camera.portrait("obama.jpg");
+    for x in [100, 104, 108, 112, 116] {
+        assert_eq!(camera.show(&[(&obama, x, 300)]).faces[0].embedding.len(), 128);
+    }
+}

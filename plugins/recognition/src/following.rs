@@ -21,6 +21,8 @@ const BETTER: f32 = 1.5;
 pub(crate) struct Following {
     detect_every: u32,
     min_votes: Option<usize>,
+    /// Whether a stage behind wants the embedding of each face of each frame that is searched.
+    every_look: bool,
     /// The number of the latest track, over all streams of the stage.
     tracks: u64,
 }
@@ -44,7 +46,12 @@ struct Watch {
 
 impl Following {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { detect_every: config.detect_every.max(1), min_votes: config.min_votes, tracks: 0 }
+        Self {
+            detect_every: config.detect_every.max(1),
+            min_votes: config.min_votes,
+            every_look: config.emit_embeddings,
+            tracks: 0,
+        }
     }
 
     /// Looks that must agree.
@@ -74,7 +81,7 @@ impl Following {
         step("detect");
         let found = analyser.detect(image)?;
         (stream.begun, stream.since) = (true, 0);
-        let min_votes = self.min_votes();
+        let (min_votes, every_look) = (self.min_votes(), self.every_look);
         let tracks = &mut self.tracks;
         let places = stream.tracker.update(found.clone(), now, || {
             *tracks += 1;
@@ -86,7 +93,8 @@ impl Following {
             track.own = Watch::default();
         }
         let wanted = |(face, place): (&Detection, &usize)| {
-            face.smaller_side() >= analyser.minimum_side() && watched[*place].own.wants(quality(face), min_votes)
+            face.smaller_side() >= analyser.minimum_side()
+                && (every_look || watched[*place].own.wants(quality(face), min_votes))
         };
         let wanted: Vec<bool> = found.iter().zip(&places).map(wanted).collect();
         if wanted.contains(&true) {

@@ -237,11 +237,11 @@ mod tests {
 
     #[test]
     fn a_path_that_does_not_fit_is_broken_and_what_to_do_is_still_read() {
-        let reason = "not found; looked at /root/.cache/library.so.1.27.0 (make it); run `make it`";
+        let reason = "not found; looked at /home/.cache/library.so.1.27.0 (make it); run `make it`";
         let lines = fold(reason, 16);
         assert_eq!(
             lines,
-            ["not found;", "looked at", "/root/.cache/lib", "rary.so.1.27.0", "(make it); run", "`make it`"]
+            ["not found;", "looked at", "/home/.cache/lib", "rary.so.1.27.0", "(make it); run", "`make it`"]
         );
         assert!(fold(&"way/".repeat(100), 16).last().is_some_and(|last| last.ends_with('…')), "a page is cut");
     }

@@ -45,9 +45,14 @@ impl ArcFace {
         };
         let blob = vec![0.0; 3 * size * size];
         let declared = match model.outputs() {
-            [output] if output.float => {
-                output.shape.iter().try_fold(1, |product: usize, extent| Some(product * (*extent)?))
-            }
+            // The first axis is the batch, which most graphs leave open. Where the rest is known nothing has to be run: an
+            // R50 takes 117 ms for it, more than all else of its opening.
+            [output] if output.float => match &output.shape[..] {
+                [_, rest @ ..] if !rest.is_empty() => {
+                    rest.iter().try_fold(1, |all: usize, extent| Some(all * (*extent)?))
+                }
+                _ => None,
+            },
             [output] => {
                 return Err(misfit(&*model, "an embedding of 32-bit floats", words(output)));
             }
@@ -246,11 +251,13 @@ mod tests {
 
     #[test]
     fn the_dimension_comes_from_the_graph_or_from_running_it() {
-        for declared in [None, Some(7)] {
+        for (batch, declared, runs) in [(Some(1), None, 1), (Some(1), Some(7), 0), (None, Some(7), 0)] {
             let mut model = sums(None, declared, 7);
-            model.outputs[0].shape[0] = Some(1);
+            model.outputs[0].shape[0] = batch;
+            let counted = Arc::clone(&model.runs);
             let recogniser = ArcFace::new(Box::new(model), "ab").unwrap();
             assert_eq!(*recogniser.identity(), ModelId { sha256: "ab".into(), dimension: 7 });
+            assert_eq!(counted.load(Ordering::Relaxed), runs, "it is run where the graph does not say");
         }
     }
 

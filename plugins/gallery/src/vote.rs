@@ -73,23 +73,6 @@ impl Votes {
     pub fn forget(&mut self, id: &str) {
         self.looks.retain(|look| look.who.as_deref() != Some(id));
     }
-
-    /// Begins anew: it is no longer sure that it is the same face.
-    pub fn clear(&mut self) {
-        self.looks.clear();
-    }
-
-    /// How many looks were counted.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.looks.len()
-    }
-
-    /// Whether no look was counted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.looks.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -160,7 +143,7 @@ mod tests {
         for outcome in [Outcome::Undecided, Outcome::Ambiguous, Outcome::Poor, Outcome::TooSmall] {
             votes.cast(&Decision { outcome, best: None, second: None }, AREA);
         }
-        assert!(votes.is_empty());
+        assert!(votes.looks.is_empty());
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub(crate) enum Broken {
     Frame(majlis_plugin_api::Error),
 }
 
-/// Decodes a file as people see it, upright; `still` is what the frame says of itself. A colour picture that stands upright is decoded into the host's buffer and
-/// never copied.
+/// Decodes a file as people see it, upright; `still` is what the frame says of itself. A colour picture that stands upright is
+/// decoded into the host's buffer and never copied.
 pub(crate) fn read(path: &Path, host: &Host, still: bool) -> Result<Frame, Broken> {
     // The content decides what it is, not the name.
     let mut reader = ImageReader::open(path)?.with_guessed_format()?;

@@ -216,32 +216,29 @@ impl ModelFile {
     pub fn verified(&self) -> Result<&Path> {
         // The size first: a file that is still being fetched is told without reading it.
         let size = fs::metadata(&self.path).map_err(|error| unreadable(&self.path, &error))?.len();
-        if size != self.size {
-            return Err(self.altered("size", self.size.to_string(), size.to_string()));
-        }
-        let found = sha256(&self.path)?;
-        if found != self.sha256 {
-            return Err(self.altered("sha256", self.sha256.clone(), found));
-        }
+        self.compare(size, || sha256(&self.path))?;
         Ok(&self.path)
     }
-}
 
-impl ModelFile {
     /// The bytes of the file, compared with the card.
     ///
     /// # Errors
     /// [`Error::ModelAltered`] and [`Error::Unreadable`].
     pub fn verified_bytes(&self) -> Result<Vec<u8>> {
         let bytes = fs::read(&self.path).map_err(|error| unreadable(&self.path, &error))?;
-        if bytes.len() as u64 != self.size {
-            return Err(self.altered("size", self.size.to_string(), bytes.len().to_string()));
+        self.compare(bytes.len() as u64, || Ok(sha256_of(&bytes)))?;
+        Ok(bytes)
+    }
+
+    fn compare(&self, size: u64, sum: impl FnOnce() -> Result<String>) -> Result<()> {
+        if size != self.size {
+            return Err(self.altered("size", self.size.to_string(), size.to_string()));
         }
-        let found = sha256_of(&bytes);
+        let found = sum()?;
         if found != self.sha256 {
             return Err(self.altered("sha256", self.sha256.clone(), found));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     fn altered(&self, what: &'static str, expected: String, found: String) -> Error {

@@ -77,8 +77,9 @@ mod visit;
 pub use error::{Error, Refused, Result};
 pub use host::{Adopted, Host, Origin, Wire};
 pub use message::{
-    Any, Audio, AudioMut, AvatarState, Data, Doubt, Extra, Face, Faces, Frame, FrameMut, Identity, Invite, Message,
-    Person, PixelFormat, SampleFormat, Scene, Utterance, UtteranceKind, from_cbor, to_cbor,
+    Any, Audio, AudioMut, AvatarState, Data, Delivered, Delivery, Doubt, Extra, Face, Faces, Frame, FrameMut, Identity,
+    Invite, Message, Observation, Person, Piece, PixelFormat, PossibleFace, SampleFormat, Scene, Utterance,
+    UtteranceKind, from_cbor, to_cbor,
 };
 pub use output::Output;
 pub use packet::Packet;

@@ -37,8 +37,9 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
 /// `schema`. Of these `name`, `summary` and `schema` are required. Name, version and licence of the crate are taken from Cargo.
 ///
 /// - A port is `name: Type`. Before an input may stand `#[optional]` (it need not be wired) and `#[many]` (it takes
-///   several producers); before an output `#[origin]` (it does not wait for the stage's inputs) and
-///   `#[same_as(input)]` (its packets are those of that input).
+///   several producers); before an output `#[origin]` (it does not wait for the stage's inputs),
+///   `#[feedback]` (an origin that only tells those before the stage what became of what they sent: nothing begins there, and
+///   nobody waits for its end) and `#[same_as(input)]` (its packets are those of that input).
 /// - `native` names the native libraries that the plugin opens through [`service::native`](crate::service::native):
 ///   `"onnxruntime"`, or `"onnxruntime" = "1.22"` for one that it needs in this very version. A process holds one version
 ///   of each, so a pipeline whose plugins need two is refused before it starts.
@@ -126,6 +127,13 @@ macro_rules! manifest {
         // Two parts in one: a `const` block keeps this a single list element.
         {
             const PARTS: &[&str] = &["type = \"", <$type as $crate::Message>::TYPE, "\"\norigin = true\n"];
+            const BYTES: [u8; $crate::manifest::length(PARTS)] = $crate::manifest::join(PARTS);
+            match std::str::from_utf8(&BYTES) { Ok(text) => text, Err(_) => panic!("the joined parts are text") }
+        }
+    };
+    (@type $type:ty; feedback) => {
+        {
+            const PARTS: &[&str] = &["type = \"", <$type as $crate::Message>::TYPE, "\"\norigin = true\nfeedback = true\n"];
             const BYTES: [u8; $crate::manifest::length(PARTS)] = $crate::manifest::join(PARTS);
             match std::str::from_utf8(&BYTES) { Ok(text) => text, Err(_) => panic!("the joined parts are text") }
         }

@@ -2,6 +2,7 @@
 //! be copied; the small messages are CBOR maps with text keys whose unknown keys are kept, so that fields may be added.
 
 mod audio;
+mod delivered;
 mod faces;
 mod frame;
 mod scene;
@@ -16,10 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Result, Secret};
 
-pub use audio::{Audio, AudioMut, SampleFormat};
-pub use faces::{Doubt, Face, Faces, Identity, Person};
+pub use audio::{Audio, AudioMut, Piece, SampleFormat};
+pub use delivered::{Delivered, Delivery};
+pub use faces::{Doubt, Face, Faces, Identity, Person, PossibleFace};
 pub use frame::{Frame, FrameMut, PixelFormat};
-pub use scene::Scene;
+pub use scene::{Observation, Scene};
 pub use utterance::{Utterance, UtteranceKind};
 
 /// Something that travels on an edge.

@@ -105,6 +105,10 @@ pub struct OutputPort {
     /// It does not wait for the stage's inputs, so a loop may pass through it.
     #[serde(default)]
     pub origin: bool,
+    /// An origin that only tells those before it what became of what they sent. It begins nothing: its stage may be lazy, and no
+    /// stream and no run waits for its end.
+    #[serde(default)]
+    pub feedback: bool,
 }
 
 /// A command of a plugin.
@@ -343,7 +347,7 @@ impl Manifest {
     /// Whether it acts before any packet reaches it: a source, or a stage with an output that waits for no input. Such a stage
     /// cannot be lazy, for its first packet might be the answer to one of its own.
     pub fn starts_by_itself(&self) -> bool {
-        self.source || self.outputs.iter().any(|port| port.origin)
+        self.source || self.outputs.iter().any(|port| port.origin && !port.feedback)
     }
 
     /// Whether it has to act on events before its first packet (capability `acts-on-events`), which a lazy stage does not hear.
@@ -439,6 +443,9 @@ fn check_types(raw: &Raw) -> Result<(), ManifestError> {
         if port.origin && same_as(&port.ty).is_some() {
             let reason = "an origin does not wait for an input, so it cannot take its type";
             return wrong(what, &port.ty, reason);
+        }
+        if port.feedback && !port.origin {
+            return wrong(what, &port.ty, "feedback is an origin; write `origin = true` as well");
         }
         match same_as(&port.ty) {
             Some(input) if raw.input.iter().any(|port| port.name == input) => {}

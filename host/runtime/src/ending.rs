@@ -10,7 +10,7 @@ use crate::state::{Life, Phase, State};
 
 impl State {
     /// Passes the end of streams on. An output has ended when nothing can come out of it any more: an origin's when its
-    /// stage says so, another's when its stage has heard that its inputs have ended, and holds nothing.
+    /// stage says so, one of feedback never, another's when its stage has heard that its inputs have ended, and holds nothing.
     pub(crate) fn pass_ends(&mut self, graph: &Graph, now: Nanos) {
         let mut changed = true;
         while std::mem::take(&mut changed) {
@@ -49,7 +49,9 @@ impl State {
                 Life::Open | Life::Opening => &state.inputs_told,
                 Life::Closed { .. } | Life::Failed(_) => &state.inputs_ended,
             };
-            heard.iter().all(|ended| *ended) && state.lanes.are_done()
+            // Word of what was sent comes as long as something is sent: its end is never waited for.
+            let ended = |(edge, ended): (&usize, &bool)| *ended || graph.is_feedback(*edge);
+            node.incoming.iter().zip(heard).all(ended) && state.lanes.are_done()
         }
     }
 

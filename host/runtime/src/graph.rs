@@ -43,6 +43,8 @@ pub(crate) struct StageNode {
     pub(crate) outgoing: Vec<Vec<usize>>,
     /// Outputs that do not wait for the stage's inputs.
     pub(crate) origin: Vec<bool>,
+    /// Of these, the outputs that only tell what became of what came in.
+    pub(crate) feedback: Vec<bool>,
     /// It has no incoming edge: it is woken once when it is ready.
     pub(crate) source: bool,
     /// It is opened at the start, whatever its load mode says: nothing would ever open it.
@@ -80,6 +82,7 @@ impl Graph {
                 incoming: Vec::new(),
                 outgoing: vec![Vec::new(); manifest.outputs.len()],
                 origin: manifest.outputs.iter().map(|output| output.origin).collect(),
+                feedback: manifest.outputs.iter().map(|output| output.feedback).collect(),
                 source: true,
                 starts_by_itself: true,
                 audience: StageSet::default(),
@@ -94,7 +97,8 @@ impl Graph {
             (0..stages.len()).map(|stage| audience(stage, &stages, &pipeline.edges)).collect();
         for (node, audience) in stages.iter_mut().zip(audiences) {
             node.source = node.incoming.is_empty();
-            node.starts_by_itself = node.source || node.origin.contains(&true);
+            let begins = |(origin, feedback): (&bool, &bool)| *origin && !*feedback;
+            node.starts_by_itself = node.source || node.origin.iter().zip(&node.feedback).any(begins);
             node.audience = audience;
         }
         let mut threads = vec![Vec::new(); pipeline.threads.len()];
@@ -102,6 +106,12 @@ impl Graph {
             threads[node.thread].push(index);
         }
         Self { pipeline, manifests, stages, threads, slots }
+    }
+
+    /// Whether an edge only brings word of what became of what its consumer sent.
+    pub(crate) fn is_feedback(&self, edge: usize) -> bool {
+        let wiring = self.edge(edge);
+        self.stages[wiring.from].feedback[wiring.output]
     }
 
     pub(crate) fn edge(&self, edge: usize) -> &Edge {

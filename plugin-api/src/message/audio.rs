@@ -35,6 +35,18 @@ pub struct Audio {
     rate: u32,
     channels: u16,
     format: SampleFormat,
+    piece: Piece,
+}
+
+/// Which piece of an utterance's sound a packet is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Piece {
+    /// The utterance's [`number`](crate::Utterance::number); 0: sound of no utterance.
+    pub utterance: u64,
+    /// How many samples of each channel came before it.
+    pub position: u64,
+    /// Nothing of the utterance comes after it. Such a packet may have no samples.
+    pub last: bool,
 }
 
 /// Sound that is being made.
@@ -60,6 +72,15 @@ impl AudioMut {
         header[6..8].copy_from_slice(&channels.to_le_bytes());
         header[8..12].copy_from_slice(&rate.to_le_bytes());
         Ok(Self { buffer })
+    }
+
+    /// Says which piece of which utterance it is.
+    #[must_use]
+    pub fn piece(mut self, piece: Piece) -> Self {
+        self.buffer[5] = u8::from(piece.last);
+        self.buffer[16..24].copy_from_slice(&piece.utterance.to_le_bytes());
+        self.buffer[24..32].copy_from_slice(&piece.position.to_le_bytes());
+        self
     }
 
     /// The samples' bytes.
@@ -96,6 +117,12 @@ impl Audio {
         self.format
     }
 
+    /// Which piece of which utterance it is.
+    #[must_use]
+    pub fn piece(&self) -> Piece {
+        self.piece
+    }
+
     /// The samples' bytes.
     #[must_use]
     pub fn samples(&self) -> &[u8] {
@@ -106,7 +133,8 @@ impl Audio {
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         json!({
-            "rate": self.rate, "channels": self.channels,
+            "rate": self.rate, "channels": self.channels, "utterance": self.piece.utterance,
+            "position": self.piece.position, "last": self.piece.last,
             "samples": self.samples().len() / self.format.bytes() / usize::from(self.channels),
             "samples_fnv1a": format!("{:016x}", fnv(self.samples())),
         })
@@ -140,6 +168,8 @@ impl Message for Audio {
         if channels == 0 || rate == 0 {
             return Err(Error::new(format!("audio of {channels} channels at {rate} Hz")));
         }
-        Ok(Self { buffer: buffer.clone(), rate, channels, format })
+        let long = |at: usize| u64::from(word(buffer, at)) | u64::from(word(buffer, at + 4)) << 32;
+        let piece = Piece { utterance: long(16), position: long(24), last: buffer[5] & 1 == 1 };
+        Ok(Self { buffer: buffer.clone(), rate, channels, format, piece })
     }
 }

@@ -12,11 +12,27 @@ pub struct Faces {
     pub height: u32,
     /// The frame's place on the recogniser's input, so that a picture can be matched with its faces.
     pub frame: u64,
+    /// Nobody looked at this frame: the boxes are carried on from earlier ones, and who came since is in none. Never enough to
+    /// hide the faces of a picture.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub extrapolated: bool,
     /// The faces; a recogniser says in which order.
     pub faces: Vec<Face>,
+    /// What might be faces and is not sure enough to be among them: for hiding faces in a picture, and for nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub possible: Vec<PossibleFace>,
     /// Keys of a later version.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+/// Where a face might be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PossibleFace {
+    /// `[x1, y1, x2, y2]` in pixels of the frame, not clipped to it.
+    pub bbox: [f32; 4],
+    /// The detector's score, 0 to 1.
+    pub score: f32,
 }
 
 /// One face.

@@ -73,6 +73,9 @@ pub struct Output {
     /// Whether it does not wait for the stage's inputs.
     #[serde(default)]
     pub origin: bool,
+    /// Whether it only tells those before it what became of what they sent.
+    #[serde(default)]
+    pub feedback: bool,
 }
 
 /// A verb.

@@ -1,20 +1,15 @@
 //! What the operator's terminal gets.
 
 use majlis_avatar_console::{Config, Console, input, manifest__};
-use majlis_plugin_api::{Utterance, UtteranceKind};
+use majlis_plugin_api::Utterance;
 use majlis_testkit::Kit;
 use serde_json::json;
 
 fn shown(config: serde_json::Value, display: &str, speak: &str) -> String {
     let mut kit = Kit::<Console>::builder().manifest(manifest__::TEXT).open(config).expect("the stage opens");
     let visit = kit.open_visit().expect("no answer");
-    let utterance = Utterance {
-        display: display.into(),
-        speak: speak.into(),
-        language: "ar".into(),
-        kind: UtteranceKind::Guest,
-        extra: Default::default(),
-    };
+    let utterance =
+        Utterance { display: display.into(), speak: speak.into(), language: "ar".into(), ..Utterance::default() };
     kit.send(input::utterance, visit, utterance).expect("shown");
     assert_eq!(kit.milestones(), [(Some(visit), "shown".into())]);
     let (whose, text) = kit.printed().remove(0);

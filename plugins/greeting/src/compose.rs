@@ -17,7 +17,7 @@ pub(crate) fn greeting(languages: &[Language], people: &[Person]) -> Option<Utte
         speak: speak(voice, &people),
         language: voice.tag.clone(),
         kind,
-        extra: Default::default(),
+        ..Utterance::default()
     })
 }
 

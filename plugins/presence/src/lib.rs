@@ -24,8 +24,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Error, Event, Faces, Flow, Frame, Host, Input, NoVisit, Origin, Output, Packet, Refused, Result, Stage, Time,
-    Visit, export_stage, manifest,
+    Error, Event, Faces, Flow, Frame, Host, Input, NoVisit, Origin, Output, Packet, PossibleFace, Refused, Result,
+    Stage, Time, Visit, export_stage, manifest,
 };
 
 pub use config::{Config, Group};
@@ -221,15 +221,17 @@ impl Guest {
     }
 }
 
-/// The same answer, with the faces of one guest.
+/// The same answer, with the faces of one guest. Those of the others are where faces might be: whoever hides faces in the
+/// picture has to hide them too.
 fn of_guest(faces: &Faces, changes: &Changes, id: GuestId) -> Faces {
     let of = faces.faces.iter().zip(&changes.whose).filter(|(_, whose)| **whose == Some(id));
+    let others = faces.faces.iter().zip(&changes.whose).filter(|(_, whose)| **whose != Some(id));
+    let others = others.map(|(face, _)| PossibleFace { bbox: face.bbox, score: face.score });
     Faces {
-        width: faces.width,
-        height: faces.height,
-        frame: faces.frame,
         faces: of.map(|(face, _)| face.clone()).collect(),
+        possible: faces.possible.iter().cloned().chain(others).collect(),
         extra: faces.extra.clone(),
+        ..*faces
     }
 }
 

@@ -155,7 +155,7 @@ impl Recognition {
             out.fact("confidence", format!("{confidence:.2}"));
             out.milestone("recognised");
         }
-        Ok(Faces { width, height, frame: packet.sequence(), faces, extra: api::Extra::default() })
+        Ok(Faces { width, height, frame: packet.sequence(), faces, ..Faces::default() })
     }
 }
 

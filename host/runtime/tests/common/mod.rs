@@ -335,6 +335,7 @@ pub struct StageSpec {
     on_failure: OnFailure,
     restart: Restart,
     origins: Vec<usize>,
+    feedback: Vec<usize>,
 }
 
 impl StageSpec {
@@ -360,6 +361,11 @@ impl StageSpec {
     }
     pub fn origin(&mut self, output: usize) -> &mut Self {
         self.origins.push(output);
+        self
+    }
+
+    pub fn feedback(&mut self, output: usize) -> &mut Self {
+        self.feedback.push(output);
         self
     }
 }
@@ -429,6 +435,7 @@ impl Bench {
             on_failure: OnFailure::Skip,
             restart: Restart { max: 3, within: ms(60_000), delay: ms(200) },
             origins: Vec::new(),
+            feedback: Vec::new(),
         });
         self.stages.last_mut().unwrap()
     }
@@ -499,7 +506,8 @@ impl Bench {
                 .map(|port| OutputPort {
                     name: format!("o{port}"),
                     ty: Num::TYPE.to_owned(),
-                    origin: spec.origins.contains(&port),
+                    origin: spec.origins.contains(&port) || spec.feedback.contains(&port),
+                    feedback: spec.feedback.contains(&port),
                 })
                 .collect(),
             verbs: Vec::new(),

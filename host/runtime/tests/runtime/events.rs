@@ -285,6 +285,52 @@ fn a_loop_ends_when_its_origin_says_so_and_not_before() {
 }
 
 #[test]
+fn word_of_what_became_of_a_packet_begins_nothing_and_nobody_waits_for_its_end() {
+    let (mut bench, log) = (Bench::new(), Log::new());
+    let door = bench.door("door");
+    let said = log.clone();
+    bench.stage("greeting", move |_| {
+        let said = said.clone();
+        script(move |entry, out| {
+            match entry {
+                At::Packet(packet) if packet.visit().is_some() => out.forward(self::out(0), &packet)?,
+                other => said.say(format!("greeting: {}", other.words())),
+            }
+            Ok(Flow::Continue)
+        })
+    });
+    let said = log.clone();
+    bench
+        .stage("console", move |host| {
+            let (said, origin) = (said.clone(), host.origin());
+            said.say("console: it opens".to_owned());
+            script(move |entry, _| {
+                said.say(format!("console: {}", entry.words()));
+                if let At::Packet(packet) = entry {
+                    origin.emit(self::out(0), None, packet.time(), num(100)).expect("nobody is before it");
+                }
+                Ok(Flow::Continue)
+            })
+        })
+        .load(Load::Lazy)
+        .feedback(0);
+    bench.edge("door.0", "greeting.0");
+    bench.edge("greeting.0", "console.0");
+    bench.edge("console.0", "greeting.1").looping();
+    let run = bench.start();
+    let visit = door.visit();
+    log.wait("greeting: opened 1");
+    assert!(!log.lines().contains(&"console: it opens".to_owned()), "it is lazy: {:?}", log.lines());
+    door.send(&visit, 2);
+    visit.end();
+    log.wait("greeting: 100");
+    door.end();
+    // The run ends although the console never said that it has.
+    run.wait();
+    assert!(log.lines().contains(&"console: input 0 ended".to_owned()), "{:?}", log.lines());
+}
+
+#[test]
 fn a_failing_event_is_reported_and_fails_no_packet() {
     let (mut bench, log) = (Bench::new(), Log::new());
     let door = bench.door("door");

@@ -3,6 +3,9 @@
 //! A frame is scaled into the top left corner of the network's input and the rest stays black. What the network's answers
 //! stand for is its [`Form`]: SCRFD's, YuNet's, or another one's.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::backend::{Model, Port, Tensor};
 use crate::error::{Error, Result};
 use crate::face::Detection;
@@ -10,11 +13,27 @@ use crate::image::Rgb8;
 use crate::nms::{BBox, suppress};
 use crate::resize::Resizer;
 
+/// How much of the network's input a frame that is not square leaves black.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Canvas {
+    /// A margin beside the frame and no more, where the graph leaves its size open: a frame of 640 x 480 costs a fifth less, a
+    /// narrow portrait half. What is found differs from `square` by what the border of a convolution does: on the test
+    /// photographs by at most 0.2 px and 0.0015 of the score.
+    #[default]
+    Fit,
+    /// All that is left of a square, as InsightFace does it.
+    Square,
+}
+
 /// What one may choose about detection.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// Width and height of the network's input, px. None: what the graph fixes, else 640 x 640.
     pub size: Option<(usize, usize)>,
+    /// What of it is computed for a frame of another shape.
+    pub canvas: Canvas,
     /// The score that a face must have at least, 0 to 1.
     pub threshold: f32,
     /// Of two boxes that overlap more than this (intersection over union), the worse one goes.
@@ -24,9 +43,9 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// InsightFace's own.
+    /// InsightFace's own, but for the canvas.
     fn default() -> Self {
-        Self { size: None, threshold: 0.5, overlap: 0.4, max_faces: None }
+        Self { size: None, canvas: Canvas::Fit, threshold: 0.5, overlap: 0.4, max_faces: None }
     }
 }
 
@@ -78,6 +97,11 @@ pub struct Detector {
     model: Box<dyn Model>,
     settings: Settings,
     form: Box<dyn Form>,
+    /// The most that the network's input may be, px.
+    whole: (usize, usize),
+    /// Which side of the input the graph leaves open: width, height.
+    open: (bool, bool),
+    /// What the blob is the input of, px.
     width: usize,
     height: usize,
     blob: Vec<f32>,
@@ -101,6 +125,8 @@ impl Detector {
             model,
             settings,
             form,
+            whole: (width, height),
+            open: (fixed.0.is_none(), fixed.1.is_none()),
             width,
             height,
             blob,
@@ -133,7 +159,8 @@ impl Detector {
     /// # Errors
     /// As [`Detector::detect`].
     pub fn detect_all(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
-        let fit = Fit::new((image.width(), image.height()), (self.width, self.height))?;
+        let fit = Fit::new((image.width(), image.height()), self.whole)?;
+        self.stretch(fit);
         self.paste(image, fit);
 
         let (form, size, threshold) = (&*self.form, (self.width, self.height), self.settings.threshold);
@@ -150,6 +177,26 @@ impl Detector {
         let boxes: Vec<BBox> = self.found.iter().map(|detection| detection.bbox).collect();
         let kept = suppress(&boxes, self.settings.overlap);
         Ok(kept.into_iter().map(|index| self.found[index].clone()).collect())
+    }
+
+    /// Makes the input as large as it has to be for a frame.
+    fn stretch(&mut self, fit: Fit) {
+        if self.settings.canvas == Canvas::Square {
+            return;
+        }
+        let stride = self.form.stride();
+        // One cell more than the frame: what a network sees at its border is not what it sees beside black.
+        let side = |frame: usize, whole: usize, open: bool| match open {
+            true => ((frame.div_ceil(stride) + 1) * stride).min(whole),
+            false => whole,
+        };
+        let size = (side(fit.width, self.whole.0, self.open.0), side(fit.height, self.whole.1, self.open.1));
+        if size != (self.width, self.height) {
+            (self.width, self.height) = size;
+            self.blob.resize(3 * size.0 * size.1, 0.0);
+            // Whatever it held lies elsewhere now.
+            self.pasted = (0, 0);
+        }
     }
 
     /// The network's input for a frame: values `3 x height x width`.

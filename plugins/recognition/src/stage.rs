@@ -65,6 +65,7 @@ impl Recognition {
         let options = Options {
             detector: detector::Settings {
                 size: config.detector_size.map(|[width, height]| (width, height)),
+                canvas: config.detector_canvas,
                 threshold: config.detection_threshold.map_or(kind.threshold, |given| given as f32),
                 max_faces: config.max_faces,
                 ..detector::Settings::default()

@@ -1,0 +1,205 @@
+//! A hall of photographs, and a gate behind its camera.
+
+#![allow(dead_code, clippy::unwrap_used)] // each test file uses a part
+
+use std::time::Duration;
+
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+use majlis_plugin_api::{Extra, Face, Faces, Frame, FrameMut, Host, Identity, Person, PixelFormat, Time, VisitId};
+use majlis_scene_gate::{SceneGate, input, manifest__, output};
+use majlis_testkit::{Kit, testdata};
+use serde_json::Value;
+
+pub(crate) const WIDTH: u32 = 640;
+pub(crate) const HEIGHT: u32 = 480;
+
+/// What stands in a frame, and in which light.
+#[derive(Clone, Copy)]
+pub(crate) struct Picture {
+    visitor: Option<Visitor>,
+    gain: f32,
+    offset: f32,
+}
+
+/// Somebody before the camera, whose left side is at `x`, px.
+#[derive(Clone, Copy)]
+pub(crate) struct Visitor {
+    x: i64,
+}
+
+impl Visitor {
+    pub(crate) const fn at(x: i64) -> Self {
+        Self { x }
+    }
+}
+
+impl Picture {
+    /// Nobody is there.
+    pub(crate) const EMPTY: Self = Self { visitor: None, gain: 1.0, offset: 0.0 };
+
+    pub(crate) const fn of(visitor: Visitor) -> Self {
+        Self { visitor: Some(visitor), ..Self::EMPTY }
+    }
+
+    /// Each value times `gain`, plus `offset`.
+    pub(crate) const fn lit(self, gain: f32, offset: f32) -> Self {
+        Self { gain, offset, ..self }
+    }
+}
+
+/// The photographs of which frames are made.
+pub(crate) struct Hall {
+    empty: RgbImage,
+    visitor: RgbImage,
+    noise: u64,
+}
+
+impl Hall {
+    /// None, said loudly, without test data.
+    pub(crate) fn open() -> Option<Self> {
+        Self::before("coffee.png")
+    }
+
+    /// Before another background.
+    pub(crate) fn before(background: &str) -> Option<Self> {
+        let images = testdata::path("images/coffee.png").and_then(|_| testdata::path("images"))?;
+        let photo = |name: &str| image::open(images.join(name)).unwrap().to_rgb8();
+        let empty = imageops::resize(&photo(background), WIDTH, HEIGHT, FilterType::Triangle);
+        // Head and shoulders: 200 x 300 px.
+        let portrait = imageops::crop_imm(&photo("astronaut.png"), 100, 20, 250, 375).to_image();
+        let visitor = imageops::resize(&portrait, 200, 300, FilterType::Triangle);
+        Some(Self { empty, visitor, noise: 0x2545_f491_4f6c_dd1d })
+    }
+
+    /// The next frame: noise of 4 levels up and down, as a sensor has it, and another one each time.
+    pub(crate) fn frame(&mut self, host: &Host, picture: Picture) -> Frame {
+        let mut whole = self.empty.clone();
+        if let Some(visitor) = picture.visitor {
+            imageops::overlay(&mut whole, &self.visitor, visitor.x, 150);
+        }
+        let mut frame = FrameMut::new(host, WIDTH, HEIGHT, PixelFormat::Rgb8).unwrap();
+        for (to, from) in frame.pixels_mut().iter_mut().zip(whole.as_raw()) {
+            (self.noise ^= self.noise << 13, self.noise ^= self.noise >> 7, self.noise ^= self.noise << 17);
+            let noise = (self.noise >> 32) as f32 / (1_u64 << 32) as f32 * 8.0 - 4.0;
+            *to = (f32::from(*from) * picture.gain + picture.offset + noise).clamp(0.0, 255.0) as u8;
+        }
+        frame.freeze().unwrap()
+    }
+}
+
+/// A gate that a visit's frames come to, ten a second.
+pub(crate) struct Door {
+    pub(crate) kit: Kit<SceneGate>,
+    hall: Hall,
+    visit: VisitId,
+    every: Duration,
+    faces: bool,
+    /// The reason of each frame.
+    said: Vec<String>,
+}
+
+impl Door {
+    pub(crate) fn open(config: Value, faces: bool) -> Option<Self> {
+        let hall = Hall::open()?;
+        let builder = Kit::builder().manifest(manifest__::TEXT).starting_at(Time::default());
+        let mut whole = serde_json::json!({ "min_gap": "1s" });
+        whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        let builder = if faces { builder.wire(input::faces, "faces.faces") } else { builder };
+        let mut kit = builder.open(whole).unwrap();
+        let visit = kit.open_visit().unwrap();
+        Some(Self { kit, hall, visit, every: Duration::from_millis(100), faces, said: Vec::new() })
+    }
+
+    /// A frame each so many milliseconds from here on.
+    pub(crate) fn every(&mut self, milliseconds: u64) {
+        self.every = Duration::from_millis(milliseconds);
+    }
+
+    /// Whoever is there leaves, and somebody else comes.
+    pub(crate) fn next_visit(&mut self) {
+        self.kit.end_visit(self.visit).unwrap();
+        self.visit = self.kit.open_visit().unwrap();
+    }
+
+    pub(crate) fn frames(&mut self, count: i64, picture: impl Fn(i64) -> Picture) {
+        for number in 0..count {
+            self.show(picture(number), None);
+        }
+    }
+
+    /// Frames of the same scene, on which the recogniser sees these.
+    pub(crate) fn seen(&mut self, count: usize, faces: &[Face]) {
+        for _ in 0..count {
+            self.show(Picture::EMPTY, Some(faces));
+        }
+    }
+
+    fn show(&mut self, picture: Picture, faces: Option<&[Face]>) {
+        let frame = self.hall.frame(self.kit.host(), picture);
+        let before = self.kit.facts().len();
+        let taken = self.kit.now();
+        self.kit.send(input::frame, self.visit, frame).unwrap();
+        if self.faces {
+            // The recogniser takes 40 ms.
+            self.kit.advance(Duration::from_millis(40)).unwrap();
+            // Whoever stands there is one and the same, if nothing else is said.
+            let there = [face(1)];
+            let faces = faces.unwrap_or(if picture.visitor.is_some() { &there } else { &[] }).to_vec();
+            let faces = Faces { width: WIDTH, height: HEIGHT, faces, ..Faces::default() };
+            self.kit.send_seen_at(taken, input::faces, self.visit, faces).unwrap();
+            self.kit.advance(self.every - Duration::from_millis(40)).unwrap();
+        } else {
+            self.kit.advance(self.every).unwrap();
+        }
+        let facts = self.kit.facts();
+        let [(_, name, reason)] = &facts[before..] else {
+            panic!("one decision for each frame: {:?}", &facts[before..])
+        };
+        assert_eq!(name, "reason");
+        self.said.push(reason.clone());
+    }
+
+    /// How often each reason was given, in the order in which they were given first.
+    pub(crate) fn reasons(&self) -> Vec<(&str, usize)> {
+        let mut reasons: Vec<(&str, usize)> = Vec::new();
+        for said in &self.said {
+            match reasons.iter_mut().find(|(reason, _)| reason == said) {
+                Some((_, count)) => *count += 1,
+                None => reasons.push((said, 1)),
+            }
+        }
+        reasons
+    }
+
+    /// The frames that were let through, by number, and why. They are those that came out.
+    pub(crate) fn passed(&self) -> Vec<(usize, &str)> {
+        let passed = ["new visit", "people changed", "scene changed", "too old"];
+        let all = self.said.iter().enumerate().map(|(number, reason)| (number, reason.as_str()));
+        let passed: Vec<(usize, &str)> = all.filter(|(_, reason)| passed.contains(reason)).collect();
+        let stamps: Vec<u64> = self.kit.stamps(output::frame).iter().map(|time| time.as_nanos() / 1_000_000).collect();
+        let every = self.every.as_millis() as u64;
+        assert_eq!(stamps, passed.iter().map(|(number, _)| *number as u64 * every).collect::<Vec<_>>());
+        passed
+    }
+}
+
+/// A face that the recogniser follows under this number.
+pub(crate) fn face(track: u64) -> Face {
+    Face {
+        bbox: [280.0, 180.0, 360.0, 280.0],
+        score: 0.9,
+        key_points: Vec::new(),
+        identity: Identity::Undecided,
+        similarity: None,
+        track: Some(track),
+        predicted: false,
+        embedding: Vec::new(),
+        extra: Extra::default(),
+    }
+}
+
+/// One that it has recognised.
+pub(crate) fn known(track: u64, id: &str) -> Face {
+    Face { identity: Identity::Known(Person { id: id.into(), ..Person::default() }), ..face(track) }
+}

@@ -1,0 +1,163 @@
+//! A fixed stream of ten frames a second, made of photographs with a sensor's noise: what a person would look at again goes
+//! through, frame by frame.
+
+mod common;
+
+use common::{Door, Picture, Visitor, face, known};
+use serde_json::json;
+
+#[test]
+fn of_a_hall_in_which_nothing_happens_one_frame_is_let_through() {
+    let Some(mut door) = Door::open(json!({}), false) else { return };
+    door.frames(50, |_| Picture::EMPTY);
+    assert_eq!(door.reasons(), [("new visit", 1), ("unchanged", 49)]);
+}
+
+#[test]
+fn who_steps_before_the_camera_and_who_leaves_is_a_scene_of_its_own_each() {
+    let Some(mut door) = Door::open(json!({}), false) else { return };
+    door.frames(15, |_| Picture::EMPTY);
+    door.frames(15, |_| Picture::of(Visitor::at(220)));
+    door.frames(15, |_| Picture::EMPTY);
+    // When they have come to rest, which is one frame after they are there.
+    assert_eq!(door.passed(), [(0, "new visit"), (16, "scene changed"), (31, "scene changed")]);
+}
+
+#[test]
+fn who_walks_through_the_hall_is_not_looked_at_and_who_walks_in_and_stays_is_looked_at_once() {
+    let Some(mut door) = Door::open(json!({}), false) else { return };
+    door.frames(15, |_| Picture::EMPTY);
+    // Seven frames from one side to the other.
+    door.frames(7, |frame| Picture::of(Visitor::at(-200 + 120 * frame)));
+    door.frames(10, |_| Picture::EMPTY);
+    assert_eq!(door.passed(), [(0, "new visit")]);
+    door.frames(4, |frame| Picture::of(Visitor::at(-200 + 105 * frame)));
+    door.frames(20, |_| Picture::of(Visitor::at(220)));
+    assert_eq!(door.passed()[1..], [(37, "scene changed")]);
+}
+
+#[test]
+fn who_stands_there_sways_and_breathes_without_being_looked_at_again() {
+    let Some(mut door) = Door::open(json!({}), false) else { return };
+    door.frames(60, |frame| {
+        let sway = [0, 2, 4, 5, 4, 2, 0, -2, -4, -5, -4, -2][frame as usize % 12];
+        Picture::of(Visitor::at(220 + sway))
+    });
+    assert_eq!(door.reasons(), [("new visit", 1), ("unchanged", 59)]);
+}
+
+#[test]
+fn a_lamp_that_is_switched_on_or_off_and_a_slow_sunset_show_nothing_new() {
+    let Some(mut door) = Door::open(json!({}), false) else { return };
+    let visitor = || Picture::of(Visitor::at(220));
+    door.frames(10, |_| visitor());
+    door.frames(10, |_| visitor().lit(0.6, 0.0));
+    door.frames(10, |_| visitor().lit(0.9, 25.0));
+    door.frames(40, |frame| visitor().lit(1.0 - 0.015 * frame as f32, 0.0));
+    assert_eq!(door.reasons(), [("new visit", 1), ("unchanged", 69)]);
+}
+
+#[test]
+fn who_moves_all_the_time_is_looked_at_when_the_scene_should_have_settled() {
+    let config = json!({ "settle_within": "2s", "min_gap": "3s" });
+    let Some(mut door) = Door::open(config, false) else { return };
+    door.frames(10, |_| Picture::EMPTY);
+    door.frames(60, |frame| Picture::of(Visitor::at(220 + if frame % 2 == 0 { -90 } else { 90 })));
+    let passed = door.passed();
+    assert_eq!(passed[..2], [(0, "new visit"), (30, "scene changed")]);
+    assert!(passed.len() <= 3, "{passed:?}");
+}
+
+#[test]
+fn a_scene_that_stays_is_looked_at_again_when_the_look_is_too_old() {
+    let Some(mut door) = Door::open(json!({ "max_age": "3s" }), false) else { return };
+    door.frames(65, |_| Picture::of(Visitor::at(220)));
+    assert_eq!(door.passed(), [(0, "new visit"), (30, "too old"), (60, "too old")]);
+}
+
+#[test]
+fn somebody_who_joins_or_leaves_counts_although_the_picture_hardly_changes() {
+    // Nobody of them stands in the picture: it is the people that decide.
+    let Some(mut door) = Door::open(json!({}), true) else { return };
+    let (one, other) = (face(1), face(2));
+    door.seen(15, &[one.clone()]);
+    door.seen(15, &[one.clone(), other.clone()]);
+    // A face that is lost for some frames is still there.
+    door.seen(8, &[one.clone()]);
+    door.seen(7, &[one.clone(), other]);
+    door.seen(20, &[one]);
+    assert_eq!(door.passed(), [(0, "new visit"), (15, "people changed"), (54, "people changed")]);
+}
+
+#[test]
+fn who_is_recognised_meanwhile_or_followed_under_another_number_is_the_same_person() {
+    let Some(mut door) = Door::open(json!({}), true) else { return };
+    door.seen(15, &[face(1)]);
+    door.seen(15, &[known(1, "p1")]);
+    door.seen(15, &[known(7, "p1")]);
+    assert_eq!(door.passed(), [(0, "new visit")]);
+    // Another person under a number that was given before is another person.
+    door.seen(15, &[known(7, "p2")]);
+    assert_eq!(door.passed()[1..], [(45, "people changed")]);
+}
+
+#[test]
+fn who_is_too_far_away_to_be_anybody_walks_about_in_the_background() {
+    let Some(mut door) = Door::open(json!({}), true) else { return };
+    let mut far = face(9);
+    far.identity = majlis_plugin_api::Identity::TooSmall;
+    door.seen(15, &[face(1)]);
+    door.seen(15, &[face(1), far]);
+    door.seen(15, &[face(1)]);
+    assert_eq!(door.passed(), [(0, "new visit")]);
+}
+
+#[test]
+fn faces_that_nobody_follows_are_counted() {
+    let Some(mut door) = Door::open(json!({}), true) else { return };
+    let mut nobody = face(0);
+    nobody.track = None;
+    door.seen(15, &[nobody.clone()]);
+    door.seen(15, &[nobody.clone(), nobody.clone()]);
+    door.seen(15, &[nobody]);
+    assert_eq!(door.passed(), [(0, "new visit"), (15, "people changed"), (40, "people changed")]);
+}
+
+#[test]
+fn two_looks_are_never_closer_than_the_gap_and_the_change_is_not_forgotten() {
+    let Some(mut door) = Door::open(json!({ "min_gap": "2s" }), true) else { return };
+    door.seen(5, &[face(1)]);
+    door.seen(25, &[face(1), face(2)]);
+    assert_eq!(door.passed(), [(0, "new visit"), (20, "people changed")]);
+    assert!(door.reasons().contains(&("too soon", 15)), "{:?}", door.reasons());
+}
+
+#[test]
+fn an_empty_hall_is_not_looked_at_again() {
+    let Some(mut door) = Door::open(json!({ "max_age": "2s" }), true) else { return };
+    let visitor = || Picture::of(Visitor::at(220));
+    door.frames(10, |_| visitor());
+    // The visitor leaves, and comes back.
+    door.frames(40, |_| Picture::EMPTY);
+    door.frames(5, |_| visitor());
+    assert_eq!(door.passed(), [(0, "new visit"), (50, "too old")]);
+    assert!(door.reasons().contains(&("nobody there", 40)), "{:?}", door.reasons());
+}
+
+#[test]
+fn of_two_frames_a_second_and_three_visitors_in_a_minute_nearly_all_looks_are_saved() {
+    let Some(mut door) = Door::open(json!({ "min_gap": "3s" }), true) else { return };
+    door.every(500);
+    for (visitor, stands, light) in [(0, 200, 1.0), (1, 240, 0.8), (2, 180, 1.0)] {
+        if visitor > 0 {
+            door.next_visit();
+        }
+        door.frames(2, |frame| Picture::of(Visitor::at(stands - 60 + 30 * frame)).lit(light, 0.0));
+        door.frames(36, |frame| Picture::of(Visitor::at(stands + [0, 4, -4][frame as usize % 3])).lit(light, 0.0));
+        door.frames(2, |_| Picture::EMPTY);
+    }
+    // Each when they come and when they have come to rest.
+    let passed =
+        [0, 6, 40, 46, 80, 86].map(|frame| (frame, if frame % 40 == 0 { "new visit" } else { "scene changed" }));
+    assert_eq!(door.passed(), passed);
+}

@@ -174,8 +174,8 @@ fn all_guests(data: &Path, models: &Path) -> Ended {
     let ended = receive(data, &folder, |text| {
         let other = format!("folder = {:?}", models);
         let text = replaced(&text, "folder = { env = \"MAJLIS_TESTDATA\", append = \"models\" }", &other);
-        // The greeting's own two seconds, made shorter: it is what the test waits for.
-        replaced(&text, "deadline = \"10s\"", "deadline = \"300ms\"")
+        // How long the greeting waits, made shorter: it is what the test waits for.
+        replaced(&text, "greet_by = \"10s\"", "greet_by = \"300ms\"")
     })
     .with(0);
     let report = majlis_tests::Report::new(ended.json());

@@ -30,7 +30,9 @@ impl Form<'_, '_, '_> {
     pub(crate) fn check(&self, pattern: &Pattern<&str>, name: &str, faults: &mut Faults<'_>) {
         let mut used = BTreeSet::new();
         self.elements(&pattern.elements, None, DEPTH, &mut used, faults);
-        for variable in self.rule.must.iter().filter(|variable| !used.contains(variable.as_str())) {
+        // One that is not known is told, and was probably meant to be one of these.
+        let all_known = used.iter().all(|variable| self.rule.allows(variable));
+        for variable in self.rule.must.iter().filter(|variable| all_known && !used.contains(variable.as_str())) {
             faults.at(name, format!("{} does not use `${variable}`", self.place), format!("put `{{ ${variable} }}` where it is said"));
         }
     }

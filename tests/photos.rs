@@ -121,7 +121,7 @@ fn greets_everybody_rightly(change: impl FnOnce(String) -> String, other: &[(&st
     let Some(data) = testdata("the photographs through the real recogniser") else { return };
     let folder = Folder::new();
     // Who is greeted must not depend on how busy the machine is that tests it.
-    let ended = receive(&data, &folder, |text| change(replaced(&text, "deadline = \"10s\"", "deadline = \"10min\"")));
+    let ended = receive(&data, &folder, |text| change(replaced(&text, "greet_by = \"10s\"", "greet_by = \"10min\"")));
     let terminal = ended.stderr.clone();
     let report = ended.report();
 

@@ -33,7 +33,11 @@ impl Form<'_, '_, '_> {
         // One that is not known is told, and was probably meant to be one of these.
         let all_known = used.iter().all(|variable| self.rule.allows(variable));
         for variable in self.rule.must.iter().filter(|variable| all_known && !used.contains(variable.as_str())) {
-            faults.at(name, format!("{} does not use `${variable}`", self.place), format!("put `{{ ${variable} }}` where it is said"));
+            faults.at(
+                name,
+                format!("{} does not use `${variable}`", self.place),
+                format!("put `{{ ${variable} }}` where it is said"),
+            );
         }
     }
 
@@ -96,7 +100,11 @@ impl Form<'_, '_, '_> {
                 self.said(id.name, after, faults);
             }
             Expression::Inline(InlineExpression::TermReference { id, .. }) => match self.terms.get(id.name) {
-                None => faults.at(id.name, format!("there is no `-{}` in this file", id.name), format!("write `-{} = …`, or the text itself", id.name)),
+                None => faults.at(
+                    id.name,
+                    format!("there is no `-{}` in this file", id.name),
+                    format!("write `-{} = …`, or the text itself", id.name),
+                ),
                 Some(_) if depth == 0 => {
                     faults.at(id.name, format!("`-{}` refers to itself", id.name), "write the text itself");
                 }
@@ -111,7 +119,11 @@ impl Form<'_, '_, '_> {
                 faults.at(
                     id.name,
                     format!("{} refers to `{}`, and a message uses variables and terms alone", self.place, id.name),
-                    format!("make it a term: `-{} = …`, and write `{{ -{} }}`", id.name.to_lowercase(), id.name.to_lowercase()),
+                    format!(
+                        "make it a term: `-{} = …`, and write `{{ -{} }}`",
+                        id.name.to_lowercase(),
+                        id.name.to_lowercase()
+                    ),
                 );
             }
         }
@@ -135,7 +147,10 @@ impl Form<'_, '_, '_> {
             ),
             Variable::Name if self.vocalised && !pauses(after, self.terms, DEPTH) => faults.at(
                 name,
-                format!("in {} the name `${name}` does not stand before a pause, where alone its end is right", self.place),
+                format!(
+                    "in {} the name `${name}` does not stand before a pause, where alone its end is right",
+                    self.place
+                ),
                 format!("let a comma or the end follow: `{{ ${name} }}،`"),
             ),
             Variable::Text | Variable::Count | Variable::Name => {}
@@ -152,7 +167,11 @@ impl Form<'_, '_, '_> {
     ) {
         let InlineExpression::VariableReference { id } = selector else {
             let at = variants.first().map_or("", |variant| key(variant));
-            faults.at(at, format!("{} chooses by something that is no variable", self.place), "write `{ $variable -> … }`");
+            faults.at(
+                at,
+                format!("{} chooses by something that is no variable", self.place),
+                "write `{ $variable -> … }`",
+            );
             return;
         };
         used.insert(id.name.to_owned());
@@ -162,9 +181,15 @@ impl Form<'_, '_, '_> {
         let (fits, are): (Vec<&str>, _) = match variable {
             Variable::Count => (self.categories.to_vec(), format!("the plural forms of `{}`", self.language)),
             Variable::Word(words) if words.is_empty() => return,
-            Variable::Word(words) => (words.iter().map(String::as_str).collect(), format!("the values of `${}`", id.name)),
+            Variable::Word(words) => {
+                (words.iter().map(String::as_str).collect(), format!("the values of `${}`", id.name))
+            }
             Variable::Text | Variable::Name => {
-                faults.at(id.name, format!("no variant can be chosen by the text of `${}`", id.name), format!("say it: `{{ ${} }}`", id.name));
+                faults.at(
+                    id.name,
+                    format!("no variant can be chosen by the text of `${}`", id.name),
+                    format!("say it: `{{ ${} }}`", id.name),
+                );
                 return;
             }
         };
@@ -173,11 +198,15 @@ impl Form<'_, '_, '_> {
             let wrong = match variant.key {
                 VariantKey::NumberLiteral { .. } => !counts,
                 // The default may be called what it is: anything else.
-                VariantKey::Identifier { name } => !fits.contains(&name) && !(variant.default && name == "other"),
+                VariantKey::Identifier { name } => !(fits.contains(&name) || variant.default && name == "other"),
             };
             if wrong {
                 let written = key(variant);
-                faults.at(written, format!("`{written}` is none of {are}"), format!("they are {}", listed(fits.iter().copied())));
+                faults.at(
+                    written,
+                    format!("`{written}` is none of {are}"),
+                    format!("they are {}", listed(fits.iter().copied())),
+                );
             }
         }
     }

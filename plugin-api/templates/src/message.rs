@@ -33,10 +33,8 @@ pub fn check(files: &[File<'_>], rules: &Rules) -> Vec<Fault> {
                 [one] => format!("the message `{one}` is missing"),
                 _ => format!("the messages {} are missing", listed(missing.iter().copied())),
             };
-            let hint = format!(
-                "nothing else brings texts in `{language}`: write each of them, with {}",
-                attributes(rules)
-            );
+            let hint =
+                format!("nothing else brings texts in `{language}`: write each of them, with {}", attributes(rules));
             faults.push(Fault { file: first, span: 0..0, message, hint });
         }
     }
@@ -127,11 +125,7 @@ fn check_message(
         return;
     };
     if message.value.is_some() {
-        faults.at(
-            id,
-            format!("the text of `{id}` itself is never used"),
-            format!("write it as {}", attributes(rules)),
-        );
+        faults.at(id, format!("the text of `{id}` itself is never used"), format!("write it as {}", attributes(rules)));
     }
     let mut seen = BTreeSet::new();
     for attribute in &message.attributes {
@@ -156,7 +150,11 @@ fn check_message(
         }
     }
     for form in rules.forms.iter().filter(|form| whole && !seen.contains(form.as_str())) {
-        faults.at(id, format!("the message `{id}` has no part `.{form}`"), format!("write it below `{id} =`, indented"));
+        faults.at(
+            id,
+            format!("the message `{id}` has no part `.{form}`"),
+            format!("write it below `{id} =`, indented"),
+        );
     }
 }
 

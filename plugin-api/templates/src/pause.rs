@@ -32,9 +32,9 @@ fn expression_pauses(
     depth: usize,
 ) -> bool {
     match expression {
-        Expression::Select { variants, .. } => variants.iter().all(|variant| {
-            pauses(&After { rest: &variant.value.elements, outer: Some(after) }, terms, depth)
-        }),
+        Expression::Select { variants, .. } => variants
+            .iter()
+            .all(|variant| pauses(&After { rest: &variant.value.elements, outer: Some(after) }, terms, depth)),
         Expression::Inline(InlineExpression::StringLiteral { value }) => {
             text_pauses(&unescape_unicode_to_string(value), after, terms, depth)
         }

@@ -89,11 +89,20 @@ fn each_fault_is_told_at_its_place() {
             "feast-a =\n    .display = Joy\n    .speak = Joy to { $people }",
             "3:24 `feast-a.speak` says the digits of `$people`",
         ),
-        ("bye =\n    .display = Bye 2\n    .speak = Bye ٢", "3:14 `bye.speak` has digits, which each voice reads in its own way"),
+        (
+            "bye =\n    .display = Bye 2\n    .speak = Bye ٢",
+            "3:14 `bye.speak` has digits, which each voice reads in its own way",
+        ),
         ("bye =\n    .display = Bye\n    .speak = { -who }", "3:17 there is no `-who` in this file"),
         ("-who = { -who }\nbye =\n    .display = Bye\n    .speak = { -who }", "1:11 `-who` refers to itself"),
-        ("bye =\n    .display = { hello }\n    .speak = Bye", "2:18 `bye.display` refers to `hello`, and a message uses variables and terms alone"),
-        ("hello =\n    .display = { $time } { $name }\n    .speak = { $name }", "2:19 `$time` is a word for choosing, not for saying"),
+        (
+            "bye =\n    .display = { hello }\n    .speak = Bye",
+            "2:18 `bye.display` refers to `hello`, and a message uses variables and terms alone",
+        ),
+        (
+            "hello =\n    .display = { $time } { $name }\n    .speak = { $name }",
+            "2:19 `$time` is a word for choosing, not for saying",
+        ),
     ] {
         assert_eq!(said("en", text), [told], "{text}");
     }
@@ -130,9 +139,15 @@ fn an_arabic_name_is_spoken_before_a_pause_and_nowhere_else() {
         "{ $people ->\n        [two] { $name }\n       *[other] { $name }\n    } بِكُمْ",
     ] {
         let said = said("ar", &hello(wrong));
-        assert!(!said.is_empty() && said.iter().all(|told| told.contains("does not stand before a pause")), "{wrong}: {said:?}");
+        assert!(
+            !said.is_empty() && said.iter().all(|told| told.contains("does not stand before a pause")),
+            "{wrong}: {said:?}"
+        );
     }
-    assert_eq!(said("en", "hello =\n    .display = { $name }\n    .speak = Hello { $name } there\n"), Vec::<String>::new());
+    assert_eq!(
+        said("en", "hello =\n    .display = { $name }\n    .speak = Hello { $name } there\n"),
+        Vec::<String>::new()
+    );
 }
 
 fn bye() -> &'static str {
@@ -143,5 +158,9 @@ fn bye() -> &'static str {
 fn an_arabic_word_without_marks_is_told() {
     let text = GOOD.replace("وَدَاعًا", "وداعا");
     assert_eq!(said("ar", &text), ["9:14 in `bye.speak` the word `وداعا` has no vowel marks, and a voice misreads it"]);
-    assert_eq!(said("en", &text.replace("[two]", "[one]")), Vec::<String>::new(), "of a language without that rule nothing is said");
+    assert_eq!(
+        said("en", &text.replace("[two]", "[one]")),
+        Vec::<String>::new(),
+        "of a language without that rule nothing is said"
+    );
 }

@@ -181,7 +181,11 @@ impl TryFrom<OneOrMore> for Written {
             OneOrMore::One(one) => vec![one],
             OneOrMore::More(more) => more,
         };
-        written.iter().map(|days| read(days).ok_or_else(|| wrong(days))).collect::<std::result::Result<_, _>>().map(Self)
+        written
+            .iter()
+            .map(|days| read(days).ok_or_else(|| wrong(days)))
+            .collect::<std::result::Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -202,7 +206,9 @@ fn read(written: &str) -> Option<Days> {
     // A month of Umm al-Qura has at most thirty days; 2000 has a 29th of February.
     let of_month = |month: u8, day: u8| match hijri {
         true => month <= 12 && day <= 30,
-        false => Date::new(2000, i8::try_from(month).unwrap_or_default(), i8::try_from(day).unwrap_or_default()).is_ok(),
+        false => {
+            Date::new(2000, i8::try_from(month).unwrap_or_default(), i8::try_from(day).unwrap_or_default()).is_ok()
+        }
     };
     let yearly = |text: &str| {
         let (month, day) = text.split_once('-')?;
@@ -264,7 +270,11 @@ pub(crate) mod tests {
         let seen = calendar(Salutation::Salam, "SA", "everywhere.ramadan = \"2026-02-19..2026-03-20\"");
         assert_eq!(occasion(&seen, 2026, 2, 18), None);
         assert_eq!(occasion(&seen, 2026, 2, 19).as_deref(), Some("ramadan"));
-        let own = calendar(Salutation::Salam, "SA", "SA.national-day = []\nSA.opening = [\"2026-12-30..2027-01-02\", \"12-25\"]");
+        let own = calendar(
+            Salutation::Salam,
+            "SA",
+            "SA.national-day = []\nSA.opening = [\"2026-12-30..2027-01-02\", \"12-25\"]",
+        );
         assert_eq!(occasion(&own, 2026, 9, 23), None);
         assert_eq!(occasion(&own, 2027, 1, 1).as_deref(), Some("opening"));
         assert_eq!(occasion(&own, 2030, 12, 25).as_deref(), Some("opening"));
@@ -272,7 +282,16 @@ pub(crate) mod tests {
 
     #[test]
     fn what_names_no_day_is_refused_with_its_line() {
-        for wrong in ["\"13-01\"", "\"02-30\"", "\"2026-02-29\"", "\"9-23\"", "\"hijri 09-31\"", "\"2026-03-02..2026-03-01\"", "5", "\"soon\""] {
+        for wrong in [
+            "\"13-01\"",
+            "\"02-30\"",
+            "\"2026-02-29\"",
+            "\"9-23\"",
+            "\"hijri 09-31\"",
+            "\"2026-03-02..2026-03-01\"",
+            "5",
+            "\"soon\"",
+        ] {
             let refused = parse(&format!("\n\n[SA]\nnational-day = {wrong}\n")).unwrap_err();
             assert!(refused.contains("line 4"), "{wrong}: {refused}");
         }
@@ -282,9 +301,15 @@ pub(crate) mod tests {
     #[test]
     fn the_hour_chooses_the_salutation() {
         let calendar = calendar(Salutation::TimeOfDay, "SA", "");
-        for (hour, time) in
-            [(3, "evening"), (4, "morning"), (11, "morning"), (12, "afternoon"), (16, "afternoon"), (17, "evening"), (23, "evening")]
-        {
+        for (hour, time) in [
+            (3, "evening"),
+            (4, "morning"),
+            (11, "morning"),
+            (12, "afternoon"),
+            (16, "afternoon"),
+            (17, "evening"),
+            (23, "evening"),
+        ] {
             assert_eq!(calendar.at(date(2026, 1, 1).at(hour, 30, 0, 0)).time, Some(time), "{hour}");
         }
     }

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_name_that_was_stored_with_its_ending_is_said_as_before_a_pause() {
-        for (typed, said) in [("مُحَمَّدٌ", "مُحَمَّد"), ("سَارَةُ", "سَارَة"), ("عَلِيٌّ", "عَلِيٌّ"), ("لَيْلَى", "لَيْلَى")] {
+        for (typed, said) in [("مُحَمَّدٌ", "مُحَمَّد"), ("سَارَةُ", "سَارَة"), ("عَلِيٌّ", "عَلِيٌّ"), ("لَيْلَى", "لَيْلَى")]
+        {
             assert_eq!(pausal(typed), said);
         }
     }

@@ -33,7 +33,8 @@ pub(crate) fn greeting(languages: &[Rc<Language>], titles: &Titles, audience: &A
     let lines: Vec<String> = languages.iter().map(|language| display(language, titles, audience, moment)).collect();
     let named: Vec<&Guest> = named_in(voice, languages, titles, audience);
     let nameless = whole(voice, audience, moment, Form::Speak, None);
-    let speak = spoken_names(voice, titles, audience).map(|names| whole(voice, audience, moment, Form::Speak, Some(&names)));
+    let speak =
+        spoken_names(voice, titles, audience).map(|names| whole(voice, audience, moment, Form::Speak, Some(&names)));
     let [nameless, speak] = [nameless.clone(), speak.unwrap_or(nameless)].map(|text| clean::speakable(&text));
     Utterance {
         display: lines.join("\n"),
@@ -54,8 +55,12 @@ pub(crate) fn remark(languages: &[Rc<Language>], scene: &Scene) -> Option<Uttera
         observed(&language.tag).or_else(|| observed(language.primary()))
     };
     let voice = languages.first()?;
-    let lines: Vec<&str> =
-        languages.iter().filter_map(|language| of(language)).map(|seen| seen.display.trim()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = languages
+        .iter()
+        .filter_map(|language| of(language))
+        .map(|seen| seen.display.trim())
+        .filter(|line| !line.is_empty())
+        .collect();
     let speak = of(voice).map(|seen| clean::speakable(&seen.speak)).unwrap_or_default();
     (!lines.is_empty() || !speak.is_empty()).then(|| Utterance {
         display: lines.join("\n"),

@@ -72,7 +72,9 @@ impl Guest {
             fits.then(|| clean::isolated(&self.title))
         });
         match (title, name) {
-            (Some(title), Some(name)) if !stands_alone(form) => Some(language.display("title-and-name", &with(&title, &name))),
+            (Some(title), Some(name)) if !stands_alone(form) => {
+                Some(language.display("title-and-name", &with(&title, &name)))
+            }
             (Some(title), _) => Some(title),
             (None, name) => name,
         }

@@ -27,8 +27,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Delivered, Delivery, Event, Faces, Flow, Host, Input, Output, Result, Scene, Stage, Time, Utterance,
-    UtteranceKind, VisitId, export_stage, manifest,
+    Delivered, Delivery, Event, Faces, Flow, Host, Input, Output, Result, Scene, Stage, Time, Utterance, UtteranceKind,
+    VisitId, export_stage, manifest,
 };
 
 use calendar::Calendar;

@@ -20,7 +20,8 @@ fn language(tag: &str) -> Rc<Language> {
 
 fn guest(name: [&str; 3], more: Value) -> Guest {
     let [arabic, spoken, latin] = name;
-    let mut record = json!({ "id": latin, "name_ar": arabic, "name_speak": spoken, "name_latin": latin, "announce": true });
+    let mut record =
+        json!({ "id": latin, "name_ar": arabic, "name_speak": spoken, "name_latin": latin, "announce": true });
     record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let person: Person = serde_json::from_value(record).unwrap();
     Guest::of(&person).unwrap()
@@ -87,16 +88,36 @@ fn cases() -> Vec<(&'static str, &'static str, Audience, Moment)> {
         ("sheikh", "ar", named(vec![salem("الشيخ")]), at("any")),
         ("ambassador", "ar", named(vec![salem("سعادة السفير")]), at("any")),
         ("minister, a woman", "ar", named(vec![noura("معالي الوزيرة")]), at("any")),
-        ("prince", "ar", named(vec![guest(["خالد", "خَالِد", "Khalid"], json!({ "title": "سمو الأمير", "gender": "male" }))]), at("any")),
-        ("royal highness", "ar", named(vec![guest(["نورة", "نُورَة", "Noura"], json!({ "title": "صاحبة السمو الملكي", "gender": "female" }))]), at("any")),
+        (
+            "prince",
+            "ar",
+            named(vec![guest(["خالد", "خَالِد", "Khalid"], json!({ "title": "سمو الأمير", "gender": "male" }))]),
+            at("any"),
+        ),
+        (
+            "royal highness",
+            "ar",
+            named(vec![guest(["نورة", "نُورَة", "Noura"], json!({ "title": "صاحبة السمو الملكي", "gender": "female" }))]),
+            at("any"),
+        ),
         ("by title alone: doctor", "ar", named(vec![only(NOURA, "الدكتورة", "female")]), morning()),
         ("by title alone: minister", "ar", named(vec![only(SALEM, "معالي الوزير", "male")]), at("any")),
         ("a title that is in no table", "ar", named(vec![salem("أمين المتحف")]), morning()),
-        ("no `name_speak`: the name is shown, not said", "ar", named(vec![guest(["جون سميث", "", "John Smith"], json!({}))]), morning()),
+        (
+            "no `name_speak`: the name is shown, not said",
+            "ar",
+            named(vec![guest(["جون سميث", "", "John Smith"], json!({}))]),
+            morning(),
+        ),
         ("a name in Latin letters alone", "ar", named(vec![guest(["", "", "Li Wei"], json!({}))]), morning()),
         ("two by name", "ar", named(vec![guest(FAHD, json!({})), guest(LAYLA, json!({}))]), morning()),
         ("two with titles", "ar", named(vec![salem("الدكتور"), noura("المهندسة")]), morning()),
-        ("three: two names and the guests", "ar", named(vec![salem("معالي الوزير"), noura("الدكتورة"), guest(FAHD, json!({}))]), at("any")),
+        (
+            "three: two names and the guests",
+            "ar",
+            named(vec![salem("معالي الوزير"), noura("الدكتورة"), guest(FAHD, json!({}))]),
+            at("any"),
+        ),
         ("again, by name", "ar", again(vec![noura("الدكتورة")]), morning()),
         ("again, two", "ar", again(vec![guest(FAHD, json!({})), guest(LAYLA, json!({}))]), morning()),
         ("Ramadan, a guest", "ar", guests(1), on("ramadan", "SA")),
@@ -106,7 +127,12 @@ fn cases() -> Vec<(&'static str, &'static str, Audience, Moment)> {
         ("national day, Oman", "ar", guests(1), on("national-day", "OM")),
         ("founding day", "ar", guests(1), on("founding-day", "SA")),
         ("English: doctor", "en", named(vec![noura("الدكتورة")]), morning()),
-        ("English: three on a national day", "en", named(vec![salem("معالي الوزير"), noura("الدكتورة"), guest(FAHD, json!({}))]), on("national-day", "AE")),
+        (
+            "English: three on a national day",
+            "en",
+            named(vec![salem("معالي الوزير"), noura("الدكتورة"), guest(FAHD, json!({}))]),
+            on("national-day", "AE"),
+        ),
     ]
 }
 
@@ -204,7 +230,11 @@ fn is_bare(word: &str, mark: impl Fn(char) -> bool) -> bool {
             'و' => before('\u{064f}'),
             'ي' => before('\u{0650}'),
             // The article's, before a letter that takes it in.
-            'ل' => at > 0 && letters[at - 1].0 == 'ا' && letters.get(at + 1).is_some_and(|next| next.1.contains('\u{0651}')),
+            'ل' => {
+                at > 0
+                    && letters[at - 1].0 == 'ا'
+                    && letters.get(at + 1).is_some_and(|next| next.1.contains('\u{0651}'))
+            }
             'آ' => true,
             _ => false,
         };
@@ -214,10 +244,12 @@ fn is_bare(word: &str, mark: impl Fn(char) -> bool) -> bool {
 
 #[test]
 fn the_check_of_marks_finds_what_is_missing() {
-    for whole in ["أَهْلًا", "وَالضُّيُوفُ", "اللَّهِ", "أَضْحًى", "مَعَالِيَ", "نُورَةْ", "بِكُمَا"] {
+    for whole in ["أَهْلًا", "وَالضُّيُوفُ", "اللَّهِ", "أَضْحًى", "مَعَالِيَ", "نُورَةْ", "بِكُمَا"]
+    {
         assert_eq!(bare(whole), None);
     }
-    for missing in ["أَهلًا", "وَالضُيُوفُ", "وَالضُّيُوف", "مَعَالِي الوَزِيرْ", "نُورَة"] {
+    for missing in ["أَهلًا", "وَالضُيُوفُ", "وَالضُّيُوف", "مَعَالِي الوَزِيرْ", "نُورَة"]
+    {
         assert!(bare(missing).is_some(), "{missing}");
     }
 }
@@ -230,7 +262,10 @@ fn a_voice_that_may_not_name_has_a_form_without_a_name_and_countries_that_all_ag
     assert_eq!(utterance.speak, "Welcome, a and b. We are glad that you are here.");
     assert_eq!(utterance.speak_in("US"), utterance.speak);
     assert_eq!(utterance.speak_in("SA"), "Welcome. We are glad that you are here.");
-    assert_eq!((&utterance.subjects[..], utterance.kind), (&["a".to_owned(), "b".to_owned()][..], UtteranceKind::Named));
+    assert_eq!(
+        (&utterance.subjects[..], utterance.kind),
+        (&["a".to_owned(), "b".to_owned()][..], UtteranceKind::Named)
+    );
     let nobody = composed("en", &guests(3), &at("any"));
     assert_eq!((nobody.speak_nameless.as_str(), nobody.names_sent_to.len(), nobody.subjects.len()), ("", 0, 0));
     // A title says who somebody is, almost as a name does.

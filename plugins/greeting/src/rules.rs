@@ -13,7 +13,8 @@ pub(crate) const SPEAK: &str = "speak";
 
 pub(crate) fn rules() -> Rules {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let message = |id: &str, must: &[&str], may: &[&str]| (id.to_owned(), Message { must: words(must), may: words(may) });
+    let message =
+        |id: &str, must: &[&str], may: &[&str]| (id.to_owned(), Message { must: words(must), may: words(may) });
     let variable = |name: &str, variable| (name.to_owned(), variable);
     Rules {
         languages: BUILT_IN.iter().map(|(tag, _)| (*tag).to_owned()).collect(),
@@ -56,7 +57,8 @@ mod tests {
         let files = BUILT_IN.map(|(language, text)| File { language, text });
         let strict = Rules { languages: Vec::new(), ..rules() };
         let faults = check(&files, &strict);
-        let told: Vec<_> = faults.iter().map(|fault| (place(files[fault.file].text, fault.span.start), &fault.message)).collect();
+        let told: Vec<_> =
+            faults.iter().map(|fault| (place(files[fault.file].text, fault.span.start), &fault.message)).collect();
         assert!(told.is_empty(), "{told:?}");
     }
 }

@@ -137,7 +137,8 @@ impl Texts {
 
     /// The texts of a language, and below them those of the one that it is a kind of: `ar` below `ar-SA`.
     pub(crate) fn language(&self, tag: &str) -> Option<Language> {
-        let of = |tag: &str| self.sources.iter().filter(|(known, _)| known.eq_ignore_ascii_case(tag)).collect::<Vec<_>>();
+        let of =
+            |tag: &str| self.sources.iter().filter(|(known, _)| known.eq_ignore_ascii_case(tag)).collect::<Vec<_>>();
         let mut sources = of(primary(tag));
         if !tag.eq_ignore_ascii_case(primary(tag)) {
             sources.extend(of(tag));

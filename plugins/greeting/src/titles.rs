@@ -117,7 +117,9 @@ impl Titles {
     /// What is said before a name and before a pause, of each title.
     pub(crate) fn spoken(&self, language: &str) -> Vec<(String, String)> {
         let all = self.0.values().flat_map(|title| [&title.masculine, &title.feminine]);
-        all.filter_map(|gendered| gendered.form(language)).map(|form| (form.speak.clone(), form.pause().to_owned())).collect()
+        all.filter_map(|gendered| gendered.form(language))
+            .map(|form| (form.speak.clone(), form.pause().to_owned()))
+            .collect()
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use majlis_greeting::{Config, Greeting, input, manifest__, output};
+use majlis_plugin_api::service::store::Database;
 use majlis_plugin_api::{
     Delivered, Delivery, Face, Faces, Identity, Observation, Person, Scene, Utterance, UtteranceKind, VisitId,
 };
-use majlis_plugin_api::service::store::Database;
 use majlis_store::{Service, Store};
 use majlis_testkit::{Builder, FailureKind, Kit};
 use serde_json::json;
@@ -326,7 +326,8 @@ fn the_built_in_arabic_voice_form_is_vocalised_and_bare_of_controls() {
 
 #[test]
 fn a_pipelines_language_without_texts_is_told_and_another_one_is_used() {
-    let open = |language| Kit::<Greeting>::builder().language(language).open(whole(json!({}))).expect("the stage opens");
+    let open =
+        |language| Kit::<Greeting>::builder().language(language).open(whole(json!({}))).expect("the stage opens");
     let mut kit = open("fr");
     assert_eq!(kit.logs().len(), 1);
     kit.open_visit().expect("expected");
@@ -380,7 +381,10 @@ fn texts_of_the_operator_add_languages_and_replace_single_messages() {
     kit.send(input::faces, named, faces([sara()])).expect("greeted");
     kit.advance(SECOND * 2).expect("greeted");
     let said = said(&kit);
-    assert_eq!(said[0].1.display, "Bienvenue, \u{2068}Sara\u{2069}\nWelcome, \u{2068}Sara\u{2069}. We are glad that you are here.");
+    assert_eq!(
+        said[0].1.display,
+        "Bienvenue, \u{2068}Sara\u{2069}\nWelcome, \u{2068}Sara\u{2069}. We are glad that you are here."
+    );
     assert_eq!(said[1].0, Some(guest));
     assert_eq!((said[1].1.speak.as_str(), said[1].1.language.as_str()), ("Bienvenue", "fr-FR"));
     assert_eq!(said[1].1.display, "Bienvenue 👋\nHello there.");
@@ -605,5 +609,8 @@ fn the_time_of_day_is_that_of_the_place() {
     kit.open_visit().expect("expected");
     kit.advance(SECOND * 2).expect("greeted");
     let speak = &said(&kit)[0].1.speak;
-    assert!(["Good morning. ", "Good afternoon. ", "Good evening. "].iter().any(|begin| speak.starts_with(begin)), "{speak}");
+    assert!(
+        ["Good morning. ", "Good afternoon. ", "Good evening. "].iter().any(|begin| speak.starts_with(begin)),
+        "{speak}"
+    );
 }

@@ -121,7 +121,7 @@ fn greets_everybody_rightly(change: impl FnOnce(String) -> String, other: &[(&st
     let Some(data) = testdata("the photographs through the real recogniser") else { return };
     let folder = Folder::new();
     // Who is greeted must not depend on how busy the machine is that tests it.
-    let ended = receive(&data, &folder, |text| change(replaced(&text, "deadline = \"10s\"", "deadline = \"10min\"")));
+    let ended = receive(&data, &folder, |text| change(replaced(&text, "greet_by = \"10s\"", "greet_by = \"10min\"")));
     let terminal = ended.stderr.clone();
     let report = ended.report();
 
@@ -174,8 +174,8 @@ fn all_guests(data: &Path, models: &Path) -> Ended {
     let ended = receive(data, &folder, |text| {
         let other = format!("folder = {:?}", models);
         let text = replaced(&text, "folder = { env = \"MAJLIS_TESTDATA\", append = \"models\" }", &other);
-        // The greeting's own two seconds, made shorter: it is what the test waits for.
-        replaced(&text, "deadline = \"10s\"", "deadline = \"300ms\"")
+        // How long the greeting waits, made shorter: it is what the test waits for.
+        replaced(&text, "greet_by = \"10s\"", "greet_by = \"300ms\"")
     })
     .with(0);
     let report = majlis_tests::Report::new(ended.json());

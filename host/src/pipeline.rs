@@ -27,6 +27,10 @@ impl Surroundings for Process {
         }
     }
 
+    fn text_file(&self, path: &Path) -> Result<String, String> {
+        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    }
+
     fn folder(&self, file: &Path) -> PathBuf {
         // Of a file that cannot be made absolute there is no current folder either: then as it was given.
         let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());

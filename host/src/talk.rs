@@ -81,9 +81,7 @@ pub(crate) fn diagnostics(diagnostics: &[Diagnostic], source: &Source<'_>, color
     }
     for diagnostic in diagnostics {
         let level = if diagnostic.severity == Severity::Error { "ERROR" } else { "WARN" };
-        let mut fields = json!(diagnostic);
-        fields["file"] = json!(source.file);
-        line(level, &diagnostic.message, fields);
+        line(level, &diagnostic.message, json!(diagnostic));
     }
 }
 

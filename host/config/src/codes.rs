@@ -179,6 +179,14 @@ from web pages and editors, and can make one title look like another. Arabic nee
     "A configuration is handed to a plugin as JSON, which has no `nan`, no `inf` and no whole numbers beyond 64 bits."
     E0713 "the plugin refused its configuration"
     "The configuration fits the plugin's schema, but when the stage was opened the plugin itself refused this value."
+    E0714 "a file of messages cannot be read"
+    "A file of messages is UTF-8 text in the Fluent syntax, and its name is the language of its messages: `fr.ftl`, `ar-SA.ftl`. A \
+relative path starts at the folder of the pipeline file."
+    E0715 "a fault in a file of messages"
+    "The plugin says in its schema which messages there are, of which parts each consists, and which variables it may use. A file in \
+a language that the plugin does not have brings every message; in one that it has, only those that it replaces. In what a voice says \
+no digits stand. In Arabic, what is said has its vowel marks, and a name stands before a pause: at the end or before a mark, since \
+its ending is right nowhere else."
 
     E0801 "a secret in the file"
     "A pipeline file is copied, shown and committed, so a secret is never written in it. Write where it is found: \
@@ -219,7 +227,8 @@ minItems, maxItems, uniqueItems, format, $ref (inside the schema), allOf, anyOf,
 $schema, $id, $comment, title, description, default, examples, deprecated, readOnly, writeOnly, contentEncoding, contentMediaType, \
 and anything that begins with `x-`. The formats `secret` and `path` have a meaning of their own: a secret is never written in the \
 file, a path is joined to the folder of the pipeline file. So has `x-languages`, beside a key that takes languages: those that the \
-plugin has texts in, and with `x-languages-unless` a key that brings others. In the schema of a verb's arguments `x-positional` names \
+plugin has texts in, and with `x-languages-unless` a key that brings others. So has `x-messages`, beside a key that takes a list of \
+files: the rules of the messages in them. In the schema of a verb's arguments `x-positional` names \
 the arguments that words without a name are given to, and `x-answer` the keys of the answer in the order in which people read them."
 
     E1001 "not in this version: a stage in another process"

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One problem of a pipeline file, with the place that it is about.
+/// One problem of a pipeline file, or of a file that it names, with the place that it is about.
 ///
 /// Written as JSON it is an object with these fields; `label` and `hint` may be `null`, `span` is `{ "start", "end" }`. Fields are
 /// added and never renamed:
@@ -29,7 +30,8 @@ pub enum Severity {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// The file, as it was named to the check.
+    /// The file: the pipeline file as it was named to the check, or the other one, and then the first of `related` says where
+    /// the pipeline file names it.
     pub file: String,
     /// Stable: `majlis explain CODE` says more, and scripts may match it.
     pub code: &'static str,
@@ -52,14 +54,17 @@ pub struct Diagnostic {
     /// Ranges of bytes that hold a secret and are shown as `*`.
     #[serde(skip)]
     pub hidden: Vec<Range<usize>>,
+    /// The text of `file`, where that is not the pipeline file.
+    #[serde(skip)]
+    pub text: Option<Arc<str>>,
 }
 
-/// Another place that belongs to a problem.
+/// Another place that belongs to a problem, in the pipeline file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Related {
     /// What this place has to do with it.
     pub message: String,
-    /// The file, the same as the problem's.
+    /// The pipeline file.
     pub file: String,
     /// 1-based.
     pub line: u32,
@@ -98,6 +103,21 @@ impl Diagnostic {
         self
     }
 
+    /// The problem is in another file, which the pipeline file names at `named`.
+    pub(crate) fn within(&mut self, file: String, text: &Arc<str>, named: &Range<usize>) -> &mut Self {
+        self.file = file;
+        self.text = Some(Arc::clone(text));
+        self.related(named, "named here")
+    }
+
+    /// Where it belongs in the order of the pipeline file.
+    fn order(&self) -> (usize, bool, usize) {
+        match self.related.first().filter(|_| self.text.is_some()) {
+            Some(named) => (named.span.start, true, self.span.start),
+            None => (self.span.start, false, 0),
+        }
+    }
+
     pub(crate) fn hide(&mut self, span: &Range<usize>) -> &mut Self {
         self.hidden.push(span.clone());
         self
@@ -116,6 +136,7 @@ impl Diagnostic {
             hint: None,
             related: Vec::new(),
             hidden: Vec::new(),
+            text: None,
         }
     }
 }
@@ -175,14 +196,21 @@ impl<'s> Findings<'s> {
         let lines = Lines::new(self.text);
         let mut list = self.list;
         for diagnostic in &mut list {
-            (diagnostic.line, diagnostic.column) = lines.place(diagnostic.span.start);
-            diagnostic.file.clone_from(&self.file);
+            match &diagnostic.text {
+                Some(text) => {
+                    (diagnostic.line, diagnostic.column) = Lines::new(text).place(diagnostic.span.start);
+                }
+                None => {
+                    (diagnostic.line, diagnostic.column) = lines.place(diagnostic.span.start);
+                    diagnostic.file.clone_from(&self.file);
+                }
+            }
             for related in &mut diagnostic.related {
                 related.file.clone_from(&self.file);
                 (related.line, related.column) = lines.place(related.span.start);
             }
         }
-        list.sort_by(|a, b| (a.span.start, a.code, &a.message).cmp(&(b.span.start, b.code, &b.message)));
+        list.sort_by(|a, b| (a.order(), a.code, &a.message).cmp(&(b.order(), b.code, &b.message)));
         list
     }
 }

@@ -19,7 +19,10 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source<'_>, color: bool) -> S
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(120);
     let mut out = String::new();
     for diagnostic in diagnostics {
-        out.push_str(&renderer.render(&[group(diagnostic, &text, &file)]));
+        out.push_str(&match &diagnostic.text {
+            Some(other) => renderer.render(&[group_of_two(diagnostic, other, &text, &file)]),
+            None => renderer.render(&[group(diagnostic, &text, &file)]),
+        });
         out.push_str("\n\n");
     }
     out.push_str(&summary(diagnostics));
@@ -62,6 +65,60 @@ fn group<'a>(diagnostic: &'a Diagnostic, text: &'a str, file: &'a str) -> annota
         Some(hint) => group.element(Level::HELP.message(hint.as_str())),
         None => group,
     }
+}
+
+/// A problem in another file: its place there, then where the pipeline file names that one.
+fn group_of_two<'a>(
+    diagnostic: &'a Diagnostic,
+    other: &'a str,
+    text: &'a str,
+    file: &'a str,
+) -> annotate_snippets::Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let there = excerpt(
+        other,
+        diagnostic.file.as_str(),
+        diagnostic.line,
+        &diagnostic.span,
+        AnnotationKind::Primary,
+        diagnostic.label.as_deref(),
+    );
+    let group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(there);
+    let group = diagnostic.related.iter().fold(group, |group, related| {
+        group.element(excerpt(
+            text,
+            file,
+            related.line,
+            &related.span,
+            AnnotationKind::Context,
+            Some(related.message.as_str()),
+        ))
+    });
+    match &diagnostic.hint {
+        Some(hint) => group.element(Level::HELP.message(hint.as_str())),
+        None => group,
+    }
+}
+
+/// The lines of one place.
+fn excerpt<'a>(
+    text: &'a str,
+    file: &'a str,
+    line: u32,
+    span: &Range<usize>,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let span = inside(span, text);
+    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
+    Snippet::source(&text[start..end])
+        .line_start(line as usize)
+        .path(file)
+        .annotation(kind.span(span.start - start..span.end - start).label(label))
 }
 
 /// A span that can be drawn: inside the text and at character boundaries; an empty one stays empty and gets one caret.

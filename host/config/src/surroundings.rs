@@ -12,6 +12,10 @@ pub trait Surroundings {
     /// The text of a secret's file, or the reason why it cannot be read. `path` is already joined to the pipeline file's folder.
     fn secret_file(&self, path: &Path) -> Result<String, String>;
 
+    /// The text of a file that a configuration names, or the reason why it cannot be read: only of those that a schema gives rules
+    /// for. `path` is already joined to the pipeline file's folder.
+    fn text_file(&self, path: &Path) -> Result<String, String>;
+
     /// The folder of a pipeline file, from which its relative paths start. The binary answers with one that does not depend on
     /// where it was started: plugins join it to what they are given, and a relative one would be joined twice.
     fn folder(&self, file: &Path) -> PathBuf {
@@ -35,7 +39,7 @@ pub fn bundled_time_zone(name: &str) -> bool {
 pub struct Fixed {
     /// Environment variables.
     pub env: BTreeMap<String, String>,
-    /// Secret files by their joined path.
+    /// Files, those of secrets and others, by their joined path.
     pub files: BTreeMap<PathBuf, String>,
 }
 
@@ -46,5 +50,9 @@ impl Surroundings for Fixed {
 
     fn secret_file(&self, path: &Path) -> Result<String, String> {
         self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn text_file(&self, path: &Path) -> Result<String, String> {
+        self.secret_file(path)
     }
 }

@@ -156,6 +156,17 @@ fn a_file_that_is_not_utf_8_gets_its_code_its_place_and_a_remedy() {
 }
 
 #[test]
+fn a_fault_in_another_file_has_that_ones_place_and_says_where_it_is_named() {
+    let text = support::files("broken").into_iter().find(|(name, _)| name == "messages").unwrap().1;
+    let found = checked(&text).diagnostics;
+    let fault = found.iter().find(|found| found.message.contains("`$nom`")).unwrap();
+    assert_eq!((fault.file.as_str(), fault.line, fault.column), ("expo/words/fr.ftl", 2, 25));
+    let [named] = &fault.related[..] else { panic!("{fault:?}") };
+    assert_eq!((named.file.as_str(), named.line, named.message.as_str()), ("expo/pipeline.toml", 15, "named here"));
+    assert_eq!(serde_json::to_value(fault).unwrap()["text"], serde_json::Value::Null, "its text is no part of it");
+}
+
+#[test]
 fn as_json_a_diagnostic_has_its_file_and_all_its_places() {
     let text =
         "[stage.camera]\nplugin = \"camera\"\n[stage.a]\nplugin = \"greeting\"\ninputs.faces = \"camera.frame\"\n";

@@ -26,6 +26,17 @@ pub(crate) fn isolated(name: &str) -> String {
     format!("{ISOLATE}{name}{POP_ISOLATE}")
 }
 
+/// A name as it is said before a pause: the short vowel of its end falls.
+pub(crate) fn pausal(name: &str) -> String {
+    name.trim_end_matches(['\u{064c}', '\u{064d}', '\u{064e}', '\u{064f}', '\u{0650}']).to_owned()
+}
+
+/// Whether a text is in Arabic letters, by its first letter.
+pub(crate) fn is_arabic(text: &str) -> bool {
+    let first = text.chars().find(|letter| letter.is_alphabetic());
+    first.is_some_and(|letter| matches!(letter, '\u{0600}'..='\u{06ff}' | '\u{0750}'..='\u{077f}'))
+}
+
 /// A text as a voice should get it: it would read emoji and Markdown aloud.
 pub(crate) fn speakable(text: &str) -> String {
     let kept: String = text
@@ -65,6 +76,14 @@ mod tests {
             ("أَهْلًا وَسَهْلًا", "أَهْلًا وَسَهْلًا"),
         ] {
             assert_eq!(speakable(text), spoken);
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_stored_with_its_ending_is_said_as_before_a_pause() {
+        for (typed, said) in [("مُحَمَّدٌ", "مُحَمَّد"), ("سَارَةُ", "سَارَة"), ("عَلِيٌّ", "عَلِيٌّ"), ("لَيْلَى", "لَيْلَى")]
+        {
+            assert_eq!(pausal(typed), said);
         }
     }
 

@@ -1,92 +1,172 @@
-use majlis_plugin_api::{Person, Utterance, UtteranceKind};
+//! A greeting from who is there and when.
 
+use std::rc::Rc;
+
+use fluent_bundle::FluentArgs;
+use majlis_plugin_api::{Observation, Scene, Utterance, UtteranceKind};
+
+use crate::calendar::Moment;
 use crate::clean;
-use crate::texts::{Join, Language, NAMES};
+use crate::guest::Guest;
+use crate::texts::Language;
+use crate::titles::Titles;
 
 /// More names than this in one greeting are a roll call.
-const MOST_NAMES: usize = 3;
+const MOST_NAMES: usize = 2;
 
-/// The greeting of these people, or of a guest where there are none with a name.
-pub(crate) fn greeting(languages: &[Language], people: &[Person]) -> Option<Utterance> {
-    let people: Vec<Names> = people.iter().filter_map(Names::of).take(MOST_NAMES).collect();
-    let (voice, kind) =
-        (languages.first()?, if people.is_empty() { UtteranceKind::Guest } else { UtteranceKind::Named });
-    let lines: Vec<String> = languages.iter().map(|language| display(language, &people)).collect();
-    Some(Utterance {
+/// Who is greeted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Audience {
+    /// Those who may be named, the first in rank before others.
+    pub(crate) guests: Vec<Guest>,
+    /// How many people are greeted if nobody is named.
+    pub(crate) people: usize,
+    /// All of the guests were greeted not long ago.
+    pub(crate) again: bool,
+}
+
+/// The greeting of these people in these languages, the first of which the voice speaks.
+pub(crate) fn greeting(languages: &[Rc<Language>], titles: &Titles, audience: &Audience, moment: &Moment) -> Utterance {
+    let Some(voice) = languages.first() else {
+        return Utterance::default();
+    };
+    let lines: Vec<String> = languages.iter().map(|language| display(language, titles, audience, moment)).collect();
+    let named: Vec<&Guest> = named_in(voice, languages, titles, audience);
+    let nameless = whole(voice, audience, moment, Form::Speak, None);
+    let speak =
+        spoken_names(voice, titles, audience).map(|names| whole(voice, audience, moment, Form::Speak, Some(&names)));
+    let [nameless, speak] = [nameless.clone(), speak.unwrap_or(nameless)].map(|text| clean::speakable(&text));
+    Utterance {
         display: lines.join("\n"),
-        speak: speak(voice, &people),
+        speak_nameless: if speak == nameless { String::new() } else { nameless },
+        speak,
         language: voice.tag.clone(),
-        kind,
+        kind: if named.is_empty() { UtteranceKind::Guest } else { UtteranceKind::Named },
+        names_sent_to: agreed(&named),
+        subjects: named.iter().map(|guest| guest.id.clone()).collect(),
+        ..Utterance::default()
+    }
+}
+
+/// Something that was seen, in the languages of a greeting. None: there are no words for it in any of them.
+pub(crate) fn remark(languages: &[Rc<Language>], scene: &Scene) -> Option<Utterance> {
+    let of = |language: &Language| -> Option<&Observation> {
+        let observed = |tag: &str| scene.observations.iter().find(|seen| seen.language.eq_ignore_ascii_case(tag));
+        observed(&language.tag).or_else(|| observed(language.primary()))
+    };
+    let voice = languages.first()?;
+    let lines: Vec<&str> = languages
+        .iter()
+        .filter_map(|language| of(language))
+        .map(|seen| seen.display.trim())
+        .filter(|line| !line.is_empty())
+        .collect();
+    let speak = of(voice).map(|seen| clean::speakable(&seen.speak)).unwrap_or_default();
+    (!lines.is_empty() || !speak.is_empty()).then(|| Utterance {
+        display: lines.join("\n"),
+        speak,
+        language: voice.tag.clone(),
+        kind: UtteranceKind::Remark,
         ..Utterance::default()
     })
 }
 
-fn display(language: &Language, people: &[Names]) -> String {
-    if people.is_empty() {
-        return language.texts.guest.display.clone();
-    }
-    let names = people.iter().map(|names| clean::isolated(names.shown(language.arabic_script())));
-    fill(&language.texts.named.display, &language.texts.join.display, names)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Display,
+    Speak,
 }
 
-fn speak(language: &Language, people: &[Names]) -> String {
-    if people.is_empty() {
-        return clean::speakable(&language.texts.guest.speak);
+/// Those whose name or title stands in the greeting, in any of its languages.
+fn named_in<'a>(
+    voice: &Rc<Language>,
+    languages: &[Rc<Language>],
+    titles: &Titles,
+    audience: &'a Audience,
+) -> Vec<&'a Guest> {
+    let mut named: Vec<&Guest> = Vec::new();
+    for language in [voice].into_iter().chain(languages) {
+        for (guest, _) in shown(language, titles, audience) {
+            if !named.iter().any(|known| known.id == guest.id) {
+                named.push(guest);
+            }
+        }
     }
-    let names = people.iter().map(|names| names.spoken(language.arabic_script()).to_owned());
-    clean::speakable(&fill(&language.texts.named.speak, &language.texts.join.speak, names))
+    named
 }
 
-fn fill(text: &str, join: &Join, names: impl Iterator<Item = String>) -> String {
-    text.replace(NAMES, &join.join(&names.collect::<Vec<_>>()))
+/// The guests who are named in a language, and how.
+fn shown<'a>(language: &Language, titles: &Titles, audience: &'a Audience) -> Vec<(&'a Guest, String)> {
+    let all = audience.guests.iter().filter_map(|guest| Some((guest, guest.display(language, titles)?)));
+    all.take(MOST_NAMES).collect()
 }
 
-/// The names of one person that may be used.
-struct Names {
-    arabic: Option<String>,
-    vocalised: Option<String>,
-    latin: Option<String>,
+fn display(language: &Language, titles: &Titles, audience: &Audience, moment: &Moment) -> String {
+    let names: Vec<String> = shown(language, titles, audience).into_iter().map(|(_, name)| name).collect();
+    let names = joined(language, names, audience.guests.len(), Form::Display);
+    whole(language, audience, moment, Form::Display, names.as_deref())
 }
 
-impl Names {
-    /// None for a person without any.
-    fn of(person: &Person) -> Option<Self> {
-        let usable = |typed: &str| {
-            clean::name(typed).unwrap_or_else(|_| {
-                // Whose name it is stands in no log.
-                tracing::warn!(
-                    "a name is not used because it holds bidi control characters; enrol it again without them"
-                );
-                None
-            })
-        };
-        let names = Self {
-            arabic: usable(&person.name_ar),
-            vocalised: usable(&person.name_speak),
-            latin: usable(&person.name_latin),
-        };
-        (names.arabic.is_some() || names.latin.is_some() || names.vocalised.is_some()).then_some(names)
-    }
+/// The names as a voice says them. None where one of those that are shown cannot be said: nobody is left out aloud.
+fn spoken_names(language: &Language, titles: &Titles, audience: &Audience) -> Option<String> {
+    let names: Option<Vec<String>> =
+        shown(language, titles, audience).into_iter().map(|(guest, _)| guest.speak(language, titles)).collect();
+    joined(language, names?, audience.guests.len(), Form::Speak)
+}
 
-    fn shown(&self, arabic_script: bool) -> &str {
-        let order = if arabic_script {
-            [&self.arabic, &self.latin, &self.vocalised]
-        } else {
-            [&self.latin, &self.arabic, &self.vocalised]
-        };
-        first(order)
-    }
+/// Names in one phrase, of so many guests.
+fn joined(language: &Language, names: Vec<String>, of: usize, form: Form) -> Option<String> {
+    let more = of > names.len();
+    let mut names = names.into_iter();
+    let (first, second) = (names.next()?, names.next());
+    let id = match (&second, more) {
+        (None, false) => return Some(first),
+        (None, true) => "one-and-guests",
+        (Some(_), false) => "pair",
+        (Some(_), true) => "pair-and-guests",
+    };
+    let arguments: FluentArgs<'_> = [("first", first), ("second", second.unwrap_or_default())].into_iter().collect();
+    Some(said(language, form, id, &arguments))
+}
 
-    fn spoken(&self, arabic_script: bool) -> &str {
-        let order = if arabic_script {
-            [&self.vocalised, &self.arabic, &self.latin]
-        } else {
-            [&self.latin, &self.vocalised, &self.arabic]
-        };
-        first(order)
+/// The sentences of a greeting, with names or without.
+fn whole(language: &Language, audience: &Audience, moment: &Moment, form: Form, names: Option<&str>) -> String {
+    let people = if audience.guests.is_empty() { audience.people } else { audience.guests.len() };
+    let mut arguments = FluentArgs::new();
+    arguments.set("people", people.max(1));
+    let mut parts = Vec::new();
+    if let Some(time) = moment.time.filter(|_| !audience.again) {
+        arguments.set("time", time);
+        parts.push(said(language, form, "salutation", &arguments));
+    }
+    let id = match (names.is_some(), audience.again) {
+        (true, false) => "named",
+        (false, false) => "guest",
+        (true, true) => "again-named",
+        (false, true) => "again",
+    };
+    arguments.set("names", names.unwrap_or_default());
+    parts.push(said(language, form, id, &arguments));
+    if let Some(occasion) = moment.occasion.as_ref().filter(|_| !audience.again) {
+        arguments.set("country", moment.country.as_str());
+        parts.push(said(language, form, &format!("occasion-{occasion}"), &arguments));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
+}
+
+fn said(language: &Language, form: Form, id: &str, arguments: &FluentArgs<'_>) -> String {
+    match form {
+        Form::Display => language.display(id, arguments),
+        Form::Speak => language.speak(id, arguments),
     }
 }
 
-fn first(order: [&Option<String>; 3]) -> &str {
-    order.into_iter().flatten().next().map_or("", String::as_str)
+/// Countries to which everybody who is named agreed.
+fn agreed(named: &[&Guest]) -> Vec<String> {
+    let Some((first, others)) = named.split_first() else {
+        return Vec::new();
+    };
+    let all = |country: &&String| others.iter().all(|guest| guest.sent_to.contains(country));
+    first.sent_to.iter().filter(all).cloned().collect()
 }

@@ -1,33 +1,48 @@
-//! Greets each visitor once: by name when somebody is known, otherwise as a guest.
+//! Greets each visitor once: by name when somebody is known, otherwise as a guest; and says one thing more if something worth it is
+//! seen soon.
 //!
 //! The decision that shapes it: **every visitor has a deadline from the first moment**. A wake is armed when a visit
 //! opens, before anybody has looked, so that a recogniser that is slow, failed or absent delays a greeting but never
-//! prevents it. *No face was seen* and *nobody could look* are different: the first is answered with silence.
+//! prevents it. *No face was seen* and *nobody could look* are different: the first is answered with silence. Nothing waits for
+//! what a vision model sees: it is an utterance of its own, or none.
 //!
 //! It must never know: how a person is recognised, and what a voice does with the text. No name leaves it but in the
 //! utterance.
 #![forbid(unsafe_code)]
 
+mod calendar;
 mod clean;
 mod compose;
 mod config;
+mod cooldown;
+mod guest;
+#[cfg(test)]
+mod review;
+mod rules;
 mod texts;
+mod titles;
+mod visitor;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Error, Event, Faces, Flow, Host, Identity, Input, Output, Person, Result, Stage, Time, Utterance, UtteranceKind,
+    Delivered, Delivery, Event, Faces, Flow, Host, Input, Output, Result, Scene, Stage, Time, Utterance, UtteranceKind,
     VisitId, export_stage, manifest,
 };
 
-pub use config::Config;
-use texts::Language;
+use calendar::Calendar;
+use compose::Audience;
+pub use config::{Again, Config, Salutation, TextFile};
+use cooldown::CoolDown;
+use texts::Texts;
+use titles::Titles;
+use visitor::{Greeting as Standing, Seen, Visitor};
 
 manifest! {
     name: "greeting",
-    summary: "Greets each visitor once, by name or as a guest",
-    inputs: { faces: Faces },
+    summary: "Greets each visitor once, by name or as a guest, and remarks what was seen",
+    inputs: { faces: Faces, #[optional] scene: Scene, #[optional] #[many] delivered: Delivered },
     outputs: { utterance: Utterance },
     milestones: ["recognised", "greeted"],
     capabilities: ["acts-on-events"],
@@ -36,78 +51,70 @@ manifest! {
 
 /// The stage.
 pub struct Greeting {
-    languages: Vec<Language>,
-    deadline: Duration,
+    texts: Texts,
+    titles: Titles,
+    calendar: Calendar,
+    cool_down: CoolDown,
+    again: Again,
+    greet_by: Duration,
+    remark_within: Duration,
+    again_after: Duration,
+    /// Somebody tells what became of an utterance.
+    is_told: bool,
+    /// The number of the last utterance.
+    number: u64,
     /// Packets of no visit count as one visitor.
     visitors: HashMap<Option<VisitId>, Visitor>,
-}
-
-/// What is known of a visitor.
-struct Visitor {
-    /// When the guest greeting is due.
-    deadline: Time,
-    /// Somebody looked.
-    answered: bool,
-    /// Some face was seen.
-    seen: bool,
-    greeted: bool,
-}
-
-/// What one answer of the recogniser asks for.
-enum Verdict {
-    Named(Vec<Person>),
-    Guest,
-    /// A face is there, and who it is may still be found out.
-    Wait,
-    /// No face.
-    Nobody,
-}
-
-fn judge(faces: Faces) -> Verdict {
-    let mut ids = BTreeSet::new();
-    let (mut people, mut undecided, mut seen) = (Vec::new(), false, false);
-    for face in faces.faces {
-        seen = true;
-        match face.identity {
-            // Whoever did not agree to be named aloud is welcome as a guest.
-            Identity::Known(person) if !person.may_be_announced() => {}
-            // One person on two faces: a picture of them in the picture.
-            Identity::Known(person) if ids.insert(person.id.clone()) => people.push(person),
-            Identity::Undecided => undecided = true,
-            Identity::Known(_) | Identity::Unknown | Identity::TooSmall => {}
-        }
-    }
-    match (people.is_empty(), undecided, seen) {
-        (false, ..) => Verdict::Named(people),
-        (true, true, _) => Verdict::Wait,
-        (true, false, true) => Verdict::Guest,
-        (true, false, false) => Verdict::Nobody,
-    }
 }
 
 impl Stage for Greeting {
     type Config = Config;
 
     fn open(config: Config, host: &Host) -> Result<Self> {
-        let languages = texts::languages(&config, host)?;
-        if languages.is_empty() {
-            return Err(Error::config("languages", "names no language to greet in"));
-        }
-        Ok(Self { languages, deadline: config.deadline.get(), visitors: HashMap::new() })
+        let texts = Texts::open(&config, host)?;
+        let calendar = Calendar::open(&config, host)?;
+        texts.warn_of_missing(calendar.names());
+        let delivered = |wire: &majlis_plugin_api::Wire| wire.incoming && wire.port == input::delivered.index();
+        Ok(Self {
+            texts,
+            titles: Titles::open(&config.titles, host)?,
+            calendar,
+            cool_down: CoolDown::open(config.again_after.get(), host),
+            again: config.again,
+            greet_by: config.greet_by.get(),
+            remark_within: config.remark_within.get(),
+            again_after: config.again_after.get(),
+            is_told: host.wires().iter().any(delivered),
+            // An instance that takes the place of another must not take its numbers, of which one may be on its way.
+            number: host.now().as_nanos() / 1_000,
+            visitors: HashMap::new(),
+        })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
         match input {
             Input::Packet(packet) => {
-                let Some(faces) = packet.get(input::faces)? else {
-                    return Ok(Flow::Continue);
-                };
-                self.looked(packet.visit(), packet.time(), judge(faces), out)
+                if let Some(faces) = packet.get(input::faces)? {
+                    self.looked(packet.visit(), packet.time(), Seen::of(faces), out)
+                } else if let Some(scene) = packet.get(input::scene)? {
+                    self.saw(packet.visit(), packet.time(), scene, out)
+                } else if let Some(delivered) = packet.get(input::delivered)? {
+                    Ok(self.told(&delivered, out.now()))
+                } else {
+                    Ok(Flow::Continue)
+                }
             }
             Input::Wake { visit, .. } => {
-                let due =
-                    self.visitors.get(&visit).is_some_and(|known| !known.greeted && (known.seen || !known.answered));
-                if due { self.greet(visit, &[], out) } else { Ok(Flow::Continue) }
+                if visit.is_none() {
+                    self.cool_down.purge();
+                }
+                match self.visitors.get(&visit).filter(|known| known.is_due()) {
+                    Some(known) => {
+                        let audience = Audience { people: known.seen, ..Audience::default() };
+                        self.greet(visit, audience, out)
+                    }
+                    None => Ok(Flow::Continue),
+                }
             }
             _ => Ok(Flow::Continue),
         }
@@ -115,13 +122,16 @@ impl Stage for Greeting {
 
     fn event(&mut self, event: Event, out: &mut Output<'_>) -> Result<Flow> {
         match event {
-            Event::VisitOpened(visit) => Ok(self.expect(Some(visit), out.now())),
+            Event::VisitOpened(visit) => {
+                self.cool_down.purge();
+                Ok(self.expect(Some(visit), out.now()))
+            }
             Event::VisitClosed(visit, _) => {
                 self.visitors.remove(&Some(visit));
                 Ok(Flow::Continue)
             }
             // Nobody could look; somebody may still, until the deadline.
-            Event::UpstreamFailed { visit, .. } => Ok(self.expect(visit, out.now())),
+            Event::UpstreamFailed { input, visit } if input.is(input::faces) => Ok(self.expect(visit, out.now())),
             _ => Ok(Flow::Continue),
         }
     }
@@ -133,43 +143,135 @@ impl Greeting {
         if self.visitors.contains_key(&visit) {
             return Flow::Continue;
         }
-        let deadline = since + self.deadline;
-        self.visitors.insert(visit, Visitor { deadline, answered: false, seen: false, greeted: false });
+        let deadline = since + self.greet_by;
+        self.visitors.insert(visit, Visitor::new(deadline));
         Flow::WakeAt(deadline)
     }
 
-    fn looked(&mut self, visit: Option<VisitId>, time: Time, verdict: Verdict, out: &mut Output<'_>) -> Result<Flow> {
-        if matches!(verdict, Verdict::Named(_)) {
+    fn looked(&mut self, visit: Option<VisitId>, time: Time, seen: Seen, out: &mut Output<'_>) -> Result<Flow> {
+        if seen.recognised {
             out.milestone("recognised");
         }
         self.expect(visit, time);
         let Some(visitor) = self.visitors.get_mut(&visit) else {
             return Ok(Flow::Continue);
         };
-        if visitor.greeted {
+        if !matches!(visitor.greeting, Standing::Due) {
             return Ok(Flow::CancelWake);
         }
         visitor.answered = true;
-        visitor.seen |= !matches!(verdict, Verdict::Nobody);
-        match verdict {
-            Verdict::Named(people) => self.greet(visit, &people, out),
-            Verdict::Guest => self.greet(visit, &[], out),
-            Verdict::Wait => Ok(Flow::WakeAt(visitor.deadline)),
-            // Who was seen before is still greeted at the deadline.
-            Verdict::Nobody if visitor.seen => Ok(Flow::WakeAt(visitor.deadline)),
-            Verdict::Nobody => Ok(Flow::CancelWake),
+        if seen.faces > 0 {
+            visitor.seen = seen.faces;
+        }
+        match (seen.guests.is_empty(), seen.undecided, seen.faces) {
+            (false, ..) => self.welcome(visit, seen, out),
+            (true, false, 1..) => self.greet(visit, Audience { people: seen.faces, ..Audience::default() }, out),
+            // Who was seen is greeted at the deadline at the latest.
+            (true, ..) if visitor.seen > 0 => Ok(Flow::WakeAt(visitor.deadline)),
+            (true, ..) => Ok(Flow::CancelWake),
         }
     }
 
-    fn greet(&mut self, visit: Option<VisitId>, people: &[Person], out: &mut Output<'_>) -> Result<Flow> {
-        let greeting = compose::greeting(&self.languages, people).expect("`open` refuses to greet in no language");
+    /// Somebody is there who may be named.
+    fn welcome(&mut self, visit: Option<VisitId>, seen: Seen, out: &mut Output<'_>) -> Result<Flow> {
+        let Seen { mut guests, faces, undecided, .. } = seen;
+        let known = guests.len();
+        let recent: Vec<bool> = guests.iter().map(|guest| self.cool_down.holds(&guest.id)).collect();
+        let all = recent.iter().all(|recent| *recent);
+        if self.again == Again::Silent {
+            let mut recent = recent.into_iter();
+            guests.retain(|_| !recent.next().unwrap_or(false));
+        }
+        if !guests.is_empty() {
+            return self.greet(visit, Audience { guests, people: known, again: all }, out);
+        }
+        // All of them were greeted not long ago. Those beside them were not.
+        let others = faces.saturating_sub(known);
+        let Some(visitor) = self.visitors.get_mut(&visit).filter(|_| others == 0 || undecided) else {
+            return self.greet(visit, Audience { people: others, ..Audience::default() }, out);
+        };
+        if undecided {
+            return Ok(Flow::WakeAt(visitor.deadline));
+        }
+        visitor.greeting = Standing::Over;
+        out.fact("kind", "silent");
+        Ok(Flow::CancelWake)
+    }
+
+    fn greet(&mut self, visit: Option<VisitId>, audience: Audience, out: &mut Output<'_>) -> Result<Flow> {
+        let first = audience.guests.first().map_or("", |guest| guest.language.as_str());
+        let languages = self.texts.languages(first);
+        let greeting = compose::greeting(&languages, &self.titles, &audience, &self.calendar.now());
         out.fact("kind", if greeting.kind == UtteranceKind::Named { "named" } else { "guest" });
-        out.emit(output::utterance, greeting)?;
+        if audience.again {
+            out.fact("again", true);
+        }
+        let subjects = greeting.subjects.clone();
+        let number = self.say(greeting, out)?;
         out.milestone("greeted");
-        if let Some(visitor) = self.visitors.get_mut(&visit) {
-            visitor.greeted = true;
+        // After the greeting, which waits for no disk.
+        self.cool_down.sent(number, &subjects, !self.is_told);
+        let Some(visitor) = self.visitors.get_mut(&visit) else {
+            return Ok(Flow::CancelWake);
+        };
+        visitor.greeting = Standing::Said(out.now(), languages);
+        if let Some(scene) = visitor.scene.take() {
+            self.remark(visit, &scene, out)?;
         }
         Ok(Flow::CancelWake)
+    }
+
+    /// Something was seen. Before the greeting it is kept, and the newest counts.
+    fn saw(&mut self, visit: Option<VisitId>, time: Time, scene: Scene, out: &mut Output<'_>) -> Result<Flow> {
+        let flow = self.expect(visit, time);
+        match self.visitors.get_mut(&visit) {
+            Some(visitor) if matches!(visitor.greeting, Standing::Due) => visitor.scene = Some(scene),
+            _ => self.remark(visit, &scene, out)?,
+        }
+        Ok(flow)
+    }
+
+    /// Says what was seen, once, and not when it is too late.
+    fn remark(&mut self, visit: Option<VisitId>, scene: &Scene, out: &mut Output<'_>) -> Result<()> {
+        let Some(visitor) = self.visitors.get_mut(&visit) else {
+            return Ok(());
+        };
+        let dropped = match &visitor.greeting {
+            Standing::Said(at, _) if out.now() > *at + self.remark_within => "late",
+            Standing::Said(_, languages) => match compose::remark(languages, scene) {
+                Some(remark) => {
+                    visitor.greeting = Standing::Over;
+                    self.say(remark, out)?;
+                    out.fact("remark", "said");
+                    return Ok(());
+                }
+                // Most scenes are nothing to speak of.
+                None if scene.observations.is_empty() => return Ok(()),
+                None => "no words in the greeting's languages",
+            },
+            Standing::Due | Standing::Over => "one is enough",
+        };
+        out.fact("remark", dropped);
+        Ok(())
+    }
+
+    /// Emits an utterance under a number of its own.
+    fn say(&mut self, utterance: Utterance, out: &mut Output<'_>) -> Result<u64> {
+        self.number += 1;
+        out.emit(output::utterance, Utterance { number: self.number, ..utterance })?;
+        Ok(self.number)
+    }
+
+    /// Somebody tells what became of an utterance. Of no visit, so that its wake is the stage's own.
+    fn told(&mut self, delivered: &Delivered, now: Time) -> Flow {
+        if delivered.delivery == Delivery::Cut || !self.cool_down.is_on() {
+            return Flow::Continue;
+        }
+        self.cool_down.delivered(delivered.utterance);
+        match self.visitors.get(&None) {
+            Some(visitor) if visitor.is_due() => Flow::Continue,
+            _ => Flow::WakeAt(now + self.again_after + Duration::from_secs(1)),
+        }
     }
 }
 

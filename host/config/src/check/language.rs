@@ -12,7 +12,8 @@ use crate::nearest::{listed, shown};
 /// Beside a key of a plugin's schema: the languages that the plugin has texts in. The key holds one language or a list of them;
 /// without it the plugin uses the pipeline's.
 pub(super) const LANGUAGES: &str = "x-languages";
-/// Beside it: a key that brings texts in other languages, which only the plugin can read.
+/// Beside it: a key that brings texts in other languages. Files of messages say theirs by their names; what else stands there only
+/// the plugin can read.
 pub(super) const UNLESS: &str = "x-languages-unless";
 
 /// A BCP 47 tag in its canonical letters.
@@ -28,8 +29,16 @@ pub(super) fn check(pipeline: &Language, drafts: &[Draft<'_>], findings: &mut Fi
         let properties = draft.plugin.and_then(|plugin| plugin.manifest.config_schema.get("properties")?.as_object());
         for (key, property) in properties.into_iter().flatten() {
             if let Some(has) = property.get(LANGUAGES).and_then(Value::as_array) {
-                let has = has.iter().filter_map(Value::as_str).collect();
                 let unless = property.get(UNLESS).and_then(Value::as_str);
+                let brought = unless.and_then(|key| draft.config(key)?.as_array()).into_iter().flatten();
+                let brought = brought.filter_map(|file| majlis_templates::language_of(file.as_str()?));
+                let mut has: Vec<&str> = has.iter().filter_map(Value::as_str).collect();
+                for tag in brought {
+                    // A file may also replace texts that are there.
+                    if !has.contains(&tag) {
+                        has.push(tag);
+                    }
+                }
                 Texts { draft, key, has, unless }.check(pipeline, findings);
             }
         }

@@ -5,6 +5,7 @@ mod config;
 mod effort;
 mod graph;
 mod language;
+mod messages;
 mod native;
 mod queue;
 mod stage;
@@ -103,6 +104,7 @@ fn assemble(
     native::check(&drafts, findings);
     threads::warn_of_lazy_company(&drafts, &threads, findings);
     language::check(&head.language, &drafts, findings);
+    messages::check(&drafts, context, findings);
     let until = read_until(&file, &drafts, findings);
     let lines = Lines::new(source.text);
     let named: Arc<str> = source.file.display().to_string().into();

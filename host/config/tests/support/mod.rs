@@ -44,7 +44,20 @@ pub(crate) fn catalogue() -> Catalogue {
     catalogue
 }
 
-/// Some variables and secret files.
+/// A file of messages with a fault in each line that is spoken.
+const ARABIC: &str = "\
+hello =
+    .display = مرحبا { $name } معنا
+    .speak = مَرْحَبًا { $name } مَعَنَا
+bye =
+    .display = وداعا في 2027
+    .speak = { $people ->
+        [pair] وَدَاعًا
+       *[other] وداعا في 2027
+    }
+";
+
+/// Some variables and files.
 pub(crate) fn surroundings() -> Fixed {
     let pairs =
         |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -58,7 +71,14 @@ pub(crate) fn surroundings() -> Fixed {
             ("QUIET", "false"),
             ("PHOTOS", "/data/expo"),
         ]),
-        files: [("expo/secrets/empty", "\n"), ("expo/secrets/key", "sk-from-a-file\n")]
+        files: [
+            ("expo/secrets/empty", "\n"),
+            ("expo/secrets/key", "sk-from-a-file\n"),
+            ("expo/words/ar.ftl", ARABIC),
+            ("expo/words/fr.ftl", "hello =\n    .display = Salut { $nom } !\n    .speak = Salut { $nom } !\n"),
+            ("expo/words/nl.ftl", "hello =\n    .display = Dag { $name }\n    .speak = Dag { $name }\nbye =\n    .display = Dag\n    .speak = Dag\n"),
+            ("expo/words/en.ftl", "bye =\n    .display = Bye\n    .speak = Bye\n"),
+        ]
             .map(|(path, text)| (PathBuf::from(path), text.to_owned()))
             .into(),
     }

@@ -1,0 +1,181 @@
+//! Titles as data: how somebody of a title is addressed, by gender and language.
+
+use std::collections::BTreeMap;
+
+use majlis_plugin_api::{Error, Host, Result};
+use majlis_templates::primary;
+use serde::Deserialize;
+
+const BUILT_IN: &str = include_str!("titles.toml");
+
+/// How a title is said in one language.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Form {
+    /// For the eye.
+    pub(crate) display: String,
+    /// For the voice, before a name.
+    pub(crate) speak: String,
+    /// For the voice, before a pause.
+    #[serde(default)]
+    pause: String,
+    /// It stands for the name, also where that may be said.
+    #[serde(default)]
+    pub(crate) alone: bool,
+}
+
+impl Form {
+    pub(crate) fn pause(&self) -> &str {
+        if self.pause.is_empty() { &self.speak } else { &self.pause }
+    }
+}
+
+/// A title of one gender.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Gendered {
+    /// Words of the records that say this title of this gender.
+    #[serde(default)]
+    typed: Vec<String>,
+    /// By language.
+    #[serde(flatten)]
+    forms: BTreeMap<String, Form>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Title {
+    /// Words of the records that say this title of either gender.
+    #[serde(default)]
+    typed: Vec<String>,
+    #[serde(default)]
+    masculine: Gendered,
+    #[serde(default)]
+    feminine: Gendered,
+}
+
+/// Of whom one speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gender {
+    Masculine,
+    Feminine,
+}
+
+impl Gender {
+    /// As a record says it.
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "male" => Some(Self::Masculine),
+            "female" => Some(Self::Feminine),
+            _ => None,
+        }
+    }
+}
+
+/// All titles.
+pub(crate) struct Titles(BTreeMap<String, Title>);
+
+impl Titles {
+    pub(crate) fn open(file: &str, host: &Host) -> Result<Self> {
+        let mut titles = Self::built_in()?;
+        if !file.is_empty() {
+            let refused = |why: String| Error::config("titles", format!("{file}: {why}"));
+            let text = std::fs::read_to_string(host.path(file)).map_err(|error| refused(error.to_string()))?;
+            titles.0.extend(parse(&text).map_err(refused)?);
+        }
+        Ok(titles)
+    }
+
+    pub(crate) fn built_in() -> Result<Self> {
+        parse(BUILT_IN).map(Self).map_err(|error| Error::new(error).within("the built-in titles"))
+    }
+
+    /// How somebody with this title is addressed in a language. None: by a title that is not among these, or one whose form
+    /// depends on a gender that nobody said.
+    pub(crate) fn form(&self, typed: &str, gender: Option<Gender>, language: &str) -> Option<&Form> {
+        let typed = spaced(typed);
+        let says = |words: &[String]| words.iter().any(|word| same(word, &typed));
+        let (title, said) = self.0.values().find_map(|title| {
+            if says(&title.masculine.typed) {
+                Some((title, Some(Gender::Masculine)))
+            } else if says(&title.feminine.typed) {
+                Some((title, Some(Gender::Feminine)))
+            } else {
+                says(&title.typed).then_some((title, None))
+            }
+        })?;
+        let [masculine, feminine] = [&title.masculine, &title.feminine].map(|gendered| gendered.form(language));
+        match gender.or(said) {
+            Some(Gender::Masculine) => masculine,
+            Some(Gender::Feminine) => feminine,
+            None => masculine.filter(|form| Some(*form) == feminine),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Titles {
+    /// What is said before a name and before a pause, of each title.
+    pub(crate) fn spoken(&self, language: &str) -> Vec<(String, String)> {
+        let all = self.0.values().flat_map(|title| [&title.masculine, &title.feminine]);
+        all.filter_map(|gendered| gendered.form(language))
+            .map(|form| (form.speak.clone(), form.pause().to_owned()))
+            .collect()
+    }
+}
+
+impl Gendered {
+    fn form(&self, language: &str) -> Option<&Form> {
+        let of = |tag: &str| Some(self.forms.iter().find(|(known, _)| known.eq_ignore_ascii_case(tag))?.1);
+        of(language).or_else(|| of(primary(language)))
+    }
+}
+
+fn parse(text: &str) -> std::result::Result<BTreeMap<String, Title>, String> {
+    toml::from_str(text).map_err(|error| error.to_string())
+}
+
+/// With single spaces, as titles are compared.
+fn spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn same(known: &str, typed: &str) -> bool {
+    known == typed || (known.is_ascii() && known.eq_ignore_ascii_case(typed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn display(typed: &str, gender: Option<Gender>, language: &str) -> Option<String> {
+        Some(Titles::built_in().unwrap().form(typed, gender, language)?.display.clone())
+    }
+
+    #[test]
+    fn a_title_is_found_by_what_is_typed_and_its_gender_by_the_record_or_the_word() {
+        assert_eq!(display("الدكتورة", None, "ar-SA").as_deref(), Some("يا دكتورة"));
+        assert_eq!(display("د.", Some(Gender::Feminine), "ar").as_deref(), Some("يا دكتورة"));
+        assert_eq!(display("dr.", Some(Gender::Masculine), "ar").as_deref(), Some("يا دكتور"));
+        assert_eq!(display("معالي  الوزير", None, "ar").as_deref(), Some("معالي الوزير"));
+    }
+
+    #[test]
+    fn no_gender_is_guessed() {
+        assert_eq!(display("Dr", None, "ar"), None);
+        assert_eq!(display("Dr", None, "en").as_deref(), Some("Dr"), "where both are called the same");
+        assert_eq!(display("Chief Curator", Some(Gender::Feminine), "en"), None);
+    }
+
+    #[test]
+    fn each_title_has_each_form_in_both_languages() {
+        for (name, title) in Titles::built_in().unwrap().0 {
+            for gendered in [&title.masculine, &title.feminine] {
+                for language in ["ar", "en"] {
+                    let form = gendered.form(language).unwrap_or_else(|| panic!("{name} has no form in {language}"));
+                    assert!(!form.display.is_empty() && !form.speak.is_empty(), "{name}");
+                }
+                assert!(!gendered.typed.is_empty(), "{name}");
+            }
+        }
+    }
+}

@@ -19,6 +19,7 @@ mod peer;
 mod program;
 mod recognition;
 mod search;
+mod sound;
 mod stages;
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use crate::figure::{Figure, Measured, median, rounds};
 use crate::peer::Environment;
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, gstreamer, recognition, search};
+use crate::{bare, boundary, gstreamer, recognition, search, sound};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -103,7 +103,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 11] = [
+        let groups: [(&[&str], Group<'_>); 12] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -113,6 +113,7 @@ impl Bench {
             (&["search_10k_ms"], &|| vec![Self::search()]),
             (&["idle_cpu_percent"], &|| vec![self.idle_cpu()]),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
+            (&["arrival_to_first_sound"], &|| sound::figures(self)),
             // `peer` asks for all that is held against it.
             (&["peer", "recognise_ratio", "recognise_group", "rss_after_runs_mib"], &|| recognition::beside_peer(self)),
             (&["peer", "open_ratio_vs_python_r50", "open_r50"], &|| recognition::openings(self)),

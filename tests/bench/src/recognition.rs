@@ -14,7 +14,7 @@ use crate::peer::{Call, Environment, Peer};
 use crate::program::{Run, calls_of_stage, opening_of_stage};
 
 /// Everybody on them is enrolled in pipelines/peer.toml.
-const PORTRAITS: [&str; 5] = ["astronaut.png", "biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
+pub(crate) const PORTRAITS: [&str; 5] = ["astronaut.png", "biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
 /// Photographs a second of portraits, and of the group.
 const RATES: [f64; 2] = [8.0, 2.0];
 /// As in pipelines/peer-group.toml.
@@ -160,7 +160,7 @@ impl<'a> Pair<'a> {
         let (data, environment) = needs(bench)?;
         let photos = data.join("images");
         let root = pack(bench, data)?;
-        lay_out_portraits(bench, &photos)?;
+        link_all(&shown_portraits(bench), &photos, (0..PASSES).flat_map(|_| PORTRAITS).collect())?;
         let mut peer = Peer::start(environment)?;
         let opened = peer.open(&root, "testdata", threads)?;
         if threads == 1 {
@@ -216,16 +216,15 @@ fn shown_portraits(bench: &Bench) -> PathBuf {
     std::path::absolute(&folder).unwrap_or(folder)
 }
 
-/// A folder with the portraits as often as they are shown, in the order of their passes.
-fn lay_out_portraits(bench: &Bench, photos: &Path) -> Result<(), String> {
-    let folder = shown_portraits(bench);
+/// Makes a folder anew with links to these photographs, in this order.
+pub(crate) fn link_all(folder: &Path, photos: &Path, names: Vec<&str>) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(failed)?;
+        std::fs::remove_dir_all(folder).map_err(failed)?;
     }
-    std::fs::create_dir_all(&folder).map_err(failed)?;
-    for (place, name) in (0..PASSES).flat_map(|_| PORTRAITS).enumerate() {
-        std::os::unix::fs::symlink(photos.join(name), folder.join(format!("{place:02}-{name}"))).map_err(failed)?;
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for (place, name) in names.into_iter().enumerate() {
+        std::os::unix::fs::symlink(photos.join(name), folder.join(format!("{place:03}-{name}"))).map_err(failed)?;
     }
     Ok(())
 }

@@ -102,14 +102,22 @@ impl AudioFile {
         let key = (packet.edge(), piece.utterance);
         if !audio.samples().is_empty() && !matches!(heard.sounds.get(&key), Some(Sound::Cut)) {
             let recording = match heard.sounds.remove(&key) {
-                Some(Sound::Open(recording)) => recording,
+                Some(Sound::Open(recording)) => Ok(recording),
                 _ => {
                     out.milestone("heard");
                     let name = heard.name(packet.visit(), piece.utterance);
-                    Recording::begin(&self.folder, &name, audio)?
+                    Recording::begin(&self.folder, &name, audio)
                 }
             };
-            heard.sounds.insert(key, Sound::Open(recording.write(audio)?));
+            match recording.and_then(|recording| recording.write(audio)) {
+                Ok(recording) => heard.sounds.insert(key, Sound::Open(recording)),
+                Err(error) => {
+                    // Without it, its next packet would begin a file that looks whole.
+                    heard.sounds.insert(key, Sound::Cut);
+                    tell(&self.origin, piece.utterance, Delivery::Cut, out.now());
+                    return Err(error);
+                }
+            };
         }
         if !piece.last {
             return Ok(());

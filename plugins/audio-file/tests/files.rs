@@ -140,6 +140,9 @@ fn a_voice_that_changes_its_rate_in_mid_utterance_is_refused() {
     let other = other.piece(Piece { utterance: 1, position: 160, last: false }).freeze().expect("audio");
     let failure = kit.send(input::audio, visit, other).expect_err("it does not fit");
     assert!(failure.message.contains("8000 Hz") && failure.message.contains("16000 Hz"), "{failure}");
+    kit.send(input::audio, visit, packet(&host, 1, 1, true)).expect("no error");
+    assert_eq!(delivered(&kit), [(1, Delivery::Cut)]);
+    assert_eq!(files(folder.path()), [".visit-0001-utterance-0001.wav.part"], "what comes later is no whole file");
 }
 
 #[test]

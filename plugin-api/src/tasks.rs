@@ -124,6 +124,12 @@ impl Tasks {
         })
     }
 
+    /// Waits for a future on the calling thread, which is one of the stage's own (see [`Host::spawn`]) and has nothing else to do.
+    /// Nothing if `gone` is ready first; the future is dropped then.
+    pub fn wait_for<T>(&self, gone: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+        self.runtime.as_ref()?.block_on(unless(gone, work))
+    }
+
     fn start(&self, task: impl Future<Output = ()> + Send + 'static) -> Task {
         let started: Option<JoinHandle<()>> = self.runtime.as_ref().map(|runtime| runtime.spawn(task));
         Task { handle: started.expect("there is a runtime until this is dropped").abort_handle() }

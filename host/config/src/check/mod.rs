@@ -6,6 +6,7 @@ mod effort;
 mod graph;
 mod language;
 mod native;
+mod needs;
 mod queue;
 mod stage;
 mod threads;
@@ -103,6 +104,7 @@ fn assemble(
     native::check(&drafts, findings);
     threads::warn_of_lazy_company(&drafts, &threads, findings);
     language::check(&head.language, &drafts, findings);
+    needs::check(&drafts, &wiring, findings);
     let until = read_until(&file, &drafts, findings);
     let lines = Lines::new(source.text);
     let named: Arc<str> = source.file.display().to_string().into();

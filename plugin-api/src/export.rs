@@ -81,7 +81,7 @@ impl<S: Stage> Default for Exported<S> {
 }
 
 /// A payload whose own drop panics is leaked rather than let out.
-fn drop_quietly(payload: Box<dyn std::any::Any + Send>) {
+pub(crate) fn drop_quietly(payload: Box<dyn std::any::Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
     }

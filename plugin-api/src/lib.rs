@@ -71,6 +71,8 @@ mod secret;
 pub mod service;
 mod span;
 mod stage;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod time;
 mod visit;
 
@@ -88,6 +90,8 @@ pub use port::{AnyOut, In, InName, Out};
 pub use secret::Secret;
 pub use span::Span;
 pub use stage::{Event, Flow, Input, Stage};
+#[cfg(feature = "tokio")]
+pub use tasks::{Task, Tasks, Then};
 pub use time::Time;
 pub use visit::{Closed, NoVisit, Visit, VisitId};
 

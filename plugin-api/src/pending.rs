@@ -59,6 +59,23 @@ impl Pending {
         }
     }
 
+    /// Sends a message and waits for space without holding a thread: for futures.
+    ///
+    /// # Errors
+    /// The visit is gone, or the work was cancelled.
+    pub async fn emit_async<T: Message>(&self, port: Out<T>, mut message: T) -> Result<(), Gone> {
+        loop {
+            match self.emit(port, message) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Gone) => return Err(Gone),
+                Err(Refused::Full(again)) => {
+                    message = again;
+                    self.space(port).await;
+                }
+            }
+        }
+    }
+
     /// Ready when the output has space, or the work is cancelled or over.
     pub fn space<T>(&self, port: Out<T>) -> impl Future<Output = ()> + Send + 'static + use<T> {
         self.notice(Awaited::Space(port.index()))

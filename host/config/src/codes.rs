@@ -66,7 +66,7 @@ stands in the stage's own table: `[stage.NAME.config]`."
     E0204 "unknown key in a plugin's table"
     "The plugin does not know this key. `majlis plugins inspect PLUGIN` lists those that it knows, with their defaults."
     E0205 "a key of a plugin is missing"
-    "The plugin cannot do without this key in `[stage.NAME.config]`."
+    "The plugin cannot do without this key in `[stage.NAME.config]`, always or for what another key says."
     E0206 "a key without effect"
     "The key says something that cannot happen here, such as a queue in front of a stage that has no inputs, or of an input that \
 nothing is wired to. Remove it, wire the input, or move it to the stage that was meant: a queue belongs to the stage that takes the \
@@ -101,7 +101,7 @@ plugins that need the same version, or run one of the stages in a pipeline of it
     E0503 "unknown output"
     "The plugin of the producing stage has no output of that name. `majlis plugins inspect PLUGIN` lists its ports."
     E0504 "an input is not wired"
-    "The plugin needs a producer on this input. Name one in the stage's `inputs`."
+    "The plugin needs a producer on this input, always or for what its configuration says. Name one in the stage's `inputs`."
     E0505 "several producers on one input"
     "The input takes packets of one producer. Inputs that accept an array say so in their manifest (`many`)."
     E0506 "types do not fit"
@@ -228,7 +228,8 @@ $schema, $id, $comment, title, description, default, examples, deprecated, readO
 and anything that begins with `x-`. The formats `secret` and `path` have a meaning of their own: a secret is never written in the \
 file, a path is joined to the folder of the pipeline file. So has `x-languages`, beside a key that takes languages: those that the \
 plugin has texts in, and with `x-languages-unless` a key that brings others. So has `x-messages`, beside a key that takes a list of \
-files: the rules of the messages in them. In the schema of a verb's arguments `x-positional` names \
+files: the rules of the messages in them. And `x-needs`, beside a key that needs an input to be wired or another key to be there \
+where it has one of some values. In the schema of a verb's arguments `x-positional` names \
 the arguments that words without a name are given to, and `x-answer` the keys of the answer in the order in which people read them."
 
     E1001 "not in this version: a stage in another process"

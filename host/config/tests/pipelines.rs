@@ -241,3 +241,19 @@ fn a_listener_that_is_not_lazy_and_a_language_that_is_known_need_no_word() {
     pipeline(&format!("{french}config = {{ texts = \"texts.toml\" }}\n"));
     pipeline(&format!("{french}config = {{ languages = [\"AR-sa\"] }}\n"));
 }
+
+#[test]
+fn what_a_value_needs_is_there_when_it_is_wired_or_written() {
+    let look = |config: &str, inputs: &str| {
+        format!(
+            "[stage.camera]\nplugin = \"camera\"\n[stage.faces]\nplugin = \"insightface\"\ninputs = {{ frame = \"camera.frame\" }}\n\
+             [stage.look]\nplugin = \"look\"\ninputs = {{ frame = \"camera.frame\"{inputs} }}\nconfig = {{ {config} }}\n"
+        )
+    };
+    pipeline(&look("", ", faces = \"faces.faces\""));
+    pipeline(&look("faces = \"send\", notice = \"At the door\"", ""));
+    let codes = |text: &str| checked(text).diagnostics.iter().map(|finding| finding.code).collect::<Vec<_>>();
+    assert_eq!(codes(&look("faces = \"send\"", "")), ["E0205"]);
+    // A wire that is wrong is reported as that.
+    assert_eq!(codes(&look("", ", faces = \"faces.nothing\"")), ["E0503"]);
+}

@@ -166,7 +166,7 @@ mod more {
     use majlis_plugin_api::service::{load, native};
     use majlis_plugin_api::{
         Adopted, Data, Delivered, Delivery, Error, Flow, Frame, FrameMut, Host, NoVisit, Origin, Out, Output, Pending,
-        PixelFormat, Result, Secret, Time, Value, VisitId,
+        PixelFormat, Result, Secret, Task, Tasks, Then, Time, Value, VisitId,
     };
     use schemars::JsonSchema;
     use serde::Deserialize;
@@ -201,6 +201,21 @@ mod more {
             pending.finish();
             Ok(Flow::Continue)
         }
+    }
+
+    async fn the_weather() -> Result<Value> {
+        Ok(Value::String("clear".into()))
+    }
+
+    fn ask(tasks: &Tasks, port: Out<Data>, out: &mut Output<'_>) -> Task {
+        let pending = out.defer("ask the weather");
+        tasks.spawn(pending, move |pending| async move {
+            let value = the_weather().await?;
+            pending.mark("answered");
+            let data = Data { kind: "acme/weather@1".into(), value, extra: Default::default() };
+            pending.emit_async(port, data).await?;
+            Ok(Then::Finish)
+        })
     }
 
     thread_local! {

@@ -7,6 +7,7 @@ mod graph;
 mod language;
 mod messages;
 mod native;
+mod needs;
 mod queue;
 mod stage;
 mod threads;
@@ -105,6 +106,7 @@ fn assemble(
     threads::warn_of_lazy_company(&drafts, &threads, findings);
     language::check(&head.language, &drafts, findings);
     messages::check(&drafts, context, findings);
+    needs::check(&drafts, &wiring, findings);
     let until = read_until(&file, &drafts, findings);
     let lines = Lines::new(source.text);
     let named: Arc<str> = source.file.display().to_string().into();

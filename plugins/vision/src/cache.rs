@@ -1,0 +1,78 @@
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use majlis_plugin_api::{Faces, Identity, Time, VisitId};
+
+use crate::answer::Seen;
+use crate::signature::Signature;
+
+/// Whose scene it is. An answer is never used for other people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum People {
+    /// Exactly these, all of them enrolled, by their ids: whoever comes back is the same.
+    Known(BTreeSet<String>),
+    /// Somebody of this visit is not known, or nobody can say who is there: good within the visit alone.
+    OfVisit { visit: Option<VisitId>, known: BTreeSet<String>, tracks: BTreeSet<u64>, faces: usize },
+}
+
+impl People {
+    pub(crate) fn of(visit: Option<VisitId>, faces: Option<&Faces>) -> Self {
+        let all = faces.map(|faces| faces.faces.as_slice()).unwrap_or_default();
+        let known: BTreeSet<String> = all
+            .iter()
+            .filter_map(|face| match &face.identity {
+                Identity::Known(person) => Some(person.id.clone()),
+                _ => None,
+            })
+            .collect();
+        let is_all = !all.is_empty() && known.len() == all.len();
+        if is_all && faces.is_some_and(|faces| faces.possible.is_empty()) {
+            return Self::Known(known);
+        }
+        let tracks = all.iter().filter_map(|face| face.track).collect();
+        Self::OfVisit { visit, known, tracks, faces: all.len() }
+    }
+}
+
+/// Answers that may be used again. Prompt and model are those of the instance, and end with it as this does.
+pub(crate) struct Cache {
+    /// The newest last.
+    entries: VecDeque<Entry>,
+    size: usize,
+    ttl: Duration,
+}
+
+struct Entry {
+    people: People,
+    signature: Signature,
+    seen: Seen,
+    at: Time,
+}
+
+impl Cache {
+    pub(crate) fn new(size: usize, ttl: Duration) -> Self {
+        Self { entries: VecDeque::new(), size, ttl }
+    }
+
+    /// The answer to the same scene with the same people.
+    pub(crate) fn find(&mut self, people: &People, signature: &Signature, now: Time) -> Option<Seen> {
+        self.entries.retain(|entry| now.since(entry.at) < self.ttl);
+        let same = |entry: &&Entry| entry.people == *people && entry.signature.is_like(signature);
+        self.entries.iter().rev().find(same).map(|entry| entry.seen.clone())
+    }
+
+    pub(crate) fn keep(&mut self, people: People, signature: Signature, seen: Seen, now: Time) {
+        if self.ttl.is_zero() {
+            return;
+        }
+        if self.entries.len() == self.size {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(Entry { people, signature, seen, at: now });
+    }
+
+    /// Forgets what is of one visit.
+    pub(crate) fn forget(&mut self, closed: VisitId) {
+        self.entries.retain(|entry| !matches!(entry.people, People::OfVisit { visit, .. } if visit == Some(closed)));
+    }
+}

@@ -99,7 +99,7 @@ impl Packets {
         self.sent += bytes;
         self.saying.went((self.sent / sound.frame()) as u64, sound.rate, sound.channels);
         if !std::mem::replace(&mut self.begun, true) {
-            self.pending.mark("going out");
+            self.pending.mark("first packet");
         }
     }
 }

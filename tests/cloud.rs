@@ -116,7 +116,8 @@ fn espeak_is_here() -> bool {
 fn enrolled_names() -> Vec<String> {
     let text = std::fs::read_to_string(pipeline("cloud.toml")).expect("it is shipped");
     let table: toml::Table = text.parse().expect("it is TOML");
-    let people = table["stage"]["faces"]["config"]["people"].as_array().expect("people are enrolled in the file").clone();
+    let people =
+        table["stage"]["faces"]["config"]["people"].as_array().expect("people are enrolled in the file").clone();
     let keys = ["name_ar", "name_speak", "name_latin", "id"];
     let names = people.iter().flat_map(|person| keys.map(|key| person[key].as_str().expect("a name").to_owned()));
     names.collect()
@@ -129,7 +130,10 @@ fn everybody_is_greeted_and_a_remark_on_what_was_seen_follows() {
     show.assert_everybody_is_greeted_in_time("services that behave");
     let remarks = show.said("remark");
     assert!(!remarks.is_empty(), "{}", show.stderr);
-    assert!(remarks.iter().all(|remark| remark["display"].as_str().is_some_and(|text| text.contains(REMARK))), "{remarks:#?}");
+    assert!(
+        remarks.iter().all(|remark| remark["display"].as_str().is_some_and(|text| text.contains(REMARK))),
+        "{remarks:#?}"
+    );
     assert!(show.heard().len() >= VISITORS, "{:?}", show.heard());
     assert_eq!((vision.open_streams(), voice.open_streams()), (0, 0), "every stream is closed");
 }
@@ -146,7 +150,10 @@ fn no_name_leaves_the_house_and_every_picture_leaves_with_faces_hidden() {
         assert!(!bodies.iter().any(|body| body.contains(&name)), "`{name}` was sent");
     }
     let looks = vision.requests();
-    assert!(looks.iter().all(|look| look.path.ends_with("/chat/completions") && look.pictures().len() == 1), "a picture in each question");
+    assert!(
+        looks.iter().all(|look| look.path.ends_with("/chat/completions") && look.pictures().len() == 1),
+        "a picture in each question"
+    );
 }
 
 #[test]

@@ -155,11 +155,12 @@ impl State {
 
     /// Its lines in the records of the visits that it was for.
     fn write_down(&mut self, call: &Entered<'_>, cost: &majlis_meter::thread::Cost, outcome: &Outcome) {
-        if let Some(notes) = &call.notes
-            && call.span.is_none()
-            && call.opened().is_empty()
-        {
-            self.stages[call.stage].totals.say(&notes.facts);
+        if let Some(notes) = &call.notes {
+            let totals = &mut self.stages[call.stage].totals;
+            totals.because(&notes.facts);
+            if call.span.is_none() && call.opened().is_empty() {
+                totals.say(&notes.facts);
+            }
         }
         let places = call.span.map(|span| (call.key, span)).into_iter().chain(call.opened().iter().copied());
         for (visit, span) in places {

@@ -103,7 +103,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 13] = [
+        let groups: [(&[&str], Group<'_>); 14] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -114,6 +114,7 @@ impl Bench {
             (&["idle_cpu_percent"], &|| vec![self.idle_cpu()]),
             (&["voice_first_packet_ms", "voice_first_packet_cached_ms"], &|| self.voice()),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
+            (&["scene_gate_ms"], &|| vec![self.scene_gate()]),
             (&["arrival_to_first_sound"], &|| sound::figures(self)),
             // `peer` asks for all that is held against it.
             (&["peer", "recognise_ratio", "recognise_group", "rss_after_runs_mib"], &|| recognition::beside_peer(self)),
@@ -340,12 +341,21 @@ impl Bench {
     }
 
     fn recognise(&self, pipeline: &str) -> Measured {
+        self.calls_of(pipeline, "faces")
+    }
+
+    fn scene_gate(&self) -> Figure {
+        must("scene_gate_ms", 1.0, self.calls_of("gate", "gate"), "whether a frame of 640 x 480 is worth a look, p50")
+    }
+
+    /// Milliseconds of a stage's calls in a pipeline that runs for some seconds.
+    fn calls_of(&self, pipeline: &str, stage: &str) -> Measured {
         self.need_testdata()?;
         let once = || {
             let mut command = self.command(&self.pipeline(pipeline));
             let run = Run::start(command.args(["--report", "json"]).stdout(Stdio::piped()))?;
             std::thread::sleep(Duration::from_secs(4));
-            Ok(median_of_stage(&run.drain()?, "faces")? / 1e6)
+            Ok(median_of_stage(&run.drain()?, stage)? / 1e6)
         };
         rounds((0..3).map(|_| once()).collect())
     }

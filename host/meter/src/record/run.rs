@@ -232,12 +232,28 @@ pub struct StageTotals {
     pub drops: Vec<EdgeDrops>,
     /// Facts that it said outside of visits, each with its latest value: no visit's report has them.
     pub facts: Vec<(String, String)>,
+    /// How often each value of the fact `reason` was said, of visits or not; in the order in which they were said first.
+    pub reasons: Vec<(String, u64)>,
 }
 
 impl StageTotals {
     /// What its calls left alive: allocated less freed.
     pub fn live(&self) -> i64 {
         self.allocated as i64 - self.freed as i64
+    }
+
+    /// Counts why calls did what they did. Whatever a stage says beyond the first reasons is counted together.
+    pub fn because(&mut self, facts: &[(String, String)]) {
+        const MOST: usize = 16;
+        for (_, reason) in facts.iter().filter(|(name, _)| name == "reason") {
+            let known = self.reasons.iter().position(|(known, _)| known == reason);
+            let at = known.unwrap_or_else(|| self.reasons.len().min(MOST));
+            if at == self.reasons.len() {
+                let word = if at < MOST { reason } else { "others" };
+                self.reasons.push((word.to_owned(), 0));
+            }
+            self.reasons[at].1 += 1;
+        }
     }
 
     /// Keeps facts that were said outside of visits. A stage that makes up ever new names keeps the first of them.

@@ -163,6 +163,8 @@ pub struct Stage {
     pub cpu_ns: Option<u64>,
     /// Facts that it said outside of visits, each with its latest value.
     pub facts: Vec<Fact>,
+    /// How often it gave each reason for what a call did (the fact `reason`), in visits and outside of them.
+    pub reasons: Vec<Reason>,
 }
 
 /// The making of one instance of a stage.
@@ -382,6 +384,15 @@ pub struct Fact {
     pub name: String,
     /// Its value.
     pub value: String,
+}
+
+/// How often a reason was given.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Reason {
+    /// The reason, in the stage's words.
+    pub reason: String,
+    /// How many calls gave it.
+    pub count: u64,
 }
 
 /// The report of a run and of some visits.

@@ -125,6 +125,12 @@ fn stages(run: &RunRecord, look: Look) -> String {
             let words: Vec<String> = parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
             table.note(format!("✗ {}", words.join(", ")), Paint::Bad);
         }
+        if !totals.reasons.is_empty() {
+            let mut reasons = totals.reasons.clone();
+            reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{reason} ×{count}")).collect();
+            table.note(format!("by reason: {}", reasons.join(", ")), Paint::Faint);
+        }
         if !totals.facts.is_empty() {
             let facts: Vec<String> = totals.facts.iter().map(|(name, value)| format!("{name}={value}")).collect();
             table.note(format!("outside of visits: {}", facts.join(" ")), Paint::Faint);

@@ -401,3 +401,31 @@ fn what_a_stage_says_outside_of_visits_stands_in_the_totals_of_the_run() {
     assert_eq!(facts.len(), 16, "a stage that makes up names does not fill the memory");
     assert!(facts.iter().all(|(name, _)| name != "picture"), "{facts:?}");
 }
+
+#[test]
+fn how_often_a_stage_gave_each_reason_is_counted_in_visits_and_outside_of_them() {
+    let mut bench = Bench::new();
+    let wakes = Mutex::new(0);
+    bench.stage("gate", move |_| {
+        let mut wakes = *wakes.lock().unwrap();
+        script(move |entry, out| {
+            let At::Wake(None, due) = entry else { return Ok(Flow::Continue) };
+            wakes += 1;
+            if wakes == 40 {
+                let visit = out.open_visit().unwrap();
+                out.fact("reason", "unchanged");
+                visit.end();
+                return Ok(Flow::Ended);
+            }
+            out.fact("reason", "unchanged");
+            out.fact("reason", format!("number {wakes}"));
+            Ok(Flow::WakeAt(due))
+        })
+    });
+    let ended = bench.start().wait();
+    let reasons = &totals(&ended.record)["gate"].reasons;
+    assert_eq!(reasons[0], ("unchanged".to_owned(), 40));
+    assert_eq!(reasons[1], ("number 1".to_owned(), 1));
+    assert_eq!(reasons.len(), 17, "a stage that makes up reasons does not fill the memory");
+    assert_eq!(reasons[16], ("others".to_owned(), 39 - 15));
+}

@@ -1,8 +1,8 @@
 //! From records and accounts to the document.
 
 use super::{
-    Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Recent, Run, Stage, Step, Thread, Times, Visit,
-    Way,
+    Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Reason, Recent, Run, Stage, Step, Thread, Times,
+    Visit, Way,
 };
 use crate::account::{self, Account, Line, LineKind, Mishap, Segment, SegmentKind};
 use crate::record::{
@@ -35,6 +35,7 @@ impl Run {
                 max_peak_bytes: totals.max_peak,
                 cpu_ns: totals.cpu,
                 facts: totals.facts.iter().map(fact).collect(),
+                reasons: totals.reasons.iter().map(reason).collect(),
             }
         });
         let openings = run.openings.iter().map(|opening| Opening {
@@ -244,6 +245,10 @@ fn stage(run: &RunRecord, stage: Option<u16>) -> Option<String> {
     let stage = stage?;
     let info = run.stages.get(usize::from(stage));
     Some(info.map_or_else(|| format!("stage {stage}"), |info| info.name.clone()))
+}
+
+fn reason((reason, count): &(String, u64)) -> Reason {
+    Reason { reason: reason.clone(), count: *count }
 }
 
 fn fact((name, value): &(String, String)) -> Fact {

@@ -74,6 +74,12 @@ impl Output<'_> {
         self.call.fact(name, &value.to_string());
     }
 
+    /// Attaches an amount to the call's line that adds up over the run, such as tokens that were paid for: `tokens=+120`. The
+    /// report of the run has the sum under the stage.
+    pub fn count(&mut self, name: &'static str, amount: u64) {
+        self.call.fact(name, &format!("+{amount}"));
+    }
+
     /// Whether what the call works for was withdrawn: a long call looks here and stops.
     #[must_use]
     pub fn cancelled(&self) -> bool {

@@ -158,6 +158,7 @@ impl State {
         if let Some(notes) = &call.notes {
             let totals = &mut self.stages[call.stage].totals;
             totals.because(&notes.facts);
+            totals.add_up(&notes.facts);
             if call.span.is_none() && call.opened().is_empty() {
                 totals.say(&notes.facts);
             }

@@ -234,12 +234,27 @@ pub struct StageTotals {
     pub facts: Vec<(String, String)>,
     /// How often each value of the fact `reason` was said, of visits or not; in the order in which they were said first.
     pub reasons: Vec<(String, u64)>,
+    /// Sums of facts that are amounts (`+120`), of visits or not; in the order in which they were said first.
+    pub amounts: Vec<(String, u64)>,
 }
 
 impl StageTotals {
     /// What its calls left alive: allocated less freed.
     pub fn live(&self) -> i64 {
         self.allocated as i64 - self.freed as i64
+    }
+
+    /// Adds up the facts that are amounts. Names beyond the first ones are left out: they stand in the stage's code and are few.
+    pub fn add_up(&mut self, facts: &[(String, String)]) {
+        const MOST: usize = 16;
+        let amount = |fact: &str| fact.strip_prefix('+')?.parse::<u64>().ok();
+        for (name, amount) in facts.iter().filter_map(|(name, value)| Some((name, amount(value)?))) {
+            match self.amounts.iter().position(|(known, _)| known == name) {
+                Some(at) => self.amounts[at].1 = self.amounts[at].1.saturating_add(amount),
+                None if self.amounts.len() < MOST => self.amounts.push((name.clone(), amount)),
+                None => {}
+            }
+        }
     }
 
     /// Counts why calls did what they did. Whatever a stage says beyond the first reasons is counted together.

@@ -165,6 +165,8 @@ pub struct Stage {
     pub facts: Vec<Fact>,
     /// How often it gave each reason for what a call did (the fact `reason`), in visits and outside of them.
     pub reasons: Vec<Reason>,
+    /// What its calls counted, such as tokens that were paid for, added up, in visits and outside of them.
+    pub amounts: Vec<Amount>,
 }
 
 /// The making of one instance of a stage.
@@ -384,6 +386,15 @@ pub struct Fact {
     pub name: String,
     /// Its value.
     pub value: String,
+}
+
+/// What the calls of a stage counted.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Amount {
+    /// Of what, in the stage's words.
+    pub name: String,
+    /// The amounts of all calls together.
+    pub sum: u64,
 }
 
 /// How often a reason was given.

@@ -125,6 +125,10 @@ fn stages(run: &RunRecord, look: Look) -> String {
             let words: Vec<String> = parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
             table.note(format!("✗ {}", words.join(", ")), Paint::Bad);
         }
+        if !totals.amounts.is_empty() {
+            let amounts: Vec<String> = totals.amounts.iter().map(|(name, sum)| format!("{name} {sum}")).collect();
+            table.note(format!("in all: {}", amounts.join(", ")), Paint::Faint);
+        }
         if !totals.reasons.is_empty() {
             let mut reasons = totals.reasons.clone();
             reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

@@ -429,3 +429,21 @@ fn how_often_a_stage_gave_each_reason_is_counted_in_visits_and_outside_of_them()
     assert_eq!(reasons.len(), 17, "a stage that makes up reasons does not fill the memory");
     assert_eq!(reasons[16], ("others".to_owned(), 39 - 15));
 }
+
+#[test]
+fn what_calls_count_is_added_up_over_the_run() {
+    let mut bench = Bench::new();
+    let wakes = Mutex::new(0);
+    bench.stage("vision", move |_| {
+        let mut wakes = *wakes.lock().unwrap();
+        script(move |entry, out| {
+            let At::Wake(None, due) = entry else { return Ok(Flow::Continue) };
+            wakes += 1;
+            out.count("tokens", 120);
+            out.fact("faces", 2);
+            Ok(if wakes == 5 { Flow::Ended } else { Flow::WakeAt(due) })
+        })
+    });
+    let ended = bench.start().wait();
+    assert_eq!(totals(&ended.record)["vision"].amounts, [("tokens".to_owned(), 600)]);
+}

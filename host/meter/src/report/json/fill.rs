@@ -1,8 +1,8 @@
 //! From records and accounts to the document.
 
 use super::{
-    Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Reason, Recent, Run, Stage, Step, Thread, Times,
-    Visit, Way,
+    Amount, Dropped, Fact, InFlight, Ledger, LedgerRow, Mapped, Mark, Opening, Reason, Recent, Run, Stage, Step,
+    Thread, Times, Visit, Way,
 };
 use crate::account::{self, Account, Line, LineKind, Mishap, Segment, SegmentKind};
 use crate::record::{
@@ -36,6 +36,7 @@ impl Run {
                 cpu_ns: totals.cpu,
                 facts: totals.facts.iter().map(fact).collect(),
                 reasons: totals.reasons.iter().map(reason).collect(),
+                amounts: totals.amounts.iter().map(|(name, sum)| Amount { name: name.clone(), sum: *sum }).collect(),
             }
         });
         let openings = run.openings.iter().map(|opening| Opening {

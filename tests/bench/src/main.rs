@@ -20,6 +20,7 @@ mod program;
 mod recognition;
 mod search;
 mod stages;
+mod vision;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

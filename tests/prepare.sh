@@ -11,6 +11,10 @@ if ! bash models/onnxruntime.sh; then
   want "ONNX Runtime could not be fetched: tests of real recognition are skipped." \
        "Run 'make onnxruntime' with Python 3 and pip at hand."
 fi
+if ! command -v espeak-ng >/dev/null 2>&1; then
+  want "espeak-ng is not installed: tests in which a voice is heard are skipped." \
+       "Debian has it: apt-get install espeak-ng."
+fi
 data=${MAJLIS_TESTDATA:-../shared/testdata}
 if [ ! -d "$data/models" ]; then
   want "No test data at $data: tests on real photographs and models are skipped." \

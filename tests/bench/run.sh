@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.."
 
 target=${CARGO_TARGET_DIR:-target}
 data=${MAJLIS_TESTDATA:-../shared/testdata}
-plugins=(identity images insightface greeting avatar-console jsonl replay)
+plugins=(identity images insightface greeting avatar-console jsonl replay voice-espeak)
 
 packages=()
 for plugin in "${plugins[@]}"; do

@@ -28,6 +28,9 @@ pub fn plugins() -> PathBuf {
         "insightface",
         "presence",
         "yunet",
+        "audio_file",
+        "voice_espeak",
+        "voice_file",
         "fixture_memory",
         "fixture_services",
     ]

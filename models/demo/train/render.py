@@ -109,7 +109,7 @@ def main():
     new = lambda name, kind, shape: np.lib.format.open_memmap(a.work / name, "w+", kind, shape)
     with Pool(a.processes) as pool:
         if a.what == "scenes":
-            count = a.count or 3000
+            count = a.count or 9000
             images = new("scenes.npy", np.uint8, (count, DETECTOR_SIZE, DETECTOR_SIZE, 3))
             labels = new("labels.npy", np.float32, (count, MOST_FACES, 14))
             for index, image, label in pool.imap_unordered(_scene, ((i,) for i in range(count)), 32):

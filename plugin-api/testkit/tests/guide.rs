@@ -165,8 +165,8 @@ mod more {
     use majlis_plugin_api::service::store::{Database, Statement};
     use majlis_plugin_api::service::{load, native};
     use majlis_plugin_api::{
-        Adopted, Data, Error, Flow, Frame, FrameMut, Host, NoVisit, Origin, Out, Output, Pending, PixelFormat, Result,
-        Secret, Task, Tasks, Then, Time, Value, VisitId,
+        Adopted, Data, Delivered, Delivery, Error, Flow, Frame, FrameMut, Host, NoVisit, Origin, Out, Output, Pending,
+        PixelFormat, Result, Secret, Task, Tasks, Then, Time, Value, VisitId,
     };
     use schemars::JsonSchema;
     use serde::Deserialize;
@@ -280,6 +280,12 @@ mod more {
         if origin.emit(port, Some(visit.id()), seen, frame).is_ok() {
             visit.end();
         }
+    }
+
+    fn shown(origin: &Origin, port: Out<Delivered>, utterance: u64, now: Time) {
+        let delivered = Delivered { utterance, delivery: Delivery::Shown, extra: Default::default() };
+        // A full queue or the end of the run: nobody waits for this.
+        let _ = origin.emit(port, None, now, delivered);
     }
 
     #[derive(Deserialize, JsonSchema)]

@@ -6,7 +6,9 @@
 //! It must never know: who speaks, and the terminal itself, to which only the host writes.
 #![forbid(unsafe_code)]
 
-use majlis_plugin_api::{Flow, Host, Input, Output, Result, Stage, Utterance, export_stage, manifest};
+use majlis_plugin_api::{
+    Delivered, Delivery, Flow, Host, Input, Origin, Output, Result, Stage, Utterance, export_stage, manifest,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -14,6 +16,7 @@ manifest! {
     name: "avatar-console",
     summary: "Shows utterances in the terminal",
     inputs: { utterance: Utterance },
+    outputs: { #[feedback] delivered: Delivered },
     milestones: ["shown"],
     schema: "../config.schema.json",
 }
@@ -44,13 +47,14 @@ pub enum Show {
 /// The stage.
 pub struct Console {
     show: Show,
+    origin: Origin,
 }
 
 impl Stage for Console {
     type Config = Config;
 
-    fn open(config: Config, _: &Host) -> Result<Self> {
-        Ok(Self { show: config.show })
+    fn open(config: Config, host: &Host) -> Result<Self> {
+        Ok(Self { show: config.show, origin: host.origin() })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
@@ -68,6 +72,12 @@ impl Stage for Console {
         let text = texts.iter().flat_map(|text| text.lines()).map(plain).filter(|line| !line.is_empty());
         out.host().print(packet.visit(), &text.collect::<Vec<_>>().join("\n"));
         out.milestone("shown");
+        if utterance.number != 0 {
+            let delivered =
+                Delivered { utterance: utterance.number, delivery: Delivery::Shown, extra: Default::default() };
+            // A full queue or the end of the run: nobody waits for this.
+            let _ = self.origin.emit(output::delivered, None, out.now(), delivered);
+        }
         Ok(Flow::Continue)
     }
 }

@@ -96,6 +96,26 @@ fn what_an_earlier_frame_left_in_the_input_does_not_show() {
 }
 
 #[test]
+fn the_faces_of_a_photograph_are_the_same_whether_possible_ones_are_looked_for_or_not() {
+    let Some(folder) = testdata::folder() else { return };
+    let from = |possible_from| Settings { possible_from, ..Settings::default() };
+    let (Some(sure), Some(wide)) = (load("det_500m.onnx"), load("det_500m.onnx")) else { return };
+    let mut sure = Detector::new(sure, scrfd::form, from(0.5)).unwrap();
+    let mut wide = Detector::new(wide, scrfd::form, from(0.2)).unwrap();
+    let mut possible = 0;
+    for photo in fs::read_dir(folder.join("images")).unwrap() {
+        let path = photo.unwrap().path();
+        let photo = testdata::Photo::open(&path);
+        let (Ok(expected), Ok(found)) = (sure.search(&photo.view()), wide.search(&photo.view())) else { continue };
+        assert_eq!(found.faces, expected.faces, "{path:?}");
+        assert_eq!(expected.possible, []);
+        assert!(found.possible.iter().all(|face| (0.2..0.5).contains(&face.score)), "{path:?}");
+        possible += found.possible.len();
+    }
+    assert!(possible > 0);
+}
+
+#[test]
 fn a_file_that_is_no_graph_is_refused_with_the_runtimes_words() {
     let Some(runtime) = testdata::runtime(None) else {
         return;

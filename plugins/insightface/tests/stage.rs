@@ -278,6 +278,47 @@ fn a_face_of_a_group_is_enrolled_when_it_is_chosen_and_the_rest_stay_strangers()
 }
 
 #[test]
+fn what_might_be_a_face_is_told_apart_and_counts_for_nothing() {
+    let Some(mut room) = Room::open(&Store::default(), json!({ "gallery": "none" })) else {
+        return;
+    };
+    let faces = room.show("d_astronaut_rot180.png");
+    let [possible] = &faces.possible[..] else { panic!("{:?}", faces.possible) };
+    // Where the face is in the upright picture of 512 px: [176, 67, 273, 202].
+    let [x1, y1, x2, y2] = possible.bbox;
+    let near = |found: f32, upright: f32| (512.0 - found - upright).abs() < 50.0;
+    assert!(near(x1, 273.0) && near(y1, 202.0) && near(x2, 176.0) && near(y2, 67.0), "{possible:?}");
+    assert!((0.2..0.5).contains(&possible.score), "{possible:?}");
+    assert!(faces.faces.is_empty() && !faces.extrapolated);
+    assert_eq!(room.kit.fact("faces").unwrap(), "0");
+    assert_eq!(room.kit.fact("matched"), None);
+
+    let sure = json!({ "possible_from": 0.5, "gallery": "none" });
+    let mut room = Room::open(&Store::default(), sure).unwrap();
+    assert_eq!(room.show("d_astronaut_rot180.png").possible, []);
+}
+
+#[test]
+fn who_is_too_many_might_be_a_face_all_the_same() {
+    let Some(mut room) = Room::open(&Store::default(), json!({ "max_faces": 1, "gallery": "none" })) else {
+        return;
+    };
+    let faces = room.show("solvay_1927.png");
+    assert_eq!(faces.faces.len(), 1);
+    assert_eq!(room.kit.fact("faces").unwrap(), "1");
+    assert_eq!(faces.possible.iter().filter(|possible| possible.score >= 0.5).count(), 28);
+}
+
+#[test]
+fn a_limit_for_what_might_be_a_face_above_that_of_a_face_is_refused() {
+    let Some(data) = testdata::folder() else { return };
+    let config = json!({ "models": "testdata", "folder": data.join("models"), "gallery": "none", "backend": "rten", "possible_from": 0.7 });
+    let refused = Kit::<InsightFace>::builder().manifest(manifest__::TEXT).open(config).err().unwrap();
+    assert_eq!(refused.path, "possible_from");
+    assert!(refused.message.contains("0.7 is above detection_threshold, which is 0.5"), "{refused:?}");
+}
+
+#[test]
 fn embeddings_are_sent_along_only_when_they_are_asked_for() {
     let Some(mut room) = Room::open(&Store::default(), json!({ "emit_embeddings": true })) else {
         return;

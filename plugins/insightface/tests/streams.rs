@@ -150,6 +150,10 @@ fn between_detections_boxes_are_extrapolated_and_say_so() {
         let faces = camera.show(&[(&obama, 100 + 10 * step, 300)]);
         let face = &faces.faces[0];
         assert_eq!(face.predicted, step % 3 != 0, "frame {step}");
+        assert_eq!(
+            faces.extrapolated, face.predicted,
+            "whoever hides faces must know that nobody looked at frame {step}"
+        );
         assert_eq!(name(face), Some("obama"), "who it is is known all the same");
         assert!(!face.predicted || face.embedding.is_empty());
         boxes.push(face.bbox[0]);
@@ -159,6 +163,15 @@ fn between_detections_boxes_are_extrapolated_and_say_so() {
     // Once its speed is known the face is expected where it goes: 10 px a frame.
     let off = (boxes[8] - boxes[6] - 20.0).abs();
     assert!(off < 6.0, "{boxes:?}");
+}
+
+#[test]
+fn where_nobody_looked_it_is_said_even_if_nobody_is_there() {
+    let Some(mut camera) = Camera::open(&[], json!({ "detect_every": 2, "gallery": "none" })) else {
+        return;
+    };
+    let said: Vec<bool> = (0..4).map(|_| camera.show(&[]).extrapolated).collect();
+    assert_eq!(said, [false, true, false, true]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::arcface::ArcFace;
 use crate::backend::Backend;
-use crate::detector::{self, Detector};
+use crate::detector::{self, Detector, Found};
 use crate::error::{Error, Result};
 use crate::face::{Detection, Embedding, Face, KeyPoints};
 use crate::gallery::ModelId;
@@ -69,33 +69,37 @@ impl Analyser {
         self.recogniser.identity()
     }
 
-    /// The faces in a frame, in the order of [`Detector::detect`]. One that cannot be turned upright or gives no embedding is
+    /// The faces in a frame, in the order of [`Detector::search`]. One that cannot be turned upright or gives no embedding is
     /// there all the same, without one: somebody has come.
     ///
     /// # Errors
-    /// As [`Detector::detect`] and [`ArcFace::embed`], for what concerns the frame or the models and not a single face.
+    /// As [`Detector::search`] and [`ArcFace::embed`], for what concerns the frame or the models and not a single face.
     pub fn analyse(&mut self, image: &Rgb8<'_>) -> Result<Vec<Face>> {
-        self.analyse_in_steps(image, |_| {})
+        let faces = self.detector.detect(image)?;
+        self.embed(image, faces)
     }
 
-    /// The same, and tells `step` the name of each part of the work when it begins: `detect`, then `embed` if there is a face.
+    /// What was found in `image`, with an embedding where it is large enough and can be had.
     ///
     /// # Errors
-    /// As [`Analyser::analyse`].
-    pub fn analyse_in_steps(&mut self, image: &Rgb8<'_>, mut step: impl FnMut(&'static str)) -> Result<Vec<Face>> {
-        step("detect");
-        let detections = self.detector.detect(image)?;
-        if !detections.is_empty() {
-            step("embed");
-        }
-        let wanted: Vec<bool> = detections.iter().map(|face| face.smaller_side() >= self.minimum_side).collect();
-        self.embed_some(image, detections, &wanted)
+    /// As [`ArcFace::embed_all`].
+    pub fn embed(&mut self, image: &Rgb8<'_>, found: Vec<Detection>) -> Result<Vec<Face>> {
+        let wanted: Vec<bool> = found.iter().map(|face| face.smaller_side() >= self.minimum_side).collect();
+        self.embed_some(image, found, &wanted)
+    }
+
+    /// The faces in a frame and what might be one, without embeddings.
+    ///
+    /// # Errors
+    /// As [`Detector::search`].
+    pub fn search(&mut self, image: &Rgb8<'_>) -> Result<Found> {
+        self.detector.search(image)
     }
 
     /// The faces in a frame, without embeddings.
     ///
     /// # Errors
-    /// As [`Detector::detect`].
+    /// As [`Detector::search`].
     pub fn detect(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
         self.detector.detect(image)
     }
@@ -117,7 +121,7 @@ impl Analyser {
     /// Every face in a picture, however few a frame is asked for: whose photograph it is must not depend on that.
     ///
     /// # Errors
-    /// As [`Detector::detect`].
+    /// As [`Detector::search`].
     pub fn detect_all(&mut self, image: &Rgb8<'_>) -> Result<Vec<Detection>> {
         self.detector.detect_all(image)
     }

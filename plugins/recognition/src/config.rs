@@ -9,7 +9,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::backend::Choice;
+use crate::detector::Canvas;
 use crate::pack::Card;
+use crate::stage::Kind;
+
+/// From which score on it is a possible face, where the operator says nothing. The face of the test data that stands on its head
+/// scores 0.38 and is none otherwise; of the pictures of nobody there only pure noise scores as much, and only for YuNet.
+const POSSIBLE_FROM: f32 = 0.2;
 
 /// The stage's own table of the pipeline file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -44,8 +50,15 @@ pub struct Config {
     /// The score that a face must have to count as one. Without it: 0.5 for insightface and 0.6 for yunet.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub(crate) detection_threshold: Option<f64>,
+    /// What scores between this and detection_threshold might be a face. It is nobody's and counts as none; who hides faces in
+    /// pictures hides it too. Without it: 0.2, or detection_threshold where that is lower.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub(crate) possible_from: Option<f64>,
     /// Width and height of the detector's input, in pixels, multiples of 32. Without it: what the model fixes, else 640 x 640.
     pub(crate) detector_size: Option<[usize; 2]>,
+    /// `fit` computes no more of that input than a frame's shape needs, where the model allows it; `square` all of it, as
+    /// InsightFace does, which takes up to twice as long and differs by less than a quarter of a pixel.
+    pub(crate) detector_canvas: Canvas,
     /// At most this many faces in a frame, large and central ones first. Without it: all.
     #[schemars(range(min = 1))]
     pub(crate) max_faces: Option<usize>,
@@ -92,7 +105,9 @@ impl Default for Config {
             min_face_px: 60.0,
             min_detection_score: 0.6,
             detection_threshold: None,
+            possible_from: None,
             detector_size: None,
+            detector_canvas: Canvas::Fit,
             max_faces: None,
             detect_every: 1,
             min_votes: None,
@@ -118,6 +133,24 @@ impl Config {
             Some(file) => Some(file),
             None => Some("people"),
         }
+    }
+
+    /// The score that a face must have.
+    pub(crate) fn detection_threshold(&self, kind: &Kind) -> f32 {
+        self.detection_threshold.map_or(kind.threshold, |given| given as f32)
+    }
+
+    /// The score that a possible face must have.
+    pub(crate) fn possible_from(&self, kind: &Kind) -> api::Result<f32> {
+        let threshold = self.detection_threshold(kind);
+        let possible = self.possible_from.map_or(POSSIBLE_FROM.min(threshold), |given| given as f32);
+        if possible > threshold {
+            let what = format!(
+                "{possible} is above detection_threshold, which is {threshold}: between the two nothing could be a possible face"
+            );
+            return Err(api::Error::config("possible_from", what));
+        }
+        Ok(possible)
     }
 
     /// When a face is named, by the card where the operator says nothing else.
@@ -169,6 +202,23 @@ mod tests {
         assert_eq!(kept_in(json!(null)), None);
         assert_eq!(kept_in(json!("none")), None);
         assert_eq!(kept_in(json!("people")), Some("people".into()));
+    }
+
+    #[test]
+    fn what_might_be_a_face_scores_less_than_one() {
+        let kind =
+            |threshold| Kind { form: "x", recognise: |_| Err((String::new(), String::new())), threshold, pack: "x" };
+        let from = |config: Value, threshold: f32| {
+            let config = serde_json::from_value::<Config>(config).unwrap();
+            config.possible_from(&kind(threshold)).map_err(|error| error.path().to_owned())
+        };
+        assert_eq!(from(json!({}), 0.5).unwrap(), 0.2);
+        assert_eq!(from(json!({ "detection_threshold": 0.15 }), 0.5).unwrap(), 0.15);
+        assert_eq!(from(json!({ "possible_from": 0.5 }), 0.5).unwrap(), 0.5);
+        assert_eq!(from(json!({ "possible_from": 0.55 }), 0.6).unwrap(), 0.55);
+        assert_eq!(from(json!({ "possible_from": 0.55 }), 0.5).unwrap_err(), "possible_from");
+        let both = json!({ "possible_from": 0.3, "detection_threshold": 0.25 });
+        assert_eq!(from(both, 0.5).unwrap_err(), "possible_from");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use majlis_gallery::{Detection, Face, Followed, Verdict, Votes};
 use majlis_plugin_api::Time;
 
 use crate::config::Config;
+use crate::detector::Found;
 use crate::track::Tracker;
 use crate::{Analyser, Result, Rgb8};
 
@@ -34,6 +35,16 @@ pub(crate) struct Stream {
     /// Frames since the last one that was searched.
     since: u32,
     begun: bool,
+}
+
+/// What there is in a frame of a stream.
+#[derive(Debug)]
+pub(crate) struct Look<'s> {
+    pub(crate) faces: Vec<Followed<'s>>,
+    /// What might be a face; it is not followed.
+    pub(crate) possible: Vec<Detection>,
+    /// Nobody looked at this frame.
+    pub(crate) extrapolated: bool,
 }
 
 /// What is known of a track.
@@ -72,14 +83,14 @@ impl Following {
         image: &Rgb8<'_>,
         now: Time,
         mut step: impl FnMut(&'static str),
-    ) -> Result<Vec<Followed<'s>>> {
+    ) -> Result<Look<'s>> {
         stream.since += 1;
         if stream.begun && stream.since < self.detect_every {
             stream.tracker.expire(now);
-            return Ok(stream.expected(now));
+            return Ok(Look { faces: stream.expected(now), possible: Vec::new(), extrapolated: true });
         }
         step("detect");
-        let found = analyser.detect(image)?;
+        let Found { faces: found, possible } = analyser.search(image)?;
         (stream.begun, stream.since) = (true, 0);
         let (min_votes, every_look) = (self.min_votes(), self.every_look);
         let tracks = &mut self.tracks;
@@ -114,7 +125,7 @@ impl Following {
             }
             Some(Followed { face, looked, predicted: false, track: track.number, votes: &mut track.own.votes })
         });
-        Ok(followed.collect())
+        Ok(Look { faces: followed.collect(), possible, extrapolated: false })
     }
 }
 

@@ -32,6 +32,7 @@ pub mod nms;
 mod others;
 pub mod pack;
 pub mod pixels;
+mod placement;
 mod recogniser;
 pub mod resize;
 pub mod runtime_path;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use majlis_gallery::{Desk, Picture, Roster, Settings};
-use majlis_plugin_api::{self as api, Event, Faces, Frame, Host, Output, Packet, Time, Value, VisitId};
+use majlis_plugin_api::{self as api, Event, Faces, Frame, Host, Output, Packet, PossibleFace, Time, Value, VisitId};
 
 use crate::config::Config;
 use crate::detector::{self, Recognise};
@@ -65,7 +65,9 @@ impl Recognition {
         let options = Options {
             detector: detector::Settings {
                 size: config.detector_size.map(|[width, height]| (width, height)),
-                threshold: config.detection_threshold.map_or(kind.threshold, |given| given as f32),
+                canvas: config.detector_canvas,
+                threshold: config.detection_threshold(kind),
+                possible_from: config.possible_from(kind)?,
                 max_faces: config.max_faces,
                 ..detector::Settings::default()
             },
@@ -136,16 +138,23 @@ impl Recognition {
     fn look(&mut self, packet: &Packet<'_>, frame: &Frame, out: &mut Output<'_>) -> Result<Faces> {
         let image = pixels::rgb(frame, &mut self.scratch)?;
         let (width, height) = (frame.width(), frame.height());
-        let (faces, tally) = if frame.is_still() && !self.following.is_asked_for_stills() {
-            let found = self.analyser.analyse_in_steps(&image, |step| out.step(step))?;
+        let (faces, tally, possible, extrapolated) = if frame.is_still() && !self.following.is_asked_for_stills() {
+            out.step("detect");
+            let found = self.analyser.search(&image)?;
+            if !found.faces.is_empty() {
+                out.step("embed");
+            }
+            let faces = self.analyser.embed(&image, found.faces)?;
             out.step("match");
-            self.desk.decide(found, width, height)
+            let (faces, tally) = self.desk.decide(faces, width, height);
+            (faces, tally, found.possible, false)
         } else {
             let stream = self.streams.entry(packet.visit()).or_default();
-            let found =
+            let look =
                 self.following.frame(stream, &mut self.analyser, &image, packet.time(), |step| out.step(step))?;
             out.step("match");
-            self.desk.decide_followed(found, self.following.min_votes(), width, height)
+            let (faces, tally) = self.desk.decide_followed(look.faces, self.following.min_votes(), width, height);
+            (faces, tally, look.possible, look.extrapolated)
         };
         out.fact("faces", tally.faces);
         if tally.faces > 0 {
@@ -155,7 +164,8 @@ impl Recognition {
             out.fact("confidence", format!("{confidence:.2}"));
             out.milestone("recognised");
         }
-        Ok(Faces { width, height, frame: packet.sequence(), faces, ..Faces::default() })
+        let possible = possible.into_iter().map(|face| PossibleFace { bbox: face.bbox, score: face.score }).collect();
+        Ok(Faces { width, height, frame: packet.sequence(), extrapolated, faces, possible, ..Faces::default() })
     }
 }
 

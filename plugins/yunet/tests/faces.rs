@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use majlis_recognition::backend::rten::{self, Rten};
+use majlis_recognition::detector::Settings;
 use majlis_recognition::pack::Card;
 use majlis_recognition::{Analyser, Config, Options, Rgb8};
 use majlis_testkit::{manifest, schema, testdata};
@@ -67,6 +68,32 @@ fn two_people_stay_below_the_cards_threshold_and_nearly_all_pairs_of_one_are_abo
     // One pair of one person's photographs is missed, a blurred one with another: 0.579.
     println!("two people at most {most_other:.3}; of {same} pairs of one person {below} are below {threshold}");
     assert!(most_other < threshold && below <= 1 && same == 12, "{most_other}, {below} of {same}");
+}
+
+#[test]
+fn the_faces_of_a_photograph_are_the_same_whether_possible_ones_are_looked_for_or_not() {
+    let Some(folder) = testdata::path("models/yunet_n_640.onnx").and_then(|_| testdata::path("")) else {
+        return;
+    };
+    let backend = Rten::new(rten::Options::default());
+    let card = Card::shipped("testdata").unwrap();
+    let [mut sure, mut wide] = [KIND.threshold, 0.2].map(|possible_from| {
+        let detector = Settings { threshold: KIND.threshold, possible_from, ..Settings::default() };
+        let options = Options { detector, ..Options::default() };
+        Analyser::open(&backend, &card, &KIND, &[folder.join("models")], options).unwrap()
+    });
+    let mut possible = 0;
+    for photo in std::fs::read_dir(folder.join("images")).unwrap() {
+        let path = photo.unwrap().path();
+        let picture = image::open(&path).unwrap().to_rgb8();
+        let view = Rgb8::packed(picture.as_raw(), picture.width() as usize, picture.height() as usize).unwrap();
+        let (Ok(expected), Ok(found)) = (sure.search(&view), wide.search(&view)) else { continue };
+        assert_eq!(found.faces, expected.faces, "{path:?}");
+        assert_eq!(expected.possible, []);
+        assert!(found.possible.iter().all(|face| (0.2..KIND.threshold).contains(&face.score)), "{path:?}");
+        possible += found.possible.len();
+    }
+    assert!(possible > 0);
 }
 
 #[test]

@@ -5,13 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
 use majlis_abi::entry::stage_box;
+use majlis_abi::raw::StageBox;
 use majlis_config::{Catalogue, Entry, Fixed, Manifest, Pipeline};
 use majlis_loader::{Loader, Opened as Library};
 use majlis_meter::Monotonic;
 use majlis_runtime::{Observer, OpenError, Opened, Opener, Runtime, Services, Setup};
 
 use crate::stages::{Beat, Sink, Source, Tap};
+use crate::voice::{COMPOSER, EAR};
 
 const SOURCE: &str = "bench-source";
 const SINK: &str = "bench-sink";
@@ -26,7 +29,10 @@ fn manifest(name: &str, port: &str) -> Result<Manifest, String> {
     Manifest::parse(&text).map_err(|error| error.to_string())
 }
 
-/// The plugins of a folder, and our two ends.
+/// Makes an end of a pipeline that lies in this process, by its plugin's name.
+pub(crate) type MakeEnd = dyn Fn(&str) -> Option<StageBox> + Send + Sync;
+
+/// The plugins of a folder, and our ends.
 pub(crate) struct Plugins {
     loader: Arc<Loader>,
     catalogue: Catalogue,
@@ -50,6 +56,8 @@ impl Plugins {
         let ends = [
             manifest(SOURCE, "[[output]]\nname = \"frame\"\ntype = \"majlis/frame@1\"\n")?,
             manifest(SINK, "[[input]]\nname = \"packet\"\ntype = \"any\"\n")?,
+            manifest(COMPOSER, "[[output]]\nname = \"utterance\"\ntype = \"majlis/utterance@1\"\n")?,
+            manifest(EAR, "[[input]]\nname = \"audio\"\ntype = \"majlis/audio@1\"\n")?,
         ];
         for manifest in ends {
             let entry = Entry { path: "in this process".into(), sha256: [0; 32], manifest };
@@ -73,15 +81,32 @@ impl Plugins {
 
     /// Sends the frames through, waits for the last one, and gives what both ends noted.
     pub(crate) fn run(&self, plan: &Plan<'_>) -> Result<Arc<Tap>, String> {
-        let pipeline = self.check(plan.pipeline)?;
         let (done, hear) = crossbeam_channel::bounded(1);
         let tap = Arc::new(Tap::new(plan.beat, plan.frames, done));
-        let stages = pipeline.stages.iter().map(|stage| stage.plugin.clone()).collect();
+        let of_ends = Arc::clone(&tap);
+        let end = move |plugin: &str| match plugin {
+            SOURCE => Some(stage_box(Source::new(Arc::clone(&of_ends)))),
+            SINK => Some(stage_box(Sink::new(Arc::clone(&of_ends)))),
+            _ => None,
+        };
+        self.run_between(plan.pipeline, plan.metering, Arc::new(end), &hear)?;
+        Ok(tap)
+    }
+
+    /// Runs a pipeline between ends of ours until they say that they are done.
+    pub(crate) fn run_between(
+        &self,
+        file: &Path,
+        metering: bool,
+        end: Arc<MakeEnd>,
+        done: &Receiver<()>,
+    ) -> Result<(), String> {
+        let pipeline = self.check(file)?;
         let opener = Ends {
             loader: Arc::clone(&self.loader),
             entries: self.catalogue.plugins.clone().into_iter().collect(),
-            stages,
-            tap: Arc::clone(&tap),
+            stages: pipeline.stages.iter().map(|stage| stage.plugin.clone()).collect(),
+            end,
         };
         let setup = Setup {
             manifests: pipeline.stages.iter().map(|stage| (*stage.manifest).clone()).collect(),
@@ -90,18 +115,17 @@ impl Plugins {
             services: Arc::new(Silent),
             observer: Arc::new(Silent),
             clock: Arc::new(Monotonic::new()),
-            metering: plan.metering,
+            metering,
             processor: false,
         };
         let runtime = Runtime::start(setup).map_err(|error| error.to_string())?;
-        let heard = hear.recv_timeout(PATIENCE);
+        let heard = done.recv_timeout(PATIENCE);
         runtime.kill();
         let ended = runtime.wait();
         if let Some((stage, why)) = ended.failure {
-            return Err(format!("{}: stage `{stage}` failed: {why}", plan.pipeline.display()));
+            return Err(format!("{}: stage `{stage}` failed: {why}", file.display()));
         }
-        heard.map_err(|_| format!("{}: the frames did not arrive within {PATIENCE:?}", plan.pipeline.display()))?;
-        Ok(tap)
+        heard.map_err(|_| format!("{}: the last packet did not arrive within {PATIENCE:?}", file.display()))
     }
 }
 
@@ -110,24 +134,21 @@ struct Ends {
     entries: HashMap<String, Entry>,
     /// Each stage's plugin.
     stages: Vec<String>,
-    tap: Arc<Tap>,
+    end: Arc<MakeEnd>,
 }
 
 impl Opener for Ends {
     fn create(&self, stage: usize) -> Result<Opened, OpenError> {
-        let stage = match self.stages[stage].as_str() {
-            SOURCE => stage_box(Source::new(Arc::clone(&self.tap))),
-            SINK => stage_box(Sink::new(Arc::clone(&self.tap))),
-            name => {
-                let opened = self.loader.open(&self.entries[name], None).and_then(|library| library.create());
-                opened.map_err(|refused| OpenError {
-                    code: refused.code,
-                    reason: refused.to_string(),
-                    path: String::new(),
-                })?
-            }
-        };
-        Ok(Opened { stage })
+        let name = self.stages[stage].as_str();
+        if let Some(stage) = (self.end)(name) {
+            return Ok(Opened { stage });
+        }
+        let opened = self.loader.open(&self.entries[name], None).and_then(|library| library.create());
+        opened.map(|stage| Opened { stage }).map_err(|refused| OpenError {
+            code: refused.code,
+            reason: refused.to_string(),
+            path: String::new(),
+        })
     }
 }
 

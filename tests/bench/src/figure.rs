@@ -71,7 +71,8 @@ fn shown(value: f64) -> String {
 /// The table, and below it why what is missing was not measured.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text = format!("{:28} {:>8}  {:19} {:>10}  {:6}  {}\n", "", "median", "spread", "must reach", "", "what");
-    let mut reasons = String::new();
+    // Figures that are taken together are missing together.
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for Figure { name, what, bound, measured } in figures {
         let limit = bound.map_or(String::new(), |bound| format!("<= {bound}"));
         let (median, spread, verdict) = match measured {
@@ -80,13 +81,20 @@ pub(crate) fn table(figures: &[Figure]) -> String {
                 (shown(sample.median), format!("{} - {}", shown(sample.low), shown(sample.high)), verdict)
             }
             Err(reason) => {
-                let _ = writeln!(reasons, "{name} was not measured: {reason}");
+                match reasons.iter_mut().find(|(known, _)| known == reason) {
+                    Some((_, names)) => names.push(name),
+                    None => reasons.push((reason, vec![name])),
+                }
                 ("-".to_owned(), String::new(), "-")
             }
         };
         let _ = writeln!(text, "{name:28} {median:>8}  {spread:19} {limit:>10}  {verdict:6}  {what}");
     }
-    text + "\n" + &reasons
+    text.push('\n');
+    for (reason, names) in reasons {
+        let _ = writeln!(text, "not measured: {}\n  {reason}", names.join(", "));
+    }
+    text
 }
 
 /// Name to number: the median as NAME, the spread as NAME_spread; null for what was not measured.
@@ -120,7 +128,7 @@ mod tests {
     fn what_was_not_measured_is_null_in_the_object_and_has_its_reason_below_the_table() {
         let figures = [Figure { name: "a_us", what: "a", bound: Some(1.0), measured: Err("no such tool".into()) }];
         assert_eq!(json(&figures), json!({ "a_us": null, "a_us_spread": null }));
-        assert!(table(&figures).ends_with("a_us was not measured: no such tool\n"));
+        assert!(table(&figures).ends_with("not measured: a_us\n  no such tool\n"));
         assert!(!figures[0].is_reached());
     }
 

@@ -9,7 +9,7 @@ use crate::figure::{Figure, Measured, median, rounds};
 use crate::peer::Environment;
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, gstreamer, recognition, search, vision};
+use crate::{bare, boundary, gstreamer, recognition, search, vision, voice};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -103,7 +103,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 12] = [
+        let groups: [(&[&str], Group<'_>); 13] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -113,6 +113,7 @@ impl Bench {
             (&["search_10k_ms"], &|| vec![Self::search()]),
             (&["vision_overhead_ms"], &|| vec![Self::vision_overhead()]),
             (&["idle_cpu_percent"], &|| vec![self.idle_cpu()]),
+            (&["voice_first_packet_ms", "voice_first_packet_cached_ms"], &|| self.voice()),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
             // `peer` asks for all that is held against it.
             (&["peer", "recognise_ratio", "recognise_group", "rss_after_runs_mib"], &|| recognition::beside_peer(self)),
@@ -265,6 +266,19 @@ impl Bench {
         vec![
             must("call_overhead_ns", 250.0, overhead, "a metered call across the boundary over a direct one"),
             must("meter_ns", 120.0, meter, "metering a call: wall time, heap, peak"),
+        ]
+    }
+
+    fn voice(&self) -> Vec<Figure> {
+        let plugins = Plugins::find(&self.plugins, &self.copies());
+        let take = |again| match &plugins {
+            Ok(plugins) => rounds(voice::first_packets(plugins, &self.pipeline("voice"), again)),
+            Err(reason) => Err(reason.clone()),
+        };
+        let (made, kept) = (take(false), take(true));
+        vec![
+            must("voice_first_packet_ms", 50.0, made, "an utterance to the first packet of its sound, espeak-ng"),
+            must("voice_first_packet_cached_ms", 2.0, kept, "the same, of one that was said before"),
         ]
     }
 

@@ -6,13 +6,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::figure::{Figure, Measured, Sample, median, rounds};
 use crate::measure::{Bench, Values, must, ratios, shown};
 use crate::peer::{Call, Environment, Peer};
 use crate::program::{Run, calls_of_stage, opening_of_stage};
 
-/// As in pipelines/peer.toml: everybody on them is enrolled.
+/// Everybody on them is enrolled in pipelines/peer.toml.
 const PORTRAITS: [&str; 5] = ["astronaut.png", "biden.jpg", "obama.jpg", "obama2.jpg", "obama3.jpg"];
 /// Photographs a second of portraits, and of the group.
 const RATES: [f64; 2] = [8.0, 2.0];
@@ -24,6 +25,8 @@ const PEOPLE: [(&str, &str); 3] = [("collins", "astronaut.png"), ("obama", "obam
 /// Of all portraits; in the first one buffers are made and caches filled, on both sides, and it does not count.
 const PASSES: usize = 6;
 const ROUNDS: usize = 6;
+/// After the last portrait, before memory is read: longer than the two seconds for which freed pages are kept.
+const REST: Duration = Duration::from_secs(4);
 /// Our likeness has two digits, and the photographs are decoded by other decoders.
 const SAME_LIKENESS: f64 = 0.015;
 
@@ -45,6 +48,7 @@ fn start(bench: &Bench, peer: &Environment, pipeline: &str, threads: usize, mile
     }
     command.env("ORT_DYLIB_PATH", peer.library()?).env("XDG_CACHE_HOME", bench.cache());
     command.env("MAJLIS_BENCH_THREADS", threads.to_string()).env("MAJLIS_BENCH_GRAPHS", &peer.graphs);
+    command.env("MAJLIS_BENCH_PHOTOGRAPHS", shown_portraits(bench));
     Run::start(&mut command)
 }
 
@@ -118,8 +122,9 @@ struct Round {
     theirs: f64,
     /// The median of each step that our stage names, in milliseconds.
     parts: Vec<(String, f64)>,
-    /// Of our whole program after its calls, in MiB; not of a run that ends by itself.
-    resident: Option<f64>,
+    /// Of our whole program, in MiB: when the last portrait was recognised, and at rest after it; not of a run that ends by
+    /// itself.
+    resident: Option<(f64, f64)>,
 }
 
 fn round(ours: &[Call], theirs: &[Call], photos: usize, known: Known) -> Result<Round, String> {
@@ -155,6 +160,7 @@ impl<'a> Pair<'a> {
         let (data, environment) = needs(bench)?;
         let photos = data.join("images");
         let root = pack(bench, data)?;
+        lay_out_portraits(bench, &photos)?;
         let mut peer = Peer::start(environment)?;
         let opened = peer.open(&root, "testdata", threads)?;
         if threads == 1 {
@@ -174,8 +180,10 @@ impl<'a> Pair<'a> {
             for _ in 0..all {
                 run.until("recognised")?;
             }
-            let resident = run.resident()?;
-            Ok((counted(&run.drain()?, PORTRAITS.len())?, resident / MIB))
+            let busy = run.resident()?;
+            std::thread::sleep(REST);
+            let resident = (busy / MIB, run.resident()? / MIB);
+            Ok((counted(&run.drain()?, PORTRAITS.len())?, resident))
         };
         let theirs = || peer.recognise(&photos, PASSES, RATES[0]);
         let (ours, theirs): (Result<_, String>, Result<_, String>) = in_turn(number, ours, theirs);
@@ -200,6 +208,26 @@ impl<'a> Pair<'a> {
         let (ours, theirs): (Result<_, String>, Result<_, String>) = in_turn(number, ours, theirs);
         round(&ours?, &theirs?[1..], 1, Known::Nobody)
     }
+}
+
+/// Absolute: a pipeline's paths begin at its own folder.
+fn shown_portraits(bench: &Bench) -> PathBuf {
+    let folder = bench.work.join("portraits");
+    std::path::absolute(&folder).unwrap_or(folder)
+}
+
+/// A folder with the portraits as often as they are shown, in the order of their passes.
+fn lay_out_portraits(bench: &Bench, photos: &Path) -> Result<(), String> {
+    let folder = shown_portraits(bench);
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(failed)?;
+    }
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    for (place, name) in (0..PASSES).flat_map(|_| PORTRAITS).enumerate() {
+        std::os::unix::fs::symlink(photos.join(name), folder.join(format!("{place:02}-{name}"))).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// The small pack as InsightFace looks for it: a folder below `models`, with nothing but its two files.
@@ -305,9 +333,11 @@ pub(crate) fn beside_peer(bench: &Bench) -> Vec<Figure> {
             ),
         ]);
         if threads == 2 {
-            let ours = of(&taken.portraits, |round| round.resident);
+            let busy = of(&taken.portraits, |round| Some(round.resident?.0));
+            let ours = of(&taken.portraits, |round| Some(round.resident?.1));
             let theirs = rounds(vec![taken.resident]);
             figures.push(must("rss_after_runs_mib", 60.0, ours, "the whole host after 30 portraits, small pack"));
+            figures.push(shown("rss_in_runs_mib", busy, "the same while the last of them is still looked at"));
             figures.push(shown("python_rss_after_runs_mib", theirs, "Python InsightFace after its portraits"));
         }
     }

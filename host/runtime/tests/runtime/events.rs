@@ -323,7 +323,7 @@ fn word_of_what_became_of_a_packet_begins_nothing_and_nobody_waits_for_its_end()
     assert!(!log.lines().contains(&"console: it opens".to_owned()), "it is lazy: {:?}", log.lines());
     door.send(&visit, 2);
     visit.end();
-    log.wait("greeting: 100");
+    log.wait("greeting: 100 by input 1");
     door.end();
     // The run ends although the console never said that it has.
     run.wait();

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use ort::environment::{Environment, ThreadManager};
@@ -18,6 +19,7 @@ use super::{Backend, Model, Port, Tensor};
 use crate::error::{Error, Result};
 use crate::graph::{self, Node};
 use crate::pack::{self, ModelFile};
+use crate::placement::Placement;
 use crate::runtime_path;
 
 /// A thread's whole life, to be run on a thread that somebody else makes.
@@ -44,6 +46,7 @@ pub struct OnnxRuntime {
     threads: usize,
     cache: Option<Cache>,
     spawn: Option<Spawn>,
+    placement: Option<Arc<Placement>>,
 }
 
 /// The environment of this process, and the library that it came from.
@@ -72,7 +75,9 @@ impl OnnxRuntime {
     fn in_environment(environment: Environment, options: Options) -> Self {
         // The build's own description holds its commit, which a file name does not.
         let cache = options.cache.map(|folder| Cache::new(folder, ort::info()));
-        Self { environment, threads: options.threads.max(1), cache, spawn: options.spawn }
+        let threads = options.threads.max(1);
+        let placement = Placement::of(threads).map(Arc::new);
+        Self { environment, threads, cache, spawn: options.spawn, placement }
     }
 
     fn session(&self) -> ort::Result<SessionBuilder> {
@@ -88,7 +93,7 @@ impl OnnxRuntime {
             .with_memory_pattern(false)?
             .with_execution_providers([ort::ep::CPU::default().with_arena_allocator(false).build()])?;
         if let Some(spawn) = &self.spawn {
-            builder = builder.with_thread_manager(Threads(Arc::clone(spawn)))?;
+            builder = builder.with_thread_manager(Threads::new(spawn, self.placement.as_ref()))?;
         }
         Ok(builder)
     }
@@ -148,7 +153,7 @@ impl Backend for OnnxRuntime {
 
     fn load(&self, file: &ModelFile) -> Result<Box<dyn Model>> {
         if let Some((session, nodes)) = self.cache.as_ref().and_then(|cache| self.load_cached(cache, file)) {
-            return Ok(Box::new(Loaded::new(file.name(), session, nodes)));
+            return Ok(Box::new(Loaded::new(file.name(), session, nodes, self.placement.clone())));
         }
         let path = file.verified()?;
         let refused = |reason: String| Error::ModelRefused { model: file.name().into(), reason };
@@ -159,7 +164,7 @@ impl Backend for OnnxRuntime {
             Some(session) => session,
             None => self.load_original(path, None).map_err(|error| refused(error.to_string()))?,
         };
-        Ok(Box::new(Loaded::new(file.name(), session, nodes)))
+        Ok(Box::new(Loaded::new(file.name(), session, nodes, self.placement.clone())))
     }
 }
 
@@ -229,18 +234,34 @@ impl Silent {
 }
 
 /// The runtime's threads, made by somebody else; a channel stands for the join that they have no handle for.
-struct Threads(Spawn);
+struct Threads {
+    spawn: Spawn,
+    placement: Option<Arc<Placement>>,
+    /// How many there are; the caller of the model is one more.
+    made: AtomicUsize,
+}
+
+impl Threads {
+    fn new(spawn: &Spawn, placement: Option<&Arc<Placement>>) -> Self {
+        Self { spawn: Arc::clone(spawn), placement: placement.cloned(), made: AtomicUsize::new(0) }
+    }
+}
 
 impl ThreadManager for Threads {
     type Thread = mpsc::Receiver<()>;
 
     fn create(&self, work: impl FnOnce() + Send + 'static) -> ort::Result<Self::Thread> {
         let (ended, end) = mpsc::channel();
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let placement = self.placement.clone();
         let work = move || {
+            if let Some(placement) = placement {
+                placement.keep(number);
+            }
             work();
             drop(ended);
         };
-        (self.0)(Box::new(work)).map_err(ort::Error::new)?;
+        (self.spawn)(Box::new(work)).map_err(ort::Error::new)?;
         Ok(end)
     }
 
@@ -257,12 +278,20 @@ struct Loaded {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     nodes: Vec<Node>,
+    placement: Option<Arc<Placement>>,
 }
 
 impl Loaded {
-    fn new(name: &str, session: Session, nodes: Vec<Node>) -> Self {
+    fn new(name: &str, session: Session, nodes: Vec<Node>, placement: Option<Arc<Placement>>) -> Self {
         let ports = |outlets: &[ort::value::Outlet]| outlets.iter().map(port).collect();
-        Self { name: name.into(), inputs: ports(session.inputs()), outputs: ports(session.outputs()), session, nodes }
+        Self {
+            name: name.into(),
+            inputs: ports(session.inputs()),
+            outputs: ports(session.outputs()),
+            session,
+            nodes,
+            placement,
+        }
     }
 }
 
@@ -297,6 +326,7 @@ impl Model for Loaded {
         let name = &self.name;
         let failed = |error: ort::Error| Error::Inference { model: name.clone(), reason: error.to_string() };
         let input = TensorRef::from_array_view((input.shape, input.data)).map_err(failed)?;
+        let _kept = self.placement.as_ref().map(|placement| placement.while_computing());
         let outputs = self.session.run(ort::inputs![input]).map_err(failed)?;
         let views: ort::Result<Vec<Tensor<'_>>> = (0..outputs.len())
             .map(|index| outputs[index].try_extract_tensor::<f32>().map(|(shape, data)| Tensor { shape, data }))

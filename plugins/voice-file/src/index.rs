@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use majlis_plugin_api::{Error, Result, Utterance, UtteranceKind};
+use majlis_voice::{Speech, Voice, lookup};
+use serde::Deserialize;
+
+use crate::recording;
+
+/// The list of a folder.
+const INDEX: &str = "say.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Index {
+    say: Vec<toml::Spanned<Entry>>,
+}
+
+/// One recording, and what it is for: a text, or every utterance of a kind in a language.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    file: String,
+    text: Option<String>,
+    kind: Option<UtteranceKind>,
+    language: Option<String>,
+}
+
+/// Recordings, by what they are for.
+pub(crate) struct Recordings {
+    /// By the words of a text, for the eye or for the voice.
+    texts: BTreeMap<String, PathBuf>,
+    /// By language, for each kind.
+    kinds: BTreeMap<&'static str, BTreeMap<String, PathBuf>>,
+}
+
+impl Recordings {
+    /// Reads the list of a folder and looks at every recording.
+    ///
+    /// # Errors
+    /// All that is wrong with them, each with its line of the list.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(INDEX);
+        let told = |reason: String| Error::config("folder", format!("{}: {reason}", path.display()));
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| told(format!("{error}; it lists the recordings: `[[say]]` with `text` and `file`")))?;
+        let index: Index = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line(&text, span.start));
+            told(format!("line {line}: {}", error.message()))
+        })?;
+        let mut recordings = Self { texts: BTreeMap::new(), kinds: BTreeMap::new() };
+        let mut wrong = Vec::new();
+        for entry in index.say {
+            let line = line(&text, entry.span().start);
+            if let Err(reason) = recordings.add(folder, entry.into_inner()) {
+                wrong.push(format!("line {line}: {reason}"));
+            }
+        }
+        if wrong.is_empty() { Ok(recordings) } else { Err(told(wrong.join("; "))) }
+    }
+
+    fn add(&mut self, folder: &Path, entry: Entry) -> Result<(), String> {
+        let file = folder.join(&entry.file);
+        recording::look(&file).map_err(|reason| format!("`{}` {reason}", entry.file))?;
+        let before = match (entry.text, entry.kind, entry.language) {
+            (Some(text), None, None) if !words(&text).is_empty() => self.texts.insert(words(&text), file),
+            (None, Some(kind), Some(language)) => {
+                self.kinds.entry(word(kind)).or_default().insert(language.to_ascii_lowercase(), file)
+            }
+            _ => return Err("write either `text`, or `kind` and `language`".into()),
+        };
+        before.map_or(Ok(()), |before| {
+            let name = before.file_name().unwrap_or_default().display().to_string();
+            Err(format!("`{name}` is listed for the same already"))
+        })
+    }
+}
+
+impl Voice for Recordings {
+    type Manner = PathBuf;
+
+    fn manner(&self, text: &str, utterance: &Utterance) -> Option<PathBuf> {
+        let by_text = || [text, utterance.display.as_str()].iter().find_map(|text| self.texts.get(&words(text)));
+        let by_kind = || lookup(self.kinds.get(word(utterance.kind))?, &utterance.language);
+        by_text().or_else(by_kind).cloned()
+    }
+
+    fn key(&self, _: &PathBuf) -> Option<String> {
+        None
+    }
+
+    fn say(&self, file: &PathBuf, _: &str, speech: &mut Speech) -> Result<()> {
+        recording::read(file, speech)
+    }
+}
+
+/// A text without its line breaks and without what only directs its letters: it is copied from a screen as often as from a
+/// template.
+fn words(text: &str) -> String {
+    let seen: String =
+        text.chars().filter(|c| !matches!(c, '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')).collect();
+    seen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn word(kind: UtteranceKind) -> &'static str {
+    match kind {
+        UtteranceKind::Named => "named",
+        UtteranceKind::Guest => "guest",
+        UtteranceKind::Remark => "remark",
+        UtteranceKind::Other => "other",
+    }
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,155 @@
+//! Drawn visitors of the demonstration are heard: what is shown is said, by the voice that the pipeline names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use majlis_tests::{Folder, majlis, pipeline, replaced, root};
+use serde_json::Value;
+
+/// Where the demonstration ends and voices begin.
+const SAID: &str = r#"
+[stage.said]
+plugin = "jsonl"
+inputs = { packets = "greeting.utterance" }
+config = { path = "said.jsonl" }
+"#;
+const ESPEAK: &str = r#"
+[stage.voice]
+plugin = "voice-espeak"
+inputs = { utterance = "greeting.utterance" }
+load = "prewarm"
+"#;
+const HEARD: &str = r#"
+[stage.heard]
+plugin = "audio-file"
+inputs = { audio = "voice.audio" }
+config = { folder = "heard" }
+"#;
+
+/// Whether the program is here; if not, the test says what it skips.
+fn espeak_is_here(skipped: &str) -> bool {
+    if Command::new("espeak-ng").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return true;
+    }
+    let missing = "espeak-ng is not there; `apt-get install espeak-ng` installs it";
+    assert!(std::env::var_os("MAJLIS_REQUIRE").is_none_or(|what| what != "all"), "{skipped}: {missing}");
+    eprintln!("\n*** SKIPPED: {skipped}\n*** {missing}\n");
+    false
+}
+
+/// The demonstration with these stages behind it.
+fn with_voices(stages: &[&str]) -> String {
+    let text = std::fs::read_to_string(pipeline("demo.toml")).expect("it is shipped");
+    let models = root().join("models/demo");
+    let text = text.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"));
+    // Who is greeted must not depend on how busy the machine is that tests it.
+    let text = replaced(&text, "[stage.avatar]", "[stage.greeting.config]\ndeadline = \"10min\"\n\n[stage.avatar]");
+    replaced(&text, "[report]", &format!("{}\n[report]", stages.concat()))
+}
+
+/// A WAV file: its rate and its samples.
+fn sound(path: &Path) -> (u32, Vec<i16>) {
+    let mut file = hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let samples = file.samples().collect::<Result<_, _>>().expect("the file is whole");
+    (file.spec().sample_rate, samples)
+}
+
+/// What was said in each visit, and the sounds that were heard in it.
+fn said_and_heard(folder: &Folder) -> BTreeMap<u64, (Value, Vec<(u32, Vec<i16>)>)> {
+    let mut visits = BTreeMap::new();
+    for line in folder.read("said.jsonl").lines() {
+        let mut line: Value = serde_json::from_str(line).expect("the tap writes JSON");
+        let visit = line["visit"].as_u64().expect("a visit");
+        assert!(visits.insert(visit, (line["packet"].take(), Vec::new())).is_none(), "one utterance a visit");
+    }
+    for path in folder.files().into_iter().filter(|path| path.parent().is_some_and(|parent| parent.ends_with("heard")))
+    {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let visit = name.strip_prefix("visit-").and_then(|rest| rest.get(..4)?.parse::<u64>().ok());
+        let visit = visit.unwrap_or_else(|| panic!("`{name}` is no whole sound of a visit"));
+        assert!(name.ends_with(".wav") && !name.ends_with(".cut.wav"), "{name}");
+        visits.get_mut(&visit).expect("what is heard was said").1.push(sound(&path));
+    }
+    visits
+}
+
+#[test]
+fn each_visitor_hears_the_greeting_that_is_shown() {
+    if !espeak_is_here("what visitors hear") {
+        return;
+    }
+    let folder = Folder::new();
+    let text = replaced(&with_voices(&[SAID, ESPEAK, HEARD]), "until = \"greeted\"", "until = \"heard\"");
+    let file = folder.write("voices.toml", text);
+    let report = majlis(["run", "--report", "json", "--visits", "all"]).arg(file).run().report();
+    let visits = said_and_heard(&folder);
+    assert_eq!(visits.len(), 8, "there is somebody in eight of nine pictures");
+    for (visit, (utterance, sounds)) in visits {
+        let [(22_050, samples)] = sounds.as_slice() else { panic!("visit {visit} heard {} sounds", sounds.len()) };
+        let peak = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+        let square = |sample: &i16| f64::from(*sample) * f64::from(*sample);
+        let loudness = (samples.iter().map(square).sum::<f64>() / samples.len() as f64).sqrt();
+        // A letter with its vowel takes about a tenth of a second; a text of another length is another text.
+        let letters = utterance["speak"].as_str().expect("words").chars().filter(|c| c.is_alphabetic()).count() as f64;
+        let seconds = samples.len() as f64 / 22_050.0;
+        assert!((0.05..0.3).contains(&(seconds / letters)), "{seconds} s for {letters} letters in visit {visit}");
+        assert!((3_000..i16::MAX.unsigned_abs()).contains(&peak) && loudness > 500.0, "{peak}, {loudness:.0}");
+    }
+    let heard = report.visits().iter().filter(|visit| visit.0["reached"] == true).count();
+    assert_eq!(heard, 8);
+    report.visits().iter().for_each(|visit| visit.assert_tiles());
+}
+
+#[test]
+fn what_is_recorded_is_heard_as_recorded_and_the_rest_from_the_next_voice() {
+    if !espeak_is_here("a voice that follows another") {
+        return;
+    }
+    let folder = Folder::new();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let recording: Vec<i16> = (0..16_000).map(|at| at % 100).collect();
+    let list =
+        folder.write("recordings/say.toml", "[[say]]\nkind = \"guest\"\nlanguage = \"ar\"\nfile = \"guest.wav\"\n");
+    let mut file = hound::WavWriter::create(list.with_file_name("guest.wav"), spec).expect("a file");
+    recording.iter().for_each(|sample| file.write_sample(*sample).expect("a sample"));
+    file.finalize().expect("a file");
+    let recorded = "\n[stage.recorded]\nplugin = \"voice-file\"\ninputs = { utterance = \"greeting.utterance\" }\n\
+                    config = { folder = \"recordings\" }\n";
+    let espeak = replaced(ESPEAK, "greeting.utterance", "recorded.unsaid");
+    let heard = replaced(HEARD, "\"voice.audio\"", "[\"recorded.audio\", \"voice.audio\"]");
+    let file = folder.write("voices.toml", with_voices(&[SAID, recorded, &espeak, &heard]));
+    let _ = majlis(["run", "--report", "json"]).arg(file).run().report();
+    let (mut guests, mut named) = (0, 0);
+    for (visit, (utterance, sounds)) in said_and_heard(&folder) {
+        let [(rate, samples)] = sounds.as_slice() else { panic!("visit {visit} heard {} sounds", sounds.len()) };
+        if utterance["kind"] == "guest" {
+            guests += 1;
+            assert_eq!((*rate, samples), (16_000, &recording));
+        } else {
+            named += 1;
+            assert_eq!(*rate, 22_050);
+        }
+    }
+    assert!(guests > 0 && named > 0, "{guests} guests and {named} greetings by name");
+}
+
+#[test]
+fn without_the_program_greetings_are_shown_and_the_operator_reads_what_to_do() {
+    let folder = Folder::new();
+    let espeak = format!("{ESPEAK}config = {{ program = \"espeak-of-nobody\" }}\n");
+    let file = folder.write("voices.toml", with_voices(&[SAID, &espeak, HEARD]));
+    let ended = majlis(["run"]).arg(file).run().with(0);
+    let terminal = format!("{}{}", ended.stdout, ended.stderr);
+    for (visit, (utterance, sounds)) in said_and_heard(&folder) {
+        let shown = utterance["display"].as_str().expect("words").lines().next().expect("a line");
+        assert!(terminal.contains(shown), "visit {visit}: {ended:?}");
+        assert!(sounds.is_empty());
+    }
+    assert!(ended.stderr.contains("apt-get install espeak-ng"), "{ended:?}");
+}

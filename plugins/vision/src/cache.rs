@@ -11,26 +11,23 @@ use crate::signature::Signature;
 pub(crate) enum People {
     /// Exactly these, all of them enrolled, by their ids: whoever comes back is the same.
     Known(BTreeSet<String>),
-    /// Somebody of this visit is not known, or nobody can say who is there: good within the visit alone.
-    OfVisit { visit: Option<VisitId>, known: BTreeSet<String>, tracks: BTreeSet<u64>, faces: usize },
+    /// Somebody is not known, or nobody is seen: good within the visit alone, for the same known people and the same tracks.
+    OfVisit { visit: Option<VisitId>, known: BTreeSet<String>, tracks: BTreeSet<u64> },
 }
 
 impl People {
-    pub(crate) fn of(visit: Option<VisitId>, faces: Option<&Faces>) -> Self {
-        let all = faces.map(|faces| faces.faces.as_slice()).unwrap_or_default();
-        let known: BTreeSet<String> = all
-            .iter()
-            .filter_map(|face| match &face.identity {
-                Identity::Known(person) => Some(person.id.clone()),
-                _ => None,
-            })
-            .collect();
-        let is_all = !all.is_empty() && known.len() == all.len();
-        if is_all && faces.is_some_and(|faces| faces.possible.is_empty()) {
-            return Self::Known(known);
+    /// None if it cannot be told who is there: then one face might be another the next time.
+    pub(crate) fn of(visit: Option<VisitId>, faces: &Faces) -> Option<Self> {
+        let (mut known, mut tracks) = (BTreeSet::new(), BTreeSet::new());
+        for face in &faces.faces {
+            match (&face.identity, face.track) {
+                (Identity::Known(person), _) => drop(known.insert(person.id.clone())),
+                (_, Some(track)) => drop(tracks.insert(track)),
+                (_, None) => return None,
+            }
         }
-        let tracks = all.iter().filter_map(|face| face.track).collect();
-        Self::OfVisit { visit, known, tracks, faces: all.len() }
+        let is_all = !known.is_empty() && tracks.is_empty() && faces.possible.is_empty();
+        Some(if is_all { Self::Known(known) } else { Self::OfVisit { visit, known, tracks } })
     }
 }
 

@@ -68,6 +68,8 @@ pub struct Vision {
     config: Config,
     phrases: Phrases,
     free: Option<FreeText>,
+    /// Then frames wait for their faces.
+    faces_wired: bool,
     questions: Questions,
     ready: String,
     remote: Remote,
@@ -116,6 +118,7 @@ impl Stage for Vision {
         let mut vision = Self {
             phrases,
             free,
+            faces_wired,
             questions,
             ready: dialect.ready,
             remote,
@@ -168,7 +171,7 @@ impl Vision {
         let visit = packet.visit();
         let joined = if let Some(frame) = packet.get(input::frame)? {
             let arrived = Arrived { time: packet.time(), sequence: packet.sequence(), frame };
-            if self.config.faces == Faces::Send {
+            if !self.faces_wired {
                 // Nothing has to be hidden, and nothing waited for; who is there is then not known.
                 return self.worth_a_look(visit, arrived, None, out);
             }
@@ -227,9 +230,10 @@ impl Vision {
         let mut picture = picture::shrunk(frame, self.config.max_side)?;
         hide::hide(&mut picture, &boxes, size, self.config.faces);
         out.fact("hidden", boxes.len());
-        let people = People::of(visit, faces);
+        let people = faces.and_then(|faces| People::of(visit, faces));
         let signature = Signature::of(&picture);
-        if let Some(seen) = self.cache.find(&people, &signature, out.now()) {
+        let again = people.as_ref().and_then(|people| self.cache.find(people, &signature, out.now()));
+        if let Some(seen) = again {
             self.counted.saved += 1;
             out.fact("cached", true);
             return self.tell(&seen, arrived.sequence, 0, true, out);
@@ -300,8 +304,8 @@ impl Vision {
         };
         self.tell(&seen, asking.sequence, told.tokens, false, out)?;
         // The rest of what was cut is not known, and the next look may see it.
-        if !told.cut {
-            self.cache.keep(asking.people, asking.signature, seen, out.now());
+        if let Some(people) = asking.people.filter(|_| !told.cut) {
+            self.cache.keep(people, asking.signature, seen, out.now());
         }
         Ok(())
     }

@@ -145,12 +145,13 @@ mod tests {
                 if is_sign(letter) || letters.get(at + 1).is_some_and(|&after| is_sign(after)) {
                     continue;
                 }
-                let before = at.checked_sub(1).map(|before| letters[before]);
+                // The signs of the letter before: a doubled one carries two, in either order.
+                let after = |sign: char| letters[..at].iter().rev().take_while(|&&c| is_sign(c)).any(|&c| c == sign);
                 let is_fine = match letter {
                     // Long a, the hamza of wasl, a with madda, and the alif behind a plural's long u.
                     'ا' | 'ى' | 'آ' => true,
-                    'و' => before == Some('\u{064f}'),
-                    'ي' => before == Some('\u{0650}'),
+                    'و' => after('\u{064f}'),
+                    'ي' => after('\u{0650}'),
                     // The article's l before a letter that takes its place.
                     'ل' => letters.iter().skip(at + 2).take_while(|&&c| is_sign(c)).any(|&c| c == '\u{0651}'),
                     _ => false,

@@ -34,7 +34,8 @@ pub(crate) struct Asking {
     pub(crate) answer: Arc<Mutex<Option<Result<Told, Failure>>>>,
     /// The frame's place on the input.
     pub(crate) sequence: u64,
-    pub(crate) people: People,
+    /// Who was there, if that can be told.
+    pub(crate) people: Option<People>,
     pub(crate) signature: Signature,
 }
 

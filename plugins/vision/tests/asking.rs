@@ -4,7 +4,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::{KEY, SOON, Show, known, nobody, stranger};
+use common::{KEY, SOON, Show, face, known, nobody, stranger};
+use majlis_plugin_api::{self as api, Identity};
 use majlis_test_server::{Act, Proof, Server};
 use majlis_testkit::{Ending, Kit};
 use majlis_vision::{Config, Vision, input};
@@ -257,9 +258,14 @@ fn the_same_people_in_the_same_scene_are_asked_about_once() {
     show.see(visit, 40, stranger(8));
     show.see(again, 40, stranger(7));
     assert_eq!(show.server.requests().len(), 6);
+    // Who is not followed may be somebody else the next time.
+    let untold = || api::Faces { faces: vec![face(Identity::Unknown)], ..nobody() };
+    show.see(again, 40, untold());
+    show.see(again, 40, untold());
+    assert_eq!(show.server.requests().len(), 8);
     show.kit.advance(Duration::from_secs(121)).expect("nothing is due");
     show.see(visit, 40, known("noura"));
-    assert_eq!(show.server.requests().len(), 7);
+    assert_eq!(show.server.requests().len(), 9);
     show.close();
 }
 

@@ -21,6 +21,7 @@ mod recognition;
 mod search;
 mod sound;
 mod stages;
+mod vision;
 mod voice;
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use crate::figure::{Figure, Measured, median, rounds};
 use crate::peer::Environment;
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, gstreamer, recognition, search, sound, voice};
+use crate::{bare, boundary, gstreamer, recognition, search, sound, vision, voice};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -103,7 +103,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 14] = [
+        let groups: [(&[&str], Group<'_>); 15] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -111,6 +111,7 @@ impl Bench {
             (&["chain5_throughput_ratio"], &|| self.streamed()),
             (&["call_overhead_ns", "meter_ns"], &|| self.boundary()),
             (&["search_10k_ms"], &|| vec![Self::search()]),
+            (&["vision_overhead_ms"], &|| vec![Self::vision_overhead()]),
             (&["idle_cpu_percent"], &|| vec![self.idle_cpu()]),
             (&["voice_first_packet_ms", "voice_first_packet_cached_ms"], &|| self.voice()),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
@@ -158,6 +159,11 @@ impl Bench {
     fn search() -> Figure {
         let times = search::rounds().map(|times| times.into_iter().map(Ok).collect()).and_then(rounds);
         must("search_10k_ms", 1.5, times, "the two closest of 10,000 people with 512 dimensions")
+    }
+
+    fn vision_overhead() -> Figure {
+        let times = vision::overhead().map(|times| times.into_iter().map(Ok).collect()).and_then(rounds);
+        must("vision_overhead_ms", 8.0, times, "a 640x480 frame to its question, and its answer to the scene, warm")
     }
 
     fn run(&self, plugins: &Result<Plugins, String>, plan: &Plan<'_>) -> Result<std::sync::Arc<Tap>, String> {

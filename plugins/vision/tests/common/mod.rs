@@ -24,7 +24,7 @@ pub(crate) struct Show {
 }
 
 impl Show {
-    /// With this configuration besides the server's address and key.
+    /// With this configuration besides the server's address and key. Faces are wired, unless they are sent.
     pub(crate) fn new(more: Value) -> Self {
         Self::at(Server::start(), more)
     }
@@ -89,8 +89,11 @@ pub(crate) fn open(server: &Server, more: Value) -> Result<Kit<Vision>, Failure>
     let mut config = json!({ "base_url": server.base_url(), "api_key": KEY, "model": "m", "prewarm": false });
     let map = config.as_object_mut().expect("a map");
     map.extend(more.as_object().expect("a map").clone());
+    let is_wired = config["faces"] != "send";
     let builder = Kit::<Vision>::builder().manifest(manifest__::TEXT).language("ar-SA").log_level(5);
-    builder.wire(input::frame, "camera.frame").wire(input::faces, "faces.faces").open(config)
+    let builder = builder.wire(input::frame, "camera.frame");
+    let builder = if is_wired { builder.wire(input::faces, "faces.faces") } else { builder };
+    builder.open(config)
 }
 
 /// A picture with a shape in it, so that its greys are not all the same.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use majlis_tests::{Ended, Folder, binary, majlis, pipeline, plugins, root};
+use majlis_tests::{Ended, Folder, binary, majlis, pipeline, plugins, replaced, root};
 use serde_json::{Value, json};
 
 /// Three mistakes, each of another kind.
@@ -67,6 +67,29 @@ fn all_mistakes_are_shown_at_once_each_with_line_and_column() {
         assert!(ended.stderr.contains("`fps`") && ended.stderr.contains("camera"), "what was meant: {ended:?}");
         assert!(ended.stderr.contains("3 errors"), "{ended:?}");
         assert_eq!(ended.stdout, "", "nothing was started");
+    }
+}
+
+#[test]
+fn a_fault_in_an_operators_texts_is_told_with_its_file_and_line_and_nothing_starts() {
+    let folder = Folder::new();
+    let shipped = std::fs::read_to_string(pipeline("demo.toml")).expect("it is shipped");
+    let models = root().join("models/demo");
+    let shipped = shipped.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"));
+    let greets =
+        |config: &str| replaced(&shipped, "[stage.greeting.config]\n", &format!("[stage.greeting.config]\n{config}\n"));
+    let guest = "guest =\n    .display = أهلاً بكم.\n    .speak = أَهْلًا بِكُمْ.\n";
+    let _ = folder.write("ar.ftl", guest);
+    let good = folder.write("good.toml", greets("texts = [\"ar.ftl\"]"));
+    let _ = check(&good).with(0);
+
+    let _ = folder.write("texts/ar.ftl", guest.replace("أَهْلًا", "أَهْلًا { $nam }"));
+    let wrong = folder.write("wrong.toml", greets("texts = [\"texts/ar.ftl\"]"));
+    for verb in ["check", "run"] {
+        let ended = majlis([verb]).arg(&wrong).run().with(3);
+        for part in ["E0715", "texts/ar.ftl:3:24", "`$nam`", "wrong.toml:", "named here"] {
+            assert!(ended.stderr.contains(part), "`{verb}` does not say {part}: {ended:?}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::calendar::Moment;
 use crate::clean;
 use crate::guest::Guest;
 use crate::texts::Language;
-use crate::titles::Titles;
+use crate::titles::{Place, Titles};
 
 /// More names than this in one greeting are a roll call.
 const MOST_NAMES: usize = 2;
@@ -31,7 +31,7 @@ pub(crate) fn greeting(languages: &[Rc<Language>], titles: &Titles, audience: &A
         return Utterance::default();
     };
     let lines: Vec<String> = languages.iter().map(|language| display(language, titles, audience, moment)).collect();
-    let named: Vec<&Guest> = named_in(voice, languages, titles, audience);
+    let named: Vec<&Guest> = named_in(languages, titles, audience);
     let nameless = whole(voice, audience, moment, Form::Speak, None);
     let speak =
         spoken_names(voice, titles, audience).map(|names| whole(voice, audience, moment, Form::Speak, Some(&names)));
@@ -78,14 +78,9 @@ enum Form {
 }
 
 /// Those whose name or title stands in the greeting, in any of its languages.
-fn named_in<'a>(
-    voice: &Rc<Language>,
-    languages: &[Rc<Language>],
-    titles: &Titles,
-    audience: &'a Audience,
-) -> Vec<&'a Guest> {
+fn named_in<'a>(languages: &[Rc<Language>], titles: &Titles, audience: &'a Audience) -> Vec<&'a Guest> {
     let mut named: Vec<&Guest> = Vec::new();
-    for language in [voice].into_iter().chain(languages) {
+    for language in languages {
         for (guest, _) in shown(language, titles, audience) {
             if !named.iter().any(|known| known.id == guest.id) {
                 named.push(guest);
@@ -97,8 +92,19 @@ fn named_in<'a>(
 
 /// The guests who are named in a language, and how.
 fn shown<'a>(language: &Language, titles: &Titles, audience: &'a Audience) -> Vec<(&'a Guest, String)> {
-    let all = audience.guests.iter().filter_map(|guest| Some((guest, guest.display(language, titles)?)));
-    all.take(MOST_NAMES).collect()
+    let mut shown = Vec::new();
+    for guest in &audience.guests {
+        let name = guest.display(language, titles, place(shown.len()));
+        shown.extend(name.map(|name| (guest, name)));
+        if shown.len() == MOST_NAMES {
+            break;
+        }
+    }
+    shown
+}
+
+fn place(number: usize) -> Place {
+    if number == 0 { Place::First } else { Place::Second }
 }
 
 fn display(language: &Language, titles: &Titles, audience: &Audience, moment: &Moment) -> String {
@@ -109,8 +115,9 @@ fn display(language: &Language, titles: &Titles, audience: &Audience, moment: &M
 
 /// The names as a voice says them. None where one of those that are shown cannot be said: nobody is left out aloud.
 fn spoken_names(language: &Language, titles: &Titles, audience: &Audience) -> Option<String> {
+    let shown = shown(language, titles, audience).into_iter().enumerate();
     let names: Option<Vec<String>> =
-        shown(language, titles, audience).into_iter().map(|(guest, _)| guest.speak(language, titles)).collect();
+        shown.map(|(number, (guest, _))| guest.speak(language, titles, place(number))).collect();
     joined(language, names?, audience.guests.len(), Form::Speak)
 }
 

@@ -4,7 +4,7 @@ use majlis_plugin_api::Person;
 
 use crate::clean;
 use crate::texts::Language;
-use crate::titles::{Form, Gender, Titles};
+use crate::titles::{Form, Gender, Place, Titles};
 
 /// Somebody who is addressed by name or by title.
 #[derive(Clone, Debug, Default)]
@@ -63,9 +63,9 @@ impl Guest {
     }
 
     /// For the eye. None: nothing of this person can be written in that language.
-    pub(crate) fn display(&self, language: &Language, titles: &Titles) -> Option<String> {
+    pub(crate) fn display(&self, language: &Language, titles: &Titles, place: Place) -> Option<String> {
         let name = self.names.shown(language.arabic_script()).map(clean::isolated);
-        let form = titles.form(&self.title, self.gender, &language.tag);
+        let form = titles.form(&self.title, self.gender, &language.tag, place);
         let title = form.map(|form| form.display.clone()).or_else(|| {
             // A title that is in no table stands as it was typed, among letters of its own script.
             let fits = !self.title.is_empty() && clean::is_arabic(&self.title) == language.arabic_script();
@@ -81,9 +81,9 @@ impl Guest {
     }
 
     /// For the voice. None: nothing of this person can be said in that language.
-    pub(crate) fn speak(&self, language: &Language, titles: &Titles) -> Option<String> {
+    pub(crate) fn speak(&self, language: &Language, titles: &Titles, place: Place) -> Option<String> {
         let name = self.names.spoken(language);
-        match (titles.form(&self.title, self.gender, &language.tag), name) {
+        match (titles.form(&self.title, self.gender, &language.tag, place), name) {
             (Some(form), Some(name)) if !form.alone => {
                 Some(language.speak("title-and-name", &with(&form.speak, &name)))
             }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use majlis_plugin_api::{Error, Host, Result};
-use majlis_templates::primary;
+use majlis_templates::{primary, unvocalised};
 use serde::Deserialize;
+
+use crate::rules::rules;
 
 const BUILT_IN: &str = include_str!("titles.toml");
 
@@ -22,9 +24,17 @@ pub(crate) struct Form {
     /// It stands for the name, also where that may be said.
     #[serde(default)]
     pub(crate) alone: bool,
+    /// How it is called after another one, where that differs: Arabic calls the first by يا and the second by its article.
+    #[serde(default)]
+    and: Option<Box<Form>>,
 }
 
 impl Form {
+    /// As the second of two.
+    fn after_another(&self) -> &Self {
+        self.and.as_deref().unwrap_or(self)
+    }
+
     pub(crate) fn pause(&self) -> &str {
         if self.pause.is_empty() { &self.speak } else { &self.pause }
     }
@@ -71,6 +81,14 @@ impl Gender {
     }
 }
 
+/// Where somebody stands in a greeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    First,
+    /// After another one.
+    Second,
+}
+
 /// All titles.
 pub(crate) struct Titles(BTreeMap<String, Title>);
 
@@ -80,7 +98,9 @@ impl Titles {
         if !file.is_empty() {
             let refused = |why: String| Error::config("titles", format!("{file}: {why}"));
             let text = std::fs::read_to_string(host.path(file)).map_err(|error| refused(error.to_string()))?;
-            titles.0.extend(parse(&text).map_err(refused)?);
+            let brought = parse(&text).map_err(refused)?;
+            check(&brought).map_err(refused)?;
+            titles.0.extend(brought);
         }
         Ok(titles)
     }
@@ -91,7 +111,7 @@ impl Titles {
 
     /// How somebody with this title is addressed in a language. None: by a title that is not among these, or one whose form
     /// depends on a gender that nobody said.
-    pub(crate) fn form(&self, typed: &str, gender: Option<Gender>, language: &str) -> Option<&Form> {
+    pub(crate) fn form(&self, typed: &str, gender: Option<Gender>, language: &str, place: Place) -> Option<&Form> {
         let typed = spaced(typed);
         let says = |words: &[String]| words.iter().any(|word| same(word, &typed));
         let (title, said) = self.0.values().find_map(|title| {
@@ -104,11 +124,12 @@ impl Titles {
             }
         })?;
         let [masculine, feminine] = [&title.masculine, &title.feminine].map(|gendered| gendered.form(language));
-        match gender.or(said) {
+        let form = match gender.or(said) {
             Some(Gender::Masculine) => masculine,
             Some(Gender::Feminine) => feminine,
             None => masculine.filter(|form| Some(*form) == feminine),
-        }
+        }?;
+        Some(if place == Place::First { form } else { form.after_another() })
     }
 }
 
@@ -118,6 +139,7 @@ impl Titles {
     pub(crate) fn spoken(&self, language: &str) -> Vec<(String, String)> {
         let all = self.0.values().flat_map(|title| [&title.masculine, &title.feminine]);
         all.filter_map(|gendered| gendered.form(language))
+            .flat_map(|form| [form, form.after_another()])
             .map(|form| (form.speak.clone(), form.pause().to_owned()))
             .collect()
     }
@@ -134,6 +156,28 @@ fn parse(text: &str) -> std::result::Result<BTreeMap<String, Title>, String> {
     toml::from_str(text).map_err(|error| error.to_string())
 }
 
+/// What a voice says of a title keeps the rules of the texts.
+fn check(titles: &BTreeMap<String, Title>) -> std::result::Result<(), String> {
+    let rules = rules();
+    for (name, title) in titles {
+        for (language, form) in title.masculine.forms.iter().chain(&title.feminine.forms) {
+            let vocalised = rules.vocalised.iter().any(|tag| tag.eq_ignore_ascii_case(primary(language)));
+            let second = form.after_another();
+            for said in [form.speak.as_str(), form.pause(), second.speak.as_str(), second.pause()] {
+                if let Some(word) = unvocalised(said).filter(|_| vocalised) {
+                    return Err(format!(
+                        "`{word}` of the title `{name}` has no vowel marks, and a voice misreads it; write them on every letter"
+                    ));
+                }
+                if said.contains(char::is_numeric) {
+                    return Err(format!("`{said}` of the title `{name}` has digits; write the number in words"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// With single spaces, as titles are compared.
 fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -148,7 +192,7 @@ mod tests {
     use super::*;
 
     fn display(typed: &str, gender: Option<Gender>, language: &str) -> Option<String> {
-        Some(Titles::built_in().unwrap().form(typed, gender, language)?.display.clone())
+        Some(Titles::built_in().unwrap().form(typed, gender, language, Place::First)?.display.clone())
     }
 
     #[test]

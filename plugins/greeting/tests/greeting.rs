@@ -398,6 +398,7 @@ fn a_wrong_file_or_key_is_refused_at_its_place() {
         ("fr.ftl", &FRENCH.replace("$names }\n    .speak = Bienvenue", "$nams }\n    .speak = Bienvenue")),
         ("greetings.ftl", FRENCH),
         ("titles.toml", "[doctor]\nmasculin = {}\n"),
+        ("bare.toml", "[poet.masculine]\ntyped = [\"شاعر\"]\nar = { display = \"يا شاعر\", speak = \"يا شاعر\" }\n"),
         ("occasions.toml", "\n[SA]\nnational-day = \"soon\"\n"),
     ];
     for (name, text) in files {
@@ -410,6 +411,7 @@ fn a_wrong_file_or_key_is_refused_at_its_place() {
         (json!({ "texts": ["greetings.ftl"] }), "texts[0]", "says no language"),
         (json!({ "texts": ["nowhere/fr.ftl"] }), "texts[0]", "No such file"),
         (json!({ "titles": "titles.toml" }), "titles", "line 2"),
+        (json!({ "titles": "bare.toml" }), "titles", "has no vowel marks"),
         (json!({ "occasions": "occasions.toml" }), "occasions", "line 3"),
         (json!({ "greet_by": "soon" }), "greet_by", ""),
         (json!({ "again": "never" }), "again", ""),

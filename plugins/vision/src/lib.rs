@@ -236,6 +236,7 @@ impl Vision {
         if let Some(seen) = again {
             self.counted.saved += 1;
             out.fact("cached", true);
+            out.count("questions_saved", 1);
             return self.tell(&seen, arrived.sequence, 0, true, out);
         }
         if let Some(failure) = self.remote.refuses() {
@@ -290,7 +291,7 @@ impl Vision {
     fn use_answer(&mut self, asking: Asking, outcome: Result<Told, Failure>, out: &mut Output<'_>) -> Result<()> {
         let told = outcome?;
         self.counted.tokens += told.tokens;
-        out.fact("tokens", told.tokens);
+        out.count("tokens", told.tokens);
         if told.cut {
             out.fact("cut", true);
         }

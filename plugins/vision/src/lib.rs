@@ -254,6 +254,7 @@ impl Vision {
             out.fact("prewarm_saved_ms", warmed.saved().as_millis());
         }
         self.counted.asked += 1;
+        out.count("questions", 1);
         self.used = out.now();
         let answer = Arc::new(Mutex::new(None));
         let (remote, told) = (self.remote.clone(), Arc::clone(&answer));

@@ -43,7 +43,7 @@ fn a_scene_has_its_tags_a_phrase_for_eye_and_voice_and_what_it_cost() {
             ("en", "What beautiful flowers!", "What beautiful flowers!")
         ]
     );
-    assert_eq!(show.kit.fact("tokens").as_deref(), Some("137"));
+    assert_eq!(show.kit.fact("tokens").as_deref(), Some("+137"));
     assert_eq!(ending(&show), Ending::Finished);
     show.close();
 }

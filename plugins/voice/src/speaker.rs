@@ -131,13 +131,17 @@ impl<V: Voice> Speaker<V> {
                 "{MOST_WAITING} utterances of this visit wait to be heard; no more are taken"
             )));
         }
-        let kept = text.key.as_ref().is_some_and(|key| self.shared.cache.in_memory(key).is_some());
-        out.fact("sound", if kept { "in memory" } else { "to be made" });
+        let kept = text.key.as_ref().and_then(|key| self.shared.cache.in_memory(key));
+        out.fact("sound", if kept.is_some() { "in memory" } else { "to be made" });
         let (pending, before) = (out.defer("speak"), sayings.last().cloned());
         saying.stop.follow(&pending);
         sayings.push(Arc::clone(&saying));
         let (shared, ends) = (Arc::clone(&self.shared), Ends(Arc::clone(&saying)));
-        let packets = Packets::new(pending, saying, before, shared.host.clone(), shared.ports.audio);
+        let mut packets = Packets::new(pending, saying, before, shared.host.clone(), shared.ports.audio);
+        if let Some(sound) = &kept {
+            // What is at hand need not wait for a thread; what stops it here stops it there as well.
+            let _ = packets.offer(sound);
+        }
         self.shared.host.spawn("voice", move || shared.say(&text, utterance, ends, packets))
     }
 

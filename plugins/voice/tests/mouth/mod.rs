@@ -3,9 +3,9 @@
 #![allow(dead_code)] // each test file uses a part
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use majlis_plugin_api::{
@@ -14,6 +14,7 @@ use majlis_plugin_api::{
 use majlis_store::{Service, Store};
 use majlis_testkit::{Builder, Ending, Kit};
 use majlis_voice::{Phoneme, Phonemes, Ports, Settings, Speaker, Speech, Voice};
+use parking_lot::Mutex;
 use serde_json::json;
 
 pub(crate) const UTTERANCE: In<Utterance> = In::at(0);
@@ -35,13 +36,13 @@ pub(crate) struct Doings {
 
 impl Doings {
     pub(crate) fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().clone()
+        self.said.lock().clone()
     }
 
     /// A text with `|` waits there until the gate is opened; dropping it breaks the voice.
     pub(crate) fn gate(&self) -> Sender<()> {
         let (gate, opened) = channel();
-        self.gates.lock().unwrap().push(opened);
+        self.gates.lock().push(opened);
         gate
     }
 }
@@ -61,7 +62,7 @@ impl Voice for Mouth {
     }
 
     fn say(&self, (): &(), text: &str, speech: &mut Speech) -> api::Result<()> {
-        self.0.said.lock().unwrap().push(text.to_owned());
+        self.0.said.lock().push(text.to_owned());
         let doings = Arc::clone(&self.0);
         speech.stop().then(move || _ = doings.stopped.fetch_add(1, Ordering::SeqCst));
         speech.begin(RATE, 1)?;
@@ -69,7 +70,7 @@ impl Voice for Mouth {
             match letter {
                 b'!' => return Err(Error::new("the mouth is dry")),
                 b'|' => {
-                    let gate = self.0.gates.lock().unwrap().remove(0);
+                    let gate = self.0.gates.lock().remove(0);
                     gate.recv().map_err(|_| Error::new("the gate broke"))?;
                 }
                 b'\'' => speech.write(&[letter])?,

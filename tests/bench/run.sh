@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.."
 
 target=${CARGO_TARGET_DIR:-target}
 data=${MAJLIS_TESTDATA:-../shared/testdata}
-plugins=(identity images insightface presence scene-gate greeting avatar-console voice-espeak audio-file jsonl replay)
+plugins=(identity images insightface presence scene-gate vision greeting avatar-console voice-espeak audio-file jsonl replay)
 
 packages=()
 for plugin in "${plugins[@]}"; do

@@ -15,12 +15,35 @@ pub(crate) struct Sample {
 /// What was measured, or why it was not.
 pub(crate) type Measured = Result<Sample, String>;
 
+/// What a figure must reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bound {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(bound) => value <= bound,
+            Self::AtLeast(bound) => value >= bound,
+        }
+    }
+
+    fn shown(self) -> String {
+        match self {
+            Self::AtMost(bound) => format!("<= {bound}"),
+            Self::AtLeast(bound) => format!(">= {bound}"),
+        }
+    }
+}
+
 /// One row of the table.
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
-    /// At most this; a figure without it is only shown.
-    pub(crate) bound: Option<f64>,
+    /// A figure without it is only shown.
+    pub(crate) bound: Option<Bound>,
     pub(crate) measured: Measured,
 }
 
@@ -55,7 +78,7 @@ pub(crate) fn rounds(values: Vec<Result<f64, String>>) -> Measured {
 impl Figure {
     /// Whether it was measured and is within its bound.
     pub(crate) fn is_reached(&self) -> bool {
-        self.measured.as_ref().is_ok_and(|sample| self.bound.is_none_or(|bound| sample.median <= bound))
+        self.measured.as_ref().is_ok_and(|sample| self.bound.is_none_or(|bound| bound.holds(sample.median)))
     }
 }
 
@@ -74,10 +97,10 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     // Figures that are taken together are missing together.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for Figure { name, what, bound, measured } in figures {
-        let limit = bound.map_or(String::new(), |bound| format!("<= {bound}"));
+        let limit = bound.map_or(String::new(), Bound::shown);
         let (median, spread, verdict) = match measured {
             Ok(sample) => {
-                let verdict = bound.map_or("", |bound| if sample.median <= bound { "ok" } else { "MISSED" });
+                let verdict = bound.map_or("", |bound| if bound.holds(sample.median) { "ok" } else { "MISSED" });
                 (shown(sample.median), format!("{} - {}", shown(sample.low), shown(sample.high)), verdict)
             }
             Err(reason) => {
@@ -126,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_null_in_the_object_and_has_its_reason_below_the_table() {
-        let figures = [Figure { name: "a_us", what: "a", bound: Some(1.0), measured: Err("no such tool".into()) }];
+        let figures =
+            [Figure { name: "a_us", what: "a", bound: Some(Bound::AtMost(1.0)), measured: Err("no such tool".into()) }];
         assert_eq!(json(&figures), json!({ "a_us": null, "a_us_spread": null }));
         assert!(table(&figures).ends_with("not measured: a_us\n  no such tool\n"));
         assert!(!figures[0].is_reached());
@@ -135,7 +159,7 @@ mod tests {
     #[test]
     fn a_figure_above_its_bound_is_missed() {
         let sample = Sample { median: 1.01, low: 0.9, high: 1.2 };
-        let figures = [Figure { name: "a_us", what: "a", bound: Some(1.0), measured: Ok(sample) }];
+        let figures = [Figure { name: "a_us", what: "a", bound: Some(Bound::AtMost(1.0)), measured: Ok(sample) }];
         assert!(table(&figures).contains("MISSED"));
     }
 }

@@ -13,6 +13,7 @@ mod boundary;
 mod chain;
 mod figure;
 mod gstreamer;
+mod looks;
 mod machine;
 mod measure;
 mod peer;

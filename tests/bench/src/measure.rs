@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::chain::{Plan, Plugins};
-use crate::figure::{Figure, Measured, median, rounds};
+use crate::figure::{Bound, Figure, Measured, median, rounds};
 use crate::peer::Environment;
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, gstreamer, recognition, search, sound, vision, voice};
+use crate::{bare, boundary, gstreamer, looks, recognition, search, sound, vision, voice};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -66,7 +66,7 @@ pub(crate) fn ratios(ours: &Values, theirs: &Values) -> Measured {
 }
 
 pub(crate) fn must(name: &'static str, bound: f64, measured: Measured, what: &'static str) -> Figure {
-    Figure { name, what, bound: Some(bound), measured }
+    Figure { name, what, bound: Some(Bound::AtMost(bound)), measured }
 }
 
 pub(crate) fn shown(name: &'static str, measured: Measured, what: &'static str) -> Figure {
@@ -103,7 +103,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 15] = [
+        let groups: [(&[&str], Group<'_>); 16] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -116,6 +116,7 @@ impl Bench {
             (&["voice_first_packet_ms", "voice_first_packet_cached_ms"], &|| self.voice()),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
             (&["scene_gate_ms"], &|| vec![self.scene_gate()]),
+            (&["vision_calls_saved"], &|| looks::figures(self)),
             (&["arrival_to_first_sound"], &|| sound::figures(self)),
             // `peer` asks for all that is held against it.
             (&["peer", "recognise_ratio", "recognise_group", "rss_after_runs_mib"], &|| recognition::beside_peer(self)),

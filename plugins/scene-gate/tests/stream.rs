@@ -80,10 +80,10 @@ fn somebody_who_joins_or_leaves_counts_although_the_picture_hardly_changes() {
     // Nobody of them stands in the picture: it is the people that decide.
     let Some(mut door) = Door::open(json!({}), true) else { return };
     let (one, other) = (face(1), face(2));
-    door.seen(15, &[one.clone()]);
+    door.seen(15, std::slice::from_ref(&one));
     door.seen(15, &[one.clone(), other.clone()]);
     // A face that is lost for some frames is still there.
-    door.seen(8, &[one.clone()]);
+    door.seen(8, std::slice::from_ref(&one));
     door.seen(7, &[one.clone(), other]);
     door.seen(20, &[one]);
     assert_eq!(door.passed(), [(0, "new visit"), (15, "people changed"), (54, "people changed")]);

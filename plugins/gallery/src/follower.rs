@@ -4,21 +4,22 @@
 //! that waits for a blocker holds the store for seconds, in which visitors must not wait. So the stage never asks the
 //! store while it works: it takes the gallery that the thread has made.
 
+mod live;
+
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use majlis_plugin_api::service::store::Value;
-use majlis_plugin_api::{Error, Host, Result};
-use serde_json::json;
+use majlis_plugin_api::{Host, Result};
 
-use crate::consent::{Timestamp, today};
+use crate::consent::Timestamp;
 use crate::gallery::Gallery;
 use crate::people::People;
-use crate::person::Person;
-use crate::record::Look;
-use crate::request::Request;
+use crate::purge::{Unproved, purge};
 use crate::template::ModelId;
-use crate::verbs::Enrol;
+
+pub(crate) use live::Came;
+use live::Live;
 
 /// How often what is done.
 #[derive(Clone, Copy)]
@@ -43,8 +44,8 @@ pub(crate) const VISITOR: Duration = Duration::from_millis(250);
 /// How long an operator does: as long as the store waits for blockers.
 pub(crate) const OPERATOR: Duration = Duration::from_secs(10);
 
-/// A stage that was shown no frame for so long sees nothing, and takes no request.
-const SEES: Duration = Duration::from_secs(10);
+/// What day it is. How much time has passed is told by the host's clock, which may be another one.
+pub(crate) type Calendar = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The people of the store, followed.
 pub(crate) struct Follower {
@@ -55,6 +56,7 @@ struct Shared {
     host: Host,
     people: People,
     model: ModelId,
+    today: Calendar,
     state: Mutex<State>,
     bell: Condvar,
 }
@@ -70,42 +72,15 @@ struct State {
     live: Live,
 }
 
-/// What the running stage is asked for, between its thread and the one that follows the store.
-#[derive(Default)]
-struct Live {
-    /// When a frame was last shown to it.
-    frame: Option<Instant>,
-    request: Option<Arc<Request>>,
-    /// Why no frame counted so far.
-    reason: Option<String>,
-    /// What came of the request, to be written down.
-    came: Option<Came>,
-}
-
-/// What came of a request.
-pub(crate) enum Came {
-    /// The person was seen well enough.
-    Seen {
-        /// Who it is, as the request says.
-        enrol: Box<Enrol>,
-        /// What is kept.
-        looks: Vec<Look>,
-        /// What is told of each look.
-        faces: majlis_plugin_api::Value,
-    },
-    /// Nobody is enrolled.
-    Refused(Error),
-}
-
 impl Follower {
     /// Purges whose consent is over, takes the people as they are, and begins to follow.
-    pub(crate) fn start(host: &Host, people: People, model: ModelId, pace: Pace) -> Result<Self> {
-        let unproved = purge(&people, Vec::new()).failed;
+    pub(crate) fn start(host: &Host, people: People, model: ModelId, pace: Pace, today: Calendar) -> Result<Self> {
+        let unproved = purge(&people, Vec::new(), today()).failed;
         let change = people.change()?;
         let gallery = Arc::new(people.gallery(&model)?);
         let state = State { gallery, change, asked: 0, made: 0, closing: false, ended: false, live: Live::default() };
-        let shared =
-            Arc::new(Shared { host: host.clone(), people, model, state: Mutex::new(state), bell: Condvar::new() });
+        let (state, bell) = (Mutex::new(state), Condvar::new());
+        let shared = Arc::new(Shared { host: host.clone(), people, model, today, state, bell });
         let follower = Self { shared: Arc::clone(&shared) };
         host.spawn("gallery", move || shared.follow(unproved, pace))?;
         Ok(follower)
@@ -118,26 +93,6 @@ impl Follower {
     /// They as of the last look.
     pub(crate) fn gallery(&self) -> Arc<Gallery> {
         Arc::clone(&self.shared.state().gallery)
-    }
-
-    /// Says that a frame is there, and what the stage is asked for.
-    pub(crate) fn frame(&self) -> Option<Arc<Request>> {
-        let mut state = self.shared.state();
-        state.live.frame = Some(Instant::now());
-        if state.live.came.is_some() { None } else { state.live.request.clone() }
-    }
-
-    /// Why a frame did not count.
-    pub(crate) fn because(&self, reason: String) {
-        self.shared.state().live.reason = Some(reason);
-    }
-
-    /// What came of the request: the thread that follows the store writes it down.
-    pub(crate) fn came(&self, came: Came) {
-        let mut state = self.shared.state();
-        state.live.came = Some(came);
-        state.asked += 1;
-        self.shared.bell.notify_all();
     }
 
     /// Waits a little, for somebody who asks the store again and again.
@@ -187,7 +142,7 @@ impl Shared {
 
     fn follow(&self, mut unproved: Vec<Unproved>, pace: Pace) {
         let _ending = Ending(self);
-        let mut purged = Instant::now();
+        let mut purged = self.host.now();
         let mut failing = false;
         loop {
             let state = self.state();
@@ -200,10 +155,10 @@ impl Shared {
             let asked = state.asked;
             drop(state);
             let due = if unproved.is_empty() { pace.purge } else { pace.again };
-            if purged.elapsed() >= due {
+            if self.host.now().since(purged) >= due {
                 let ids = unproved.drain(..).map(|(id, _)| id).collect();
-                unproved = purge(&self.people, ids).failed;
-                purged = Instant::now();
+                unproved = purge(&self.people, ids, (self.today)()).failed;
+                purged = self.host.now();
             }
             let looked = self.look();
             let mut state = self.state();
@@ -241,62 +196,6 @@ impl Shared {
     }
 }
 
-impl Shared {
-    /// Takes what the stage is asked for, writes down what came of it, and sweeps away what nobody waits for.
-    fn live(&self) -> Result<()> {
-        let now = today();
-        let mut state = self.state();
-        let live = &mut state.live;
-        let over = live.request.as_ref().is_some_and(|request| request.until <= now);
-        if over && live.came.is_none() {
-            let why = live.reason.take().unwrap_or_else(|| "no frame came".into());
-            live.came = Some(Came::Refused(Error::new(format!("nobody was enrolled: {why}"))));
-        }
-        let sees = live.frame.is_some_and(|frame| frame.elapsed() < SEES);
-        if let Some(came) = live.came.take() {
-            let request = live.request.take();
-            drop(state);
-            let Some(request) = request else { return Ok(()) };
-            // Who asked is gone, or the store is; there it is told.
-            if let Err(error) = self.answer(&request, came, now) {
-                tracing::warn!(%error, "what came of an enrolment before the camera could not be kept: nobody was enrolled");
-            }
-            return Ok(());
-        }
-        let takes = sees && live.request.is_none();
-        drop(state);
-        let (request, forsaken) = self.people.requests().take(self.host.stage(), takes, now)?;
-        if let Some(request) = request {
-            let mut state = self.state();
-            state.live = Live { frame: state.live.frame, request: Some(Arc::new(request)), ..Live::default() };
-        }
-        for token in forsaken {
-            majlis_plugin_api::service::store::erase(&self.host, &token)?;
-        }
-        Ok(())
-    }
-
-    fn answer(&self, request: &Request, came: Came, now: Timestamp) -> Result<()> {
-        let requests = self.people.requests();
-        let seen = match came {
-            Came::Seen { enrol, looks, faces } => self.person(&enrol, now).map(|person| (person, looks, faces)),
-            Came::Refused(why) => Err(why),
-        };
-        match seen {
-            Ok((person, looks, faces)) => {
-                let answer = json!({ "id": person.id, "faces": faces });
-                requests.answer(request.number, &Ok(answer), self.people.keeping(&person, &looks))
-            }
-            Err(why) => requests.answer(request.number, &Err(why), Vec::new()),
-        }
-    }
-
-    fn person(&self, enrol: &Enrol, now: Timestamp) -> Result<Person> {
-        let kept = self.people.person(&enrol.id)?;
-        enrol.person(now, kept.as_ref())
-    }
-}
-
 /// The end of the thread, however it comes.
 struct Ending<'a>(&'a Shared);
 
@@ -313,52 +212,10 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Erases everybody whose consent is over, and those of `again` whose erasure was not proved. Ids stand in no log.
-pub(crate) fn purge(people: &People, again: Vec<String>) -> Purged {
-    let mut purged = Purged::default();
-    let expired = people.expired(today()).unwrap_or_else(|error| {
-        tracing::warn!(%error, "whose consent is over cannot be found out");
-        Vec::new()
-    });
-    let ids: Vec<String> = expired.into_iter().chain(again).collect();
-    // All of them at once, before one is proved, which may take long.
-    if let Err(error) = people.remove(&ids) {
-        tracing::warn!(%error, "whose consent is over is not yet erased");
-    }
-    for id in ids {
-        // Whoever blocks one erasure blocks the next as well, and each waits ten seconds for him.
-        if let Some((_, why)) = purged.failed.first() {
-            let why = why.clone();
-            purged.failed.push((id, why));
-            continue;
-        }
-        match people.erase(&id) {
-            Ok(_) => purged.erased.push(id),
-            Err(error) => purged.failed.push((id, error.to_string())),
-        }
-    }
-    if !purged.erased.is_empty() {
-        tracing::info!(people = purged.erased.len(), "erased: their consent is over");
-    }
-    if let Some((_, why)) = purged.failed.first() {
-        tracing::warn!(people = purged.failed.len(), why, "whose consent is over is not yet erased");
-    }
-    purged
-}
-
-/// An id whose rows are gone and whose bytes perhaps are not, and why.
-pub(crate) type Unproved = (String, String);
-
-/// Who was purged.
-#[derive(Default)]
-pub(crate) struct Purged {
-    pub(crate) erased: Vec<String>,
-    pub(crate) failed: Vec<Unproved>,
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use majlis_plugin_api::{Flow, Input, Output, Stage};
     use majlis_store::{Service, Store};
@@ -396,29 +253,63 @@ mod tests {
         files.into_iter().any(|bytes| bytes.windows(8).any(|part| part == b"person-1"))
     }
 
-    fn is_gone_soon(folder: &Path) -> bool {
-        let begun = Instant::now();
-        while is_on_disk(folder) {
-            if begun.elapsed() > Duration::from_secs(20) {
-                return false;
-            }
-            std::thread::yield_now();
-        }
-        true
-    }
-
     const MODEL: fn() -> ModelId = || ModelId { sha256: "ab".repeat(32), dimension: 2 };
 
+    /// A show, its host's clock and its calendar.
+    struct Show {
+        kit: Kit<Nothing>,
+        day: Arc<AtomicU64>,
+        follower: Follower,
+    }
+
+    impl Show {
+        fn start(kit: Kit<Nothing>, people: People, began: Timestamp) -> Self {
+            let day = Arc::new(AtomicU64::new(began));
+            let today = Arc::clone(&day);
+            let today: Calendar = Arc::new(move || today.load(Ordering::Relaxed));
+            let follower = Follower::start(kit.host(), people, MODEL(), Pace::default(), today).unwrap();
+            // It counts the time from when its thread runs.
+            follower.look(OPERATOR);
+            Self { kit, day, follower }
+        }
+
+        /// So many seconds pass, and what is due then is done.
+        fn pass(&mut self, seconds: u64) {
+            self.day.fetch_add(seconds, Ordering::Relaxed);
+            self.kit.advance(Duration::from_secs(seconds)).unwrap();
+            // The look that is asked for now comes after what was due.
+            self.follower.look(OPERATOR);
+        }
+    }
+
+    const BEGAN: Timestamp = 1_800_000_000;
+
     #[test]
-    fn whose_consent_ends_during_a_show_is_purged_in_it() {
+    fn whose_consent_ends_during_a_show_is_purged_within_the_hour() {
         let folder = tempfile::tempdir().unwrap();
         let kit = process(folder.path());
         let people = People::open(kit.host(), "people").unwrap();
-        agreed_until(&people, today() + 1);
-        let pace = Pace { purge: Duration::from_millis(10), look: Duration::from_millis(10), ..Pace::default() };
-        let _follower = Follower::start(kit.host(), people, MODEL(), pace).unwrap();
-        assert!(is_on_disk(folder.path()));
-        assert!(is_gone_soon(folder.path()));
+        agreed_until(&people, BEGAN + 30 * 60);
+        let mut show = Show::start(kit, people, BEGAN);
+        show.pass(60 * 60 - 1);
+        assert!(is_on_disk(folder.path()), "it is not yet time");
+        show.pass(1);
+        assert!(!is_on_disk(folder.path()));
+    }
+
+    #[test]
+    fn a_consent_that_holds_is_kept_by_every_purge_and_the_hour_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let kit = process(folder.path());
+        let people = People::open(kit.host(), "people").unwrap();
+        agreed_until(&people, BEGAN + 90 * 60);
+        let mut show = Show::start(kit, people, BEGAN);
+        for minutes in [60, 59] {
+            show.pass(minutes * 60);
+            assert!(is_on_disk(folder.path()));
+        }
+        show.pass(60);
+        assert!(!is_on_disk(folder.path()), "two hours are over, and the consent");
     }
 
     #[test]
@@ -426,14 +317,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kit = process(folder.path());
         let people = People::open(kit.host(), "people").unwrap();
-        agreed_until(&people, today() - 1);
+        agreed_until(&people, BEGAN - 1);
         let reader = rusqlite::Connection::open(folder.path().join("people.db")).unwrap();
         reader.execute_batch("BEGIN; SELECT count(*) FROM people").unwrap();
-        let pace = Pace { again: Duration::from_millis(10), look: Duration::from_millis(10), ..Pace::default() };
-        let follower = Follower::start(kit.host(), people, MODEL(), pace).unwrap();
+        let mut show = Show::start(kit, people, BEGAN);
         assert!(is_on_disk(folder.path()));
-        assert!(follower.people().person("person-1").unwrap().is_none(), "only bytes are left, and nobody reads them");
+        assert!(
+            show.follower.people().person("person-1").unwrap().is_none(),
+            "only bytes are left, and nobody reads them"
+        );
+        show.pass(60);
+        assert!(is_on_disk(folder.path()), "the reader is still there");
         drop(reader);
-        assert!(is_gone_soon(folder.path()));
+        show.pass(59);
+        assert!(is_on_disk(folder.path()));
+        show.pass(1);
+        assert!(!is_on_disk(folder.path()));
     }
 }

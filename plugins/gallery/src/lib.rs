@@ -34,6 +34,7 @@ mod packet;
 mod people;
 mod person;
 mod photograph;
+mod purge;
 mod recogniser;
 mod record;
 mod request;

@@ -87,7 +87,7 @@ fn a_fault_in_an_operators_texts_is_told_with_its_file_and_line_and_nothing_star
     let wrong = folder.write("wrong.toml", greets("texts = [\"texts/ar.ftl\"]"));
     for verb in ["check", "run"] {
         let ended = majlis([verb]).arg(&wrong).run().with(3);
-        for part in ["E0715", "texts/ar.ftl:3:24", "`$nam`", "wrong.toml:", "named here"] {
+        for part in ["E0715", "texts/ar.ftl:3:25", "`$nam`", "wrong.toml:", "named here"] {
             assert!(ended.stderr.contains(part), "`{verb}` does not say {part}: {ended:?}");
         }
     }

@@ -27,6 +27,7 @@ pub fn plugins() -> PathBuf {
         "identity",
         "insightface",
         "presence",
+        "scene_gate",
         "yunet",
         "fixture_memory",
         "fixture_services",

@@ -27,6 +27,7 @@ pub fn plugins() -> PathBuf {
         "identity",
         "insightface",
         "presence",
+        "scene_gate",
         "yunet",
         "audio_file",
         "voice_espeak",

@@ -38,7 +38,7 @@ impl Default for Config {
             max_age: Span::from_millis(30_000),
             min_gap: Span::from_millis(3_000),
             gone_after: Span::from_millis(1_000),
-            faces_within: Span::from_millis(500),
+            faces_within: Span::from_millis(1_000),
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum Reason {
     NobodyThere,
     /// It is worth a look, and the last one was a moment ago.
     TooSoon,
-    /// The recogniser looked at a newer one instead.
+    /// Nobody looked for faces on it, and a newer one comes.
     NotLookedAt,
 }
 

@@ -172,7 +172,8 @@ impl SceneGate {
     /// What waits will have no answer: the newest frame is decided by its picture, and so are those that come, until there is
     /// an answer again.
     fn nobody_looks(&mut self, visit: Option<VisitId>, out: &mut Output<'_>) -> Result<()> {
-        let Some(visit) = self.visits.get_mut(&visit) else { return Ok(()) };
+        // Of a visit whose first frame has not come yet as well: that one need not wait.
+        let visit = self.visits.entry(visit).or_default();
         visit.unseen = true;
         while visit.waiting.len() > 1 {
             visit.waiting.oldest().into_iter().for_each(|held| not_looked_at(held, out));

@@ -51,7 +51,7 @@ impl People {
                 Some(somebody) => {
                     *somebody = Somebody { track: track.or(somebody.track), who: who.or(somebody.who), seen: time };
                 }
-                None => came = true,
+                None => came |= self.there.len() < MOST,
             }
         }
         if nameless >= self.nameless {

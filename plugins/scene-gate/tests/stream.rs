@@ -113,6 +113,15 @@ fn who_is_too_far_away_to_be_anybody_walks_about_in_the_background() {
 }
 
 #[test]
+fn of_a_crowd_it_does_not_matter_who_comes_and_goes() {
+    let Some(mut door) = Door::open(json!({}), true) else { return };
+    let crowd = |from: u64| (from..from + 80).map(face).collect::<Vec<_>>();
+    door.seen(15, &crowd(1));
+    door.seen(5, &crowd(10));
+    assert_eq!(door.passed(), [(0, "new visit")]);
+}
+
+#[test]
 fn faces_that_nobody_follows_are_counted() {
     let Some(mut door) = Door::open(json!({}), true) else { return };
     let mut nobody = face(0);

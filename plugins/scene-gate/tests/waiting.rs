@@ -18,7 +18,10 @@ struct Room {
 impl Room {
     fn new() -> Self {
         let builder = Kit::builder().manifest(manifest__::TEXT).starting_at(Time::default());
-        let mut kit = builder.wire(input::faces, "faces.faces").open(json!({ "min_gap": "1s" })).expect("it opens");
+        let mut kit = builder
+            .wire(input::faces, "faces.faces")
+            .open(json!({ "min_gap": "1s", "faces_within": "500ms" }))
+            .expect("it opens");
         let visit = kit.open_visit().expect("the stage is told");
         Self { kit, visit }
     }
@@ -196,7 +199,15 @@ fn where_the_recogniser_fails_the_picture_alone_decides_until_it_answers_again()
 }
 
 #[test]
-fn a_recogniser_that_says_nothing_is_waited_for_half_a_second() {
+fn a_frame_does_not_wait_whose_failure_was_told_before_it_came() {
+    let mut room = Room::new();
+    room.kit.fail_upstream(input::faces, room.visit).expect("the stage is told");
+    room.frame(0);
+    assert_eq!(room.passed(), [0]);
+}
+
+#[test]
+fn a_recogniser_that_says_nothing_is_not_waited_for_without_end() {
     let mut room = Room::new();
     room.frame(0);
     room.after(499);

@@ -271,10 +271,11 @@ impl StageTotals {
         }
     }
 
-    /// Keeps facts that were said outside of visits. A stage that makes up ever new names keeps the first of them.
+    /// Keeps facts that were said outside of visits, without reasons, which are counted. A stage that makes up ever new names
+    /// keeps the first of them.
     pub fn say(&mut self, facts: &[(String, String)]) {
         const MOST: usize = 16;
-        for (name, value) in facts {
+        for (name, value) in facts.iter().filter(|(name, _)| name != "reason") {
             if let Some((_, latest)) = self.facts.iter_mut().find(|(known, _)| known == name) {
                 latest.clone_from(value);
             } else if self.facts.len() < MOST {

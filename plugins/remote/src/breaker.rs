@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn what_somebody_must_mend_is_asked_about_once() {
         let breaker = Breaker::new(&majlis_testkit::host());
-        breaker.admit(false).ok().expect("it is closed").settle(Some(&refused()));
+        breaker.admit(false).expect("it is closed").settle(Some(&refused()));
         assert_eq!(breaker.admit(false).err(), Some(refused()));
         assert_eq!(breaker.refuses(), Some(refused()));
     }
@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn what_passes_closes_it_to_nobody_unless_the_server_asks_for_rest() {
         let breaker = Breaker::new(&majlis_testkit::host());
-        breaker.admit(false).ok().expect("it is closed").settle(Some(&Failure::passing("busy")));
+        breaker.admit(false).expect("it is closed").settle(Some(&Failure::passing("busy")));
         let busy = Failure::passing("busy").after(Some(Duration::from_secs(9)));
-        breaker.admit(false).ok().expect("it is closed").settle(Some(&busy));
+        breaker.admit(false).expect("it is closed").settle(Some(&busy));
         assert!(breaker.admit(false).err().is_some_and(|failure| failure.may_pass()));
         assert_eq!(breaker.refuses(), None, "a rest is not an error of the operator's");
     }

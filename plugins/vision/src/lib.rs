@@ -231,7 +231,7 @@ impl Vision {
         hide::hide(&mut picture, &boxes, size, self.config.faces);
         out.fact("hidden", boxes.len());
         let people = faces.and_then(|faces| People::of(visit, faces));
-        let signature = Signature::of(&picture);
+        let signature = Signature::of(&picture)?;
         let again = people.as_ref().and_then(|people| self.cache.find(people, &signature, out.now()));
         if let Some(seen) = again {
             self.counted.saved += 1;

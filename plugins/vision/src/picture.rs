@@ -1,6 +1,8 @@
 //! From a frame of any pixel format to a small picture in memory.
 
-use image::{RgbImage, imageops};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
 use majlis_plugin_api::{Error, Frame, PixelFormat, Result};
 
 /// The frame, made so small that no side has more than `most` pixels. It is never made larger.
@@ -18,8 +20,19 @@ pub(crate) fn shrunk(frame: &Frame, most: u32) -> Result<RgbImage> {
         let side = (u64::from(side) * u64::from(most) + u64::from(longer) / 2) / u64::from(longer);
         u32::try_from(side).unwrap_or(most).max(1)
     };
-    // Each pixel is the mean of those that it stands for.
-    Ok(imageops::thumbnail(&whole, scaled(width), scaled(height)))
+    scaled_to(&whole, scaled(width), scaled(height))
+}
+
+/// The picture with these sides. Each pixel is a mean of those that it stands for.
+///
+/// # Errors
+/// Never for a picture that has pixels.
+pub(crate) fn scaled_to(picture: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
+    let from = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)?;
+    let mut to = Image::new(width, height, PixelType::U8x3);
+    let how = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    Resizer::new().resize(&from, &mut to, &how)?;
+    RgbImage::from_raw(width, height, to.into_vec()).ok_or_else(|| Error::new("a picture without pixels"))
 }
 
 fn rgb(frame: &Frame) -> Result<RgbImage> {

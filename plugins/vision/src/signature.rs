@@ -1,4 +1,7 @@
-use image::{RgbImage, imageops};
+use image::RgbImage;
+use majlis_plugin_api::Result;
+
+use crate::picture::scaled_to;
 
 const WIDTH: u32 = 32;
 const HEIGHT: u32 = 24;
@@ -15,8 +18,8 @@ pub(crate) struct Signature {
 }
 
 impl Signature {
-    pub(crate) fn of(picture: &RgbImage) -> Self {
-        let small = imageops::thumbnail(picture, WIDTH, HEIGHT);
+    pub(crate) fn of(picture: &RgbImage) -> Result<Self> {
+        let small = scaled_to(picture, WIDTH, HEIGHT)?;
         // The weights of BT.601, in 256ths.
         let grey = |[red, green, blue]: [u8; 3]| {
             let sum = 77 * u32::from(red) + 150 * u32::from(green) + 29 * u32::from(blue);
@@ -26,7 +29,7 @@ impl Signature {
         let sum: i32 = greys.iter().map(|&grey| i32::from(grey)).sum();
         let mean = i16::try_from(sum / i32::try_from(greys.len().max(1)).unwrap_or(1)).unwrap_or_default();
         greys.iter_mut().for_each(|grey| *grey -= mean);
-        Self { greys }
+        Ok(Self { greys })
     }
 
     /// Whether it is the same scene.
@@ -50,13 +53,17 @@ mod tests {
         })
     }
 
+    fn signature(picture: &RgbImage) -> Signature {
+        Signature::of(picture).expect("it has pixels")
+    }
+
     #[test]
     fn noise_light_and_a_small_move_are_the_same_scene_and_a_person_who_left_is_not() {
-        let before = Signature::of(&scene(0, Some(100), false));
-        assert!(before.is_like(&Signature::of(&scene(0, Some(100), true))), "noise");
-        assert!(before.is_like(&Signature::of(&scene(40, Some(100), false))), "light");
-        assert!(before.is_like(&Signature::of(&scene(0, Some(104), false))), "a small move");
-        assert!(!before.is_like(&Signature::of(&scene(0, None, false))), "a person who left");
-        assert!(!before.is_like(&Signature::of(&scene(0, Some(200), false))), "a person elsewhere");
+        let before = signature(&scene(0, Some(100), false));
+        assert!(before.is_like(&signature(&scene(0, Some(100), true))), "noise");
+        assert!(before.is_like(&signature(&scene(40, Some(100), false))), "light");
+        assert!(before.is_like(&signature(&scene(0, Some(104), false))), "a small move");
+        assert!(!before.is_like(&signature(&scene(0, None, false))), "a person who left");
+        assert!(!before.is_like(&signature(&scene(0, Some(200), false))), "a person elsewhere");
     }
 }

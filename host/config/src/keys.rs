@@ -295,7 +295,7 @@ pub static KEYS: &[Key] = &[
         name: "depth",
         form: Form::Integer(1, 65_536),
         default: "4",
-        meaning: "packets of each visit that may wait",
+        meaning: "packets of each visit that may wait; 256 where word of what became of packets comes back (outputs of feedback)",
         codes: &[E0702],
     },
     Key {

@@ -259,8 +259,9 @@ impl State {
         }
         let wiring = graph.edge(edge);
         if wiring.looping && wiring.ty != FRAME {
+            let whose = if visit == 0 { "no visit".to_owned() } else { format!("visit {visit}") };
             let text = format!(
-                "was not given a {} of visit {visit}: its queue is full, and it must not block where it is part of a loop",
+                "was not given a {} of {whose}: its queue is full, and it must not block where it is part of a loop",
                 wiring.ty
             );
             self.after.complaints.push((wiring.to, text));

@@ -252,6 +252,7 @@ impl Greeting {
             Standing::Due | Standing::Over => "one is enough",
         };
         out.fact("remark", dropped);
+        out.count("remarks_dropped", 1);
         Ok(())
     }
 

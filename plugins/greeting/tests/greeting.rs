@@ -467,6 +467,7 @@ fn what_is_seen_too_late_is_dropped_and_counted() {
     kit.send(input::scene, visit, light()).expect("dropped");
     assert_eq!(kinds(&kit), [UtteranceKind::Guest]);
     assert_eq!(remarks(&kit), ["late"]);
+    assert_eq!(kit.fact("remarks_dropped").as_deref(), Some("+1"), "the report adds them up");
 }
 
 #[test]

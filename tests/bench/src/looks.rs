@@ -57,8 +57,10 @@ fn make_film(folder: &Path, images: &Path) -> Result<(), String> {
     let mut noise = 0x2545_f491_4f6c_dd1d_u64;
     for (place, name) in VISITORS.into_iter().enumerate() {
         let whole = photo(name)?;
-        let width = whole.width() * 400 / whole.height();
-        let portrait = imageops::resize(&whole, width, 400, FilterType::Triangle);
+        // As wide as somebody who stands near, head and shoulders of it.
+        let height = whole.height() * 300 / whole.width();
+        let whole = imageops::resize(&whole, 300, height, FilterType::Triangle);
+        let portrait = imageops::crop_imm(&whole, 0, 0, 300, height.min(400)).to_image();
         for at in 0..FRAMES / VISITORS.len() {
             let mut frame = hall.clone();
             if (6..FRAMES / VISITORS.len() - 8).contains(&at) {

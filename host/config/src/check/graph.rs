@@ -24,6 +24,13 @@ fn leaves_origin(drafts: &[Draft<'_>], wire: &Wire) -> bool {
     drafts[wire.from].plugin.is_some_and(|plugin| plugin.manifest.outputs[wire.output].origin)
 }
 
+/// Word of what became of a packet is of no visit, so that all visits share one queue, and it never blocks.
+const FEEDBACK_DEPTH: usize = 256;
+
+fn is_feedback(drafts: &[Draft<'_>], wire: &Wire) -> bool {
+    drafts[wire.from].plugin.is_some_and(|plugin| plugin.manifest.outputs[wire.output].feedback)
+}
+
 fn report_loops_without_origin(drafts: &[Draft<'_>], wires: &[Wire], findings: &mut Findings<'_>) -> BTreeSet<usize> {
     let waiting: Vec<usize> = (0..wires.len()).filter(|wire| !leaves_origin(drafts, &wires[*wire])).collect();
     let arrows = Arrows::new(drafts.len(), waiting.iter().map(|wire| (wires[*wire].from, wires[*wire].to)));
@@ -55,7 +62,8 @@ fn make_edges(drafts: &[Draft<'_>], wires: &[Wire], findings: &mut Findings<'_>)
     for (index, wire) in wires.iter().enumerate() {
         // A way back from `to` to `from` is what makes two ends of a wire one knot.
         let looping = leaves_origin(drafts, wire) && knots[wire.from] == knots[wire.to];
-        let (depth, bytes, written) = drafts[wire.to].queues.of(wire.input);
+        let usual = is_feedback(drafts, wire).then_some(FEEDBACK_DEPTH);
+        let (depth, bytes, written) = drafts[wire.to].queues.of(wire.input, usual);
         if let (Some((Overflow::Block, span)), true) = (&written, looping) {
             let input = drafts[wire.to].plugin.map_or("", |plugin| plugin.manifest.inputs[wire.input].name.as_str());
             findings

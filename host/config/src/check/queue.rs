@@ -117,10 +117,12 @@ impl Queues {
 
     /// What holds for an input: its own, otherwise the stage's, otherwise the default. The overflow stays open, because its
     /// default depends on what flows.
-    pub(super) fn of(&self, input: usize) -> (usize, u64, Option<(Overflow, Range<usize>)>) {
+    /// `usual` is the depth where the file says none; None: as the table of keys has it.
+    pub(super) fn of(&self, input: usize, usual: Option<usize>) -> (usize, u64, Option<(Overflow, Range<usize>)>) {
         let own = self.by_input.get(&input).map(|(queue, _)| queue.clone()).unwrap_or_default();
         let defaults = Section::absent(Table::Queue);
-        let depth = own.depth.or(self.all.depth).unwrap_or_else(|| parse(defaults.default_of("depth")));
+        let written = own.depth.or(self.all.depth.filter(|_| usual.is_none()));
+        let depth = written.or(usual).unwrap_or_else(|| parse(defaults.default_of("depth")));
         let bytes = own.bytes.or(self.all.bytes).unwrap_or_else(|| {
             crate::parse_size(defaults.default_of("bytes")).expect("the default in the table of keys is a size")
         });

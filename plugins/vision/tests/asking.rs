@@ -331,10 +331,14 @@ fn tls_is_checked_and_http_2_is_spoken() {
     assert_eq!(show.see(visit, 40, nobody()).len(), 1);
     assert_eq!(show.server.requests()[0].version, "HTTP/2.0");
     show.close();
-    let mut show = Show::at(Server::builder().tls(Proof::Expired).start(), json!({}));
+    let server = Server::builder().tls(Proof::Expired).start();
+    // Its authority is trusted, so that nothing but the date is wrong.
+    std::fs::write(&file, server.authority().expect("it has one")).expect("it is written");
+    let mut show = Show::at(server, json!({ "ca_file": file }));
     let visit = show.kit.open_visit().expect("it is told");
     assert_eq!(show.see(visit, 40, nobody()).len(), 0);
     assert_eq!(show.server.requests().len(), 0);
+    assert!(show.told().contains("certificate expired"), "{}", show.told());
     show.close();
 }
 

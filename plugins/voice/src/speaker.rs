@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use majlis_plugin_api::{Audio, Data, Error, Event, Flow, Host, In, Input, Out, Output, Result, Utterance, VisitId};
+use parking_lot::Mutex;
 
 use crate::cache::{Cache, Names};
 use crate::packets::{NO_SHAPE, Packets, last};
@@ -62,6 +63,7 @@ impl<V: Voice> Speaker<V> {
             cache: Cache::open(settings.cache, host)?,
             followed: wired(ports.unsaid.index()),
             phonemes_wired: ports.phonemes.is_some_and(|port| wired(port.index())),
+            told: Mutex::default(),
         });
         let speaker = Self { shared, country: settings.country, visits: HashMap::new(), ahead: Stop::default() };
         speaker.make_ahead(&settings.say_ahead, host)?;

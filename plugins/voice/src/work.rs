@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use majlis_plugin_api::{Error, Host, Result, Utterance};
+use parking_lot::Mutex;
 
 use crate::cache::{Cache, Key, Names};
 use crate::packets::Packets;
@@ -19,6 +20,8 @@ pub(crate) struct Shared<V> {
     /// Another voice gets what this one cannot say.
     pub(crate) followed: bool,
     pub(crate) phonemes_wired: bool,
+    /// Why the last text went to the next voice.
+    pub(crate) told: Mutex<Option<String>>,
 }
 
 /// A text and how it is said.
@@ -71,7 +74,13 @@ impl<V: Voice> Shared<V> {
             }
             Err(_) if stop.is_set() => packets.pending.finish(),
             Err(error) if self.followed && !packets.begun() => {
-                tracing::warn!("the next voice says it: {error}");
+                // Once: a service that is refused for good says the same of each utterance.
+                let why = error.to_string();
+                if self.told.lock().replace(why.clone()).as_ref() == Some(&why) {
+                    tracing::debug!("the next voice says it: {why}");
+                } else {
+                    tracing::warn!("the next voice says it: {why}");
+                }
                 packets.wait_for_turn();
                 // Refused only when nobody wants it any more.
                 let _ = packets.pending.emit_wait(self.ports.unsaid, utterance);

@@ -71,6 +71,7 @@ fn drawn_visitors_are_greeted_as_who_they_are_and_nobody_else_is_named() {
 fn the_file_runs_as_it_is_by_a_path_from_the_current_folder() {
     let ended = majlis(["run", "--report", "json", "pipelines/demo.toml"]).run();
     let report = ended.report();
+    assert_eq!(report.run()["unclaimed_threads"], serde_json::json!([]), "every thread belongs to a stage");
     assert!(report.stage("faces")["calls"].as_u64() >= Some(9), "{:#}", report.stage("faces"));
     let reached = report.visits().iter().filter(|visit| visit.0["reached"] == true).count();
     assert!(reached > 0, "nobody was greeted");

@@ -199,6 +199,7 @@ fn swapping_to_a_model_of_another_dimension_needs_no_new_enrolment_of_whom_it_wa
     let text = folder.read("show.toml");
     let both = folder
         .write("both.toml", replaced(&text, "gallery = \"people\"", "gallery = \"people\"\nenrol_for = [\"demo\"]"));
+    let text = folder.read("both.toml");
     let without_folder = replaced(&text, "folder = { env = \"MAJLIS_TESTDATA\", append = \"models\" }\n", "");
     let second = folder.write("second.toml", replaced(&without_folder, "models = \"testdata\"", "models = \"demo\""));
     let faces = |file: &std::path::Path, arguments: &[&str]| {

@@ -22,7 +22,7 @@ CARD = """\
 # made is models/demo/train/README.md, which also writes this file.
 
 name = "demo"
-title = "A small SCRFD ({size} x {size}) and a small ArcFace ({dimension} dimensions), trained on drawn faces"
+title = "A small SCRFD ({size} x {size}) and a small ArcFace ({dimension} dimensions) for drawn faces only; a real exhibition needs a real pack"
 licence = "Apache-2.0"
 commercial = true
 origin = "the folder models/demo of this project"

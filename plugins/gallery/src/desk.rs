@@ -61,6 +61,8 @@ pub struct Desk {
     store: Option<Follower>,
     /// Who is being enrolled before the camera.
     live: Option<Session>,
+    /// How many of those whom the pipeline file names were forgotten.
+    dropped: u64,
 }
 
 impl Desk {
@@ -85,7 +87,7 @@ impl Desk {
             }
             None => None,
         };
-        Ok(Self { settings, named, store, live: None })
+        Ok(Self { settings, named, store, live: None, dropped: 0 })
     }
 
     /// When a face is named.
@@ -201,6 +203,7 @@ impl Desk {
         let is_named = named.is_some();
         if let Some(named) = named {
             self.named = named;
+            self.dropped += 1;
         }
         let (mut rows, mut forgotten) = (0, false);
         if let Some(store) = &self.store {

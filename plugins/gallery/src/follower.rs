@@ -63,6 +63,8 @@ struct Shared {
 
 struct State {
     gallery: Arc<Gallery>,
+    /// How often the gallery was another one.
+    edition: u64,
     change: Option<Value>,
     /// Looks that were asked for, and how many of them were made.
     asked: u64,
@@ -78,7 +80,16 @@ impl Follower {
         let unproved = purge(&people, Vec::new(), today()).failed;
         let change = people.change()?;
         let gallery = Arc::new(people.gallery(&model)?);
-        let state = State { gallery, change, asked: 0, made: 0, closing: false, ended: false, live: Live::default() };
+        let state = State {
+            gallery,
+            edition: 0,
+            change,
+            asked: 0,
+            made: 0,
+            closing: false,
+            ended: false,
+            live: Live::default(),
+        };
         let (state, bell) = (Mutex::new(state), Condvar::new());
         let shared = Arc::new(Shared { host: host.clone(), people, model, today, state, bell });
         let follower = Self { shared: Arc::clone(&shared) };
@@ -93,6 +104,11 @@ impl Follower {
     /// They as of the last look.
     pub(crate) fn gallery(&self) -> Arc<Gallery> {
         Arc::clone(&self.shared.state().gallery)
+    }
+
+    /// Differs after every change of the gallery.
+    pub(crate) fn edition(&self) -> u64 {
+        self.shared.state().edition
     }
 
     /// Waits a little, for somebody who asks the store again and again.
@@ -116,7 +132,7 @@ impl Follower {
         let mut state = self.shared.state();
         match state.gallery.without(id) {
             Some(gallery) => {
-                state.gallery = Arc::new(gallery);
+                state.replace(gallery);
                 true
             }
             None => false,
@@ -188,11 +204,18 @@ impl Shared {
             return Ok(());
         }
         // Read before the people: a change in between is seen by the next look.
-        let gallery = Arc::new(self.people.gallery(&self.model)?);
+        let gallery = self.people.gallery(&self.model)?;
         let mut state = self.state();
-        state.gallery = gallery;
+        state.replace(gallery);
         state.change = change;
         Ok(())
+    }
+}
+
+impl State {
+    fn replace(&mut self, gallery: Gallery) {
+        self.gallery = Arc::new(gallery);
+        self.edition += 1;
     }
 }
 
@@ -205,7 +228,7 @@ impl Drop for Ending<'_> {
         state.ended = true;
         if std::thread::panicking() {
             // Nobody would notice any more who is forgotten.
-            state.gallery = Arc::new(Gallery::new(self.0.model.clone()));
+            state.replace(Gallery::new(self.0.model.clone()));
             tracing::error!("nobody of the store is recognised any more: it is not followed");
         }
         self.0.bell.notify_all();

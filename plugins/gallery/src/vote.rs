@@ -73,6 +73,11 @@ impl Votes {
     pub fn forget(&mut self, id: &str) {
         self.looks.retain(|look| look.who.as_deref() != Some(id));
     }
+
+    /// The people are others than before: only what spoke for somebody who is still there counts on.
+    pub fn review(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.looks.retain(|look| look.who.as_deref().is_some_and(&is_there));
+    }
 }
 
 #[cfg(test)]
@@ -144,6 +149,17 @@ mod tests {
             votes.cast(&Decision { outcome, best: None, second: None }, AREA);
         }
         assert!(votes.looks.is_empty());
+    }
+
+    #[test]
+    fn when_the_people_change_only_looks_at_who_is_still_there_count_on() {
+        let mut votes = Votes::default();
+        for who in [Some("a"), None, Some("gone"), Some("a"), None, None] {
+            look(&mut votes, who, AREA);
+        }
+        votes.review(|id| id == "a");
+        assert_eq!(votes.verdict(2), Verdict::Known("a", 0.7));
+        assert_eq!(votes.looks.len(), 2);
     }
 
     #[test]

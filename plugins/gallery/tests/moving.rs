@@ -109,6 +109,9 @@ fn people_enrolled_elsewhere_are_known_with_consent_and_inactive_without() {
     assert_eq!(answer, json!({ "imported": ["p1"], "inactive": ["p2"], "refused": [] }));
     assert_eq!(room.who(of(1, 1)).as_deref(), Some("p1"));
     assert_eq!(room.who(of(2, 1)), None);
+    let given = |room: &mut Room, id: &str| room.ask("show", json!({ "id": id })).unwrap()["given"].clone();
+    assert!(given(&mut room, "p1").is_string());
+    assert_eq!(given(&mut room, "p2"), Value::Null, "there is no consent that could have been given");
     // And who agrees is known from then on, without a photograph.
     assert_eq!(room.ask("enrol", json!({ "id": "p2", "consent": "" })).unwrap_err().path(), "consent");
     room.ask("enrol", json!({ "id": "p2", "consent": "expo-2" })).unwrap();

@@ -499,12 +499,13 @@ fn whoever_is_enrolled_for_two_packs_is_known_after_the_swap() {
     let packs = two_packs(&data);
     let store = Store::default();
     let of = |pack: &str| json!({ "models": pack, "folder": packs.path().join(pack) });
-    let with = |pack: &str, other: &str| {
+    // The same of both, so that the swap is the pack's name alone.
+    let with = |pack: &str| {
         let mut config = of(pack);
-        config["enrol_for"] = json!([other]);
+        config["enrol_for"] = json!(["testdata", "second"]);
         config
     };
-    let Some(mut first) = Room::open(&store, with("testdata", "second")) else { return };
+    let Some(mut first) = Room::open(&store, with("testdata")) else { return };
     first.enrol("p44", "obama.jpg").unwrap();
     assert_eq!(first.kit.control("show", &json!({ "id": "p44" })).unwrap()["vectors"], 2);
     let checked = first.kit.control("check", &json!({})).unwrap();
@@ -513,14 +514,28 @@ fn whoever_is_enrolled_for_two_packs_is_known_after_the_swap() {
     assert_eq!(known(&first.show("obama2.jpg")), ["p44"]);
     drop(first);
 
-    let mut second = Room::open(&store.elsewhere(), of("second")).unwrap();
+    let mut second = Room::open(&store.elsewhere(), with("second")).unwrap();
     assert_eq!(known(&second.show("obama2.jpg")), ["p44"]);
+    drop(second);
+    let mut second = Room::open(&store.elsewhere(), of("second")).unwrap();
     // Whom the second enrols for itself alone, the first does not know, and says so.
     second.enrol("p46", "biden.jpg").unwrap();
     let mut first = Room::open(&store.elsewhere(), of("testdata")).unwrap();
     let checked = first.kit.control("check", &json!({})).unwrap();
     assert_eq!(checked["said"], "1 of 2 people has no vectors for testdata");
     assert!(known(&first.show("biden.jpg")).is_empty());
+}
+
+#[test]
+fn a_pack_of_another_plugin_is_told_at_models_with_those_that_fit() {
+    let refused = Kit::<InsightFace>::builder()
+        .manifest(manifest__::TEXT)
+        .open(json!({ "models": "yunet_sface", "gallery": "none" }))
+        .err()
+        .unwrap();
+    assert_eq!(refused.path, "models");
+    let said = format!("{refused:?}");
+    assert!(said.contains("buffalo_l, ") && !said.contains("yunet_mobilefacenet"), "{said}");
 }
 
 #[test]
@@ -531,7 +546,8 @@ fn a_pack_that_cannot_be_enrolled_for_is_refused_at_its_place() {
     }
     for (packs, path) in [
         (json!(["nowhere"]), "enrol_for[0]"),
-        (json!(["testdata"]), "enrol_for[0]"),
+        (json!(["testdata", "nowhere"]), "enrol_for[1]"),
+        (json!(["testdata", "testdata"]), "enrol_for[1]"),
         (json!(["buffalo_s", "buffalo_s"]), "enrol_for"),
     ] {
         let config = json!({ "models": "testdata", "folder": data.join("models"), "cache": false, "gallery": "none", "enrol_for": packs });

@@ -24,6 +24,7 @@ const FRAME: (u32, u32) = (640, 480);
 struct Camera {
     kit: Kit<InsightFace>,
     images: PathBuf,
+    _store: tempfile::TempDir,
 }
 
 impl Camera {
@@ -36,8 +37,11 @@ impl Camera {
         let mut whole =
             json!({ "models": "testdata", "folder": folder.join("models"), "backend": "rten", "people": named });
         whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
-        let kit = Kit::builder().manifest(manifest__::TEXT).open(whole).unwrap();
-        Some(Self { kit, images })
+        let store = tempfile::tempdir().unwrap();
+        let service = majlis_store::Service::new(majlis_store::Store::new(store.path().to_owned()));
+        let kit = Kit::builder().manifest(manifest__::TEXT);
+        let kit = kit.service("store", move |method, request| service.answer(method, request)).open(whole).unwrap();
+        Some(Self { kit, images, _store: store })
     }
 
     /// The face of a photograph, alone and with some room about it.
@@ -115,6 +119,43 @@ fn a_stranger_is_unknown_when_three_looks_agree_and_undecided_before() {
     let said: Vec<Identity> =
         (0..4).map(|step| camera.show(&[(&stranger, 100 + 4 * step, 300)]).faces.remove(0).identity).collect();
     assert_eq!(said, [Identity::Undecided, Identity::Undecided, Identity::Unknown, Identity::Unknown]);
+}
+
+#[test]
+fn whoever_enrols_while_standing_before_the_camera_is_known_from_then_on_and_forgotten_as_well() {
+    let Some(mut camera) = Camera::open(&[], json!({ "gallery": "people" })) else {
+        return;
+    };
+    let obama = camera.portrait("obama.jpg");
+    let shown = |camera: &mut Camera, frames: usize| {
+        (0..frames).map(|_| camera.show(&[(&obama, 100, 300)]).faces.remove(0)).last().unwrap()
+    };
+    let stranger = shown(&mut camera, 5);
+    assert_eq!(stranger.identity, Identity::Unknown);
+    let photo = camera.images.join("obama2.jpg");
+    let enrol = json!({ "id": "obama", "photo": photo, "name_latin": "Obama", "consent": "expo-2" });
+    camera.kit.control("enrol", &enrol).unwrap();
+    let known = shown(&mut camera, 3);
+    assert_eq!((name(&known), known.track), (Some("obama"), stranger.track), "the face was followed all the time");
+    camera.kit.control("forget", &json!({ "id": "obama" })).unwrap();
+    assert_eq!(shown(&mut camera, 1).identity, Identity::Undecided);
+    assert_eq!(shown(&mut camera, 2).identity, Identity::Unknown);
+}
+
+#[test]
+fn somebody_elses_enrolment_does_not_take_a_name_away() {
+    let Some(mut camera) = Camera::open(&[("obama", "obama2.jpg")], json!({ "gallery": "people" })) else {
+        return;
+    };
+    let obama = camera.portrait("obama.jpg");
+    for _ in 0..3 {
+        camera.show(&[(&obama, 100, 300)]);
+    }
+    let enrol =
+        json!({ "id": "biden", "photo": camera.images.join("biden.jpg"), "name_latin": "Biden", "consent": "expo-2" });
+    camera.kit.control("enrol", &enrol).unwrap();
+    assert_eq!(name(&camera.show(&[(&obama, 100, 300)]).faces[0]), Some("obama"));
+    assert_eq!(camera.looks(), 3, "nor is the face looked at again");
 }
 
 #[test]

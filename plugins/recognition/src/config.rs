@@ -86,7 +86,7 @@ pub struct Config {
     #[schemars(length(min = 1))]
     pub(crate) gallery: Option<String>,
     /// Other packs for which people are enrolled beside `models`, so that the recogniser can be swapped without enrolling
-    /// anybody again.
+    /// anybody again. The one in use may be among them.
     pub(crate) enrol_for: Vec<String>,
     /// Keep the upright face of each photograph of people in the store, so that `reindex` can make vectors of another model.
     pub(crate) keep_crops: bool,

@@ -133,6 +133,8 @@ pub enum Error {
         role: String,
         /// How many files have it.
         count: usize,
+        /// Packs that have one, where this one has none.
+        instead: Vec<String>,
     },
 
     /// A file of a pack is in none of the folders.
@@ -223,6 +225,9 @@ impl Error {
             }
             Self::ModelAltered { .. } => {
                 "remove the file and fetch the pack again; a file that is not known is not run".into()
+            }
+            Self::Role { instead, .. } if !instead.is_empty() => {
+                format!("name a pack that has one: {}; `models` changes with `plugin`", instead.join(", "))
             }
             Self::AspectRatio { .. } => "crop the frame".into(),
             Self::DetectorSize { .. } => {

@@ -35,6 +35,8 @@ pub(crate) struct Stream {
     /// Frames since the last one that was searched.
     since: u32,
     begun: bool,
+    /// The people whom its looks were compared with.
+    edition: u64,
 }
 
 /// What there is in a frame of a stream.
@@ -130,6 +132,12 @@ impl Following {
 }
 
 impl Stream {
+    /// The looks that were compared with other people than those of `edition`, to be reviewed.
+    pub(crate) fn outdated(&mut self, edition: u64) -> impl Iterator<Item = &mut Votes> {
+        let changed = std::mem::replace(&mut self.edition, edition) != edition;
+        self.tracker.tracks().iter_mut().filter(move |_| changed).map(|track| &mut track.own.votes)
+    }
+
     fn expected(&mut self, now: Time) -> Vec<Followed<'_>> {
         let expected = |track: &'_ crate::track::Track<Watch>| Face { detection: track.expected(now), embedding: None };
         let tracks = self.tracker.tracks().iter_mut();

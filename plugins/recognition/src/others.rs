@@ -22,6 +22,15 @@ struct Other {
     recogniser: Option<ArcFace>,
 }
 
+/// A pack that people are to be enrolled for.
+pub(crate) struct Wanted {
+    /// Its place in `enrol_for`.
+    pub(crate) at: usize,
+    pub(crate) card: Card,
+    /// Where its files may lie.
+    pub(crate) folders: Vec<PathBuf>,
+}
+
 /// The packs of `enrol_for`.
 pub(crate) struct Others {
     backend: Box<dyn Backend>,
@@ -33,13 +42,13 @@ impl Others {
     ///
     /// # Errors
     /// A file is missing, with its place in the configuration.
-    pub(crate) fn new(backend: Box<dyn Backend>, cards: Vec<(Card, Vec<PathBuf>)>) -> api::Result<Self> {
-        let pack = |(at, (card, folders)): (usize, (Card, Vec<PathBuf>))| {
+    pub(crate) fn new(backend: Box<dyn Backend>, wanted: Vec<Wanted>) -> api::Result<Self> {
+        let pack = |Wanted { at, card, folders }| {
             let file = card.recogniser(&folders);
             let file = file.map_err(|error| api::Error::config(place(at), told(error).to_string()))?;
             Ok(Other { pack: card.name, file, recogniser: None })
         };
-        Ok(Self { backend, packs: cards.into_iter().enumerate().map(pack).collect::<api::Result<_>>()? })
+        Ok(Self { backend, packs: wanted.into_iter().map(pack).collect::<api::Result<_>>()? })
     }
 
     /// Gives the memory of the models back.

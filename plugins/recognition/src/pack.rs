@@ -169,8 +169,9 @@ impl Card {
         let fits = |file: &&CardFile| file.role == role && form.is_none_or(|form| file.form() == form);
         let fitting: Vec<&CardFile> = self.files.iter().filter(fits).collect();
         let &[file] = &fitting[..] else {
+            let instead = if fitting.is_empty() { form.map_or_else(Vec::new, with_detector) } else { Vec::new() };
             let role = form.map_or(role.name().into(), |form| format!("{} of the form {form}", role.name()));
-            return Err(Error::Role { pack: self.name.clone(), role, count: fitting.len() });
+            return Err(Error::Role { pack: self.name.clone(), role, count: fitting.len(), instead });
         };
         let path = folders.iter().map(|folder| folder.join(&file.name)).find(|path| path.is_file());
         match path {
@@ -185,6 +186,14 @@ impl Card {
             }),
         }
     }
+}
+
+/// The packs that a show may choose which have a detector of a form.
+fn with_detector(form: &str) -> Vec<String> {
+    let cards = SHIPPED.iter().filter_map(|text| Card::parse(text, "a shipped card").ok());
+    let has = |card: &Card| card.files.iter().any(|file| file.role == Role::Detector && file.form() == form);
+    // The pack of the test data is for tests.
+    cards.filter(|card| card.name != "testdata" && has(card)).map(|card| card.name).collect()
 }
 
 /// A file of a pack that is there, with what its card says it must be.
@@ -340,6 +349,9 @@ mod tests {
         let card = card(&(file("a", "detector", 1) + &file("b", "detector", 1))).unwrap();
         assert!(card.detector("scrfd", &[]).unwrap_err().to_string().contains("names 2 files"));
         assert!(card.recogniser(&[]).unwrap_err().to_string().contains("names 0 files"));
+        let error = card.detector("yunet", &[]).unwrap_err();
+        assert!(error.to_string().contains("names 0 files that are a detector of the form yunet"), "{error}");
+        assert!(error.remedy().unwrap().contains("yunet_mobilefacenet, yunet_sface;"), "{:?}", error.remedy());
     }
 
     #[test]

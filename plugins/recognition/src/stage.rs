@@ -52,7 +52,11 @@ impl Recognition {
         let others = others(config, name, host)?;
         let thresholds = config.thresholds(&card)?;
         // Looked for before the runtime is opened: what is missing is told without waiting.
-        card.detector(kind.form, &folders).and_then(|_| card.recogniser(&folders)).map_err(told)?;
+        card.detector(kind.form, &folders).and_then(|_| card.recogniser(&folders)).map_err(|error| match error {
+            // A pack for another plugin: what has to change is its name.
+            Error::Role { .. } => api::Error::config("models", told(error).to_string()),
+            error => told(error),
+        })?;
         let roster = Roster::begin(&config.people, host)?;
         let runtime = backend::open(config, host)?;
         if !card.commercial {
@@ -87,7 +91,7 @@ impl Recognition {
         };
         let desk = Desk::open(host, settings, named)?;
         let (named, stored) = desk.counts();
-        tracing::info!(pack = card.name, backend, named, stored, "ready");
+        tracing::info!(pack = card.name, title = card.title, backend, named, stored, "ready");
         let following = Following::new(config);
         Ok(Self { analyser, others, desk, following, streams: HashMap::new(), scratch: Vec::new() })
     }
@@ -150,6 +154,8 @@ impl Recognition {
             (faces, tally, found.possible, false)
         } else {
             let stream = self.streams.entry(packet.visit()).or_default();
+            // Before the frame, because it decides which faces are looked at.
+            self.desk.review(stream.outdated(self.desk.edition()));
             let look =
                 self.following.frame(stream, &mut self.analyser, &image, packet.time(), |step| out.step(step))?;
             out.step("match");
@@ -196,18 +202,23 @@ fn pack(name: &str, folder: Option<&Path>, host: &Host) -> Result<(Card, Vec<Pat
     }
 }
 
-/// The packs that are enrolled for: beside the folder of the one in use, if that is said, else where packs are.
-fn others(config: &Config, in_use: &str, host: &Host) -> api::Result<Vec<(Card, Vec<PathBuf>)>> {
+/// The packs that are enrolled for: beside the folder of the one in use, if that is said, else where packs are. The one in use
+/// may be named too, so that swapping is one line; it is passed over.
+fn others(config: &Config, in_use: &str, host: &Host) -> api::Result<Vec<others::Wanted>> {
     let other = |(at, name): (usize, &String)| {
         let wrong = |what: String| api::Error::config(others::place(at), what);
-        if name == in_use || config.enrol_for[..at].contains(name) {
-            return Err(wrong(format!("people are enrolled for `{name}` already")));
+        if config.enrol_for[..at].contains(name) {
+            return Some(Err(wrong(format!("`{name}` is named twice"))));
+        }
+        if name == in_use {
+            return None;
         }
         let beside = config.folder.as_ref().map(|folder| folder.with_file_name(name));
         let beside = beside.filter(|folder| host.path(folder).is_dir());
-        pack(name, beside.as_deref(), host).map_err(wrong)
+        let found = pack(name, beside.as_deref(), host).map_err(wrong);
+        Some(found.map(|(card, folders)| others::Wanted { at, card, folders }))
     };
-    config.enrol_for.iter().enumerate().map(other).collect()
+    config.enrol_for.iter().enumerate().filter_map(other).collect()
 }
 
 /// An error in the operator's words: what, what to do, and the code.

@@ -6,6 +6,7 @@ use super::{Desk, Tally};
 use crate::consent::{Timestamp, today};
 use crate::decision::{Outcome, decide};
 use crate::face::Face;
+use crate::follower::Follower;
 use crate::gallery::Gallery;
 use crate::packet::{self, Said};
 use crate::person::Person;
@@ -27,6 +28,22 @@ pub struct Followed<'a> {
 }
 
 impl Desk {
+    /// Differs after every change of who can be recognised: then the looks of a stream are to be reviewed before its next frame.
+    #[must_use]
+    pub fn edition(&self) -> u64 {
+        self.dropped + self.store.as_ref().map_or(0, Follower::edition)
+    }
+
+    /// Takes back what was said of people as they were: that a face is nobody's, or somebody's who is gone. So whoever enrols
+    /// while standing before the camera is looked at anew.
+    pub fn review<'v>(&self, votes: impl IntoIterator<Item = &'v mut Votes>) {
+        let stored = self.stored();
+        let galleries = self.galleries(stored.as_deref());
+        for votes in votes {
+            votes.review(|id| galleries.iter().any(|gallery| gallery.person(id).is_some()));
+        }
+    }
+
     /// Who the faces of a stream's frame are, those in the middle and large ones first. A face is named when `min_votes` looks
     /// agree; until then it is undecided.
     pub fn decide_followed(

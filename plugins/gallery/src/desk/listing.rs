@@ -86,7 +86,7 @@ fn row(place: &str, person: &Person, listed: Option<&Listed>, now: Timestamp) ->
     let Person { id, names, consent, .. } = person;
     json!({
         "id": id, "name_ar": names.arabic, "name_speak": names.spoken, "name_latin": names.latin, "enrolled_in": place,
-        "consent": consent.text, "given": listed.map(|_| moment(consent.given)),
+        "consent": consent.text, "given": (listed.is_some() && !consent.text.is_empty()).then(|| moment(consent.given)),
         "until": consent.until.map(|until| day(until.saturating_sub(1))),
         "recognised_now": consent.allows_recognition(now) && listed.is_none_or(|listed| listed.usable > 0),
         "announce": if consent.announce { person.announce.word() } else { "none" }, "name_sent_to": consent.name_sent_to,

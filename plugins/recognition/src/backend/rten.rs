@@ -2,11 +2,12 @@
 //!
 //! It is about 3.5 times slower than ONNX Runtime and answers the same to 1e-5. Its threads belong to a pool that it makes
 //! itself; they are adopted one by one, so that what they allocate is their stage's. What was made on the pool is dropped on
-//! the pool as well: on the stage's own thread it would be a gain of one and a loss of the other, in every call.
+//! the pool as well: on the stage's own thread it would be a gain of one and a loss of the other, in every call. It also makes
+//! one pool for the whole process, whether asked or not, and packs weights there: that one is adopted by one stage at a time.
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rten::{Dimension, ModelOptions, NodeId, RunOptions, ThreadPool, TryFromValueError, ValueOrView, ValueType};
 use rten_tensor::prelude::*;
@@ -178,11 +179,14 @@ impl Answer {
 /// The threads of a stage's models.
 struct Pool {
     threads: Arc<ThreadPool>,
-    adopted: bool,
+    adopt: Option<Adopt>,
 }
 
+/// Who may adopt the process's pool; the first one has.
+static PRESENT: Mutex<Vec<Adopt>> = Mutex::new(Vec::new());
+
 thread_local! {
-    /// What the pool's thread was adopted with.
+    /// What a pool's thread was adopted with.
     static ADOPTED: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
@@ -190,17 +194,80 @@ impl Pool {
     fn new(options: Options) -> Self {
         let threads = Arc::new(ThreadPool::with_num_threads(options.threads.max(1)));
         if let Some(adopt) = &options.adopt {
-            threads.run(|| rayon::broadcast(|_| ADOPTED.set(Some(adopt()))));
+            adopt_all(&threads, adopt);
+            let mut present = present();
+            present.push(Arc::clone(adopt));
+            if let [first] = &present[..] {
+                adopt_all(rten::thread_pool(), first);
+            }
         }
-        Self { threads, adopted: options.adopt.is_some() }
+        Self { threads, adopt: options.adopt }
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if self.adopted {
-            // Not left to the threads' own end, where what the guard needs may be gone before it.
-            self.threads.run(|| rayon::broadcast(|_| ADOPTED.take().is_some()));
+        let Some(adopt) = &self.adopt else { return };
+        release_all(&self.threads);
+        let mut present = present();
+        let held = present.first().is_some_and(|first| Arc::ptr_eq(first, adopt));
+        present.retain(|other| !Arc::ptr_eq(other, adopt));
+        if held {
+            release_all(rten::thread_pool());
+            if let Some(next) = present.first() {
+                adopt_all(rten::thread_pool(), next);
+            }
         }
+    }
+}
+
+fn present() -> MutexGuard<'static, Vec<Adopt>> {
+    PRESENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn adopt_all(threads: &ThreadPool, adopt: &Adopt) {
+    threads.run(|| rayon::broadcast(|_| ADOPTED.set(Some(adopt()))));
+}
+
+/// Not left to the threads' own end, where what the guard needs may be gone before it.
+fn release_all(threads: &ThreadPool) {
+    threads.run(|| rayon::broadcast(|_| drop(ADOPTED.take())));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    struct Guard(Arc<AtomicUsize>);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A stage with two threads, and how many threads are its.
+    fn stage() -> (Rten, Arc<AtomicUsize>) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let adopt: Adopt = Arc::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Box::new(Guard(Arc::clone(&counted)))
+        });
+        (Rten::new(Options { threads: 2, adopt: Some(adopt) }), count)
+    }
+
+    #[test]
+    fn the_threads_that_rten_makes_for_the_whole_process_belong_to_one_stage_after_the_other() {
+        let of_process = rten::thread_pool().run(rayon::current_num_threads);
+        let ((first, of_first), (second, of_second)) = (stage(), stage());
+        let threads = || (of_first.load(Ordering::Relaxed), of_second.load(Ordering::Relaxed));
+        assert_eq!(threads(), (2 + of_process, 2));
+        drop(first);
+        assert_eq!(threads(), (0, 2 + of_process));
+        drop(second);
+        assert_eq!(threads(), (0, 0));
     }
 }

@@ -148,11 +148,7 @@ fn without_the_program_everybody_is_greeted_in_writing_and_the_report_says_what_
     let folder = Folder::new();
     let file = prepared(&folder);
     let text = std::fs::read_to_string(&file).expect("it was written");
-    let text = replaced(
-        &text,
-        "[stage.loudspeaker]",
-        "[stage.voice.config]\nprogram = \"./no-such-program\"\n\n[stage.loudspeaker]",
-    );
+    let text = replaced(&text, "[stage.voice.config]\n", "[stage.voice.config]\nprogram = \"./no-such-program\"\n");
     let ended = majlis(["run", "--report", "json", "--visits", "all", "--log", "json"])
         .env("MAJLIS_HEARD", folder.file("heard"))
         .arg(folder.write("mute.toml", text))

@@ -14,7 +14,8 @@ const SIZE: (u32, u32) = (640, 480);
 /// A minute of two frames a second.
 const FRAMES: usize = 120;
 /// Each comes for twenty seconds, of which the first six frames and the last eight are of an empty hall.
-const VISITORS: [&str; 3] = ["astronaut.png", "obama2.jpg", "biden.jpg"];
+/// With the width in px at which each is near enough to be a visitor.
+const VISITORS: [(&str, u32); 3] = [("astronaut.png", 400), ("obama2.jpg", 300), ("biden.jpg", 300)];
 const HALL: &str = "coffee.png";
 
 pub(crate) fn figures(bench: &Bench) -> Vec<Figure> {
@@ -55,12 +56,12 @@ fn make_film(folder: &Path, images: &Path) -> Result<(), String> {
     };
     let hall = imageops::resize(&photo(HALL)?, SIZE.0, SIZE.1, FilterType::Triangle);
     let mut noise = 0x2545_f491_4f6c_dd1d_u64;
-    for (place, name) in VISITORS.into_iter().enumerate() {
+    for (place, (name, width)) in VISITORS.into_iter().enumerate() {
         let whole = photo(name)?;
-        // As wide as somebody who stands near, head and shoulders of it.
-        let height = whole.height() * 300 / whole.width();
-        let whole = imageops::resize(&whole, 300, height, FilterType::Triangle);
-        let portrait = imageops::crop_imm(&whole, 0, 0, 300, height.min(400)).to_image();
+        // Head and shoulders of it.
+        let height = whole.height() * width / whole.width();
+        let whole = imageops::resize(&whole, width, height, FilterType::Triangle);
+        let portrait = imageops::crop_imm(&whole, 0, 0, width, height.min(400)).to_image();
         for at in 0..FRAMES / VISITORS.len() {
             let mut frame = hall.clone();
             if (6..FRAMES / VISITORS.len() - 8).contains(&at) {

@@ -383,7 +383,9 @@ mod tests {
     fn the_faces_are_those_that_there_would_be_without_what_might_be_one() {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = || {
-            (random ^= random << 13, random ^= random >> 7, random ^= random << 17);
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
             (random >> 40) as f32 / (1 << 24) as f32
         };
         let mut seen = (0, 0);
@@ -404,7 +406,7 @@ mod tests {
         let broken = |score: f32| Detection { bbox: [f32::NAN; 4], score, key_points: None };
         let possible = candidate(0.0, 0.3);
         for candidates in [[broken(0.9), possible.clone()], [broken(0.4), possible.clone()]] {
-            assert_eq!(split(&candidates, 0.5, 0.4).possible, [possible.clone()]);
+            assert_eq!(split(&candidates, 0.5, 0.4).possible, std::slice::from_ref(&possible));
         }
     }
 

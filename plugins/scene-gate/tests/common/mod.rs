@@ -80,7 +80,9 @@ impl Hall {
         }
         let mut frame = FrameMut::new(host, WIDTH, HEIGHT, PixelFormat::Rgb8).unwrap();
         for (to, from) in frame.pixels_mut().iter_mut().zip(whole.as_raw()) {
-            (self.noise ^= self.noise << 13, self.noise ^= self.noise >> 7, self.noise ^= self.noise << 17);
+            self.noise ^= self.noise << 13;
+            self.noise ^= self.noise >> 7;
+            self.noise ^= self.noise << 17;
             let noise = (self.noise >> 32) as f32 / (1_u64 << 32) as f32 * 8.0 - 4.0;
             *to = (f32::from(*from) * picture.gain + picture.offset + noise).clamp(0.0, 255.0) as u8;
         }

@@ -226,7 +226,9 @@ fn two_recognisers_and_a_third_process_on_one_gallery_lose_nothing_when_the_show
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         while begun.elapsed() < KILLING {
             let running = show(&hall);
-            (random ^= random << 13, random ^= random >> 7, random ^= random << 17);
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
             // From before a model is opened to after several enrolments.
             std::thread::sleep(Duration::from_millis(100 + random % 5_000));
             running.signal("KILL");

@@ -79,13 +79,13 @@ fn a_scene_that_stays_is_looked_at_again_when_the_look_is_too_old() {
 fn somebody_who_joins_or_leaves_counts_although_the_picture_hardly_changes() {
     // Nobody of them stands in the picture: it is the people that decide.
     let Some(mut door) = Door::open(json!({}), true) else { return };
-    let (one, other) = (face(1), face(2));
-    door.seen(15, std::slice::from_ref(&one));
-    door.seen(15, &[one.clone(), other.clone()]);
+    let (one, both) = ([face(1)], [face(1), face(2)]);
+    door.seen(15, &one);
+    door.seen(15, &both);
     // A face that is lost for some frames is still there.
-    door.seen(8, std::slice::from_ref(&one));
-    door.seen(7, &[one.clone(), other]);
-    door.seen(20, &[one]);
+    door.seen(8, &one);
+    door.seen(7, &both);
+    door.seen(20, &one);
     assert_eq!(door.passed(), [(0, "new visit"), (15, "people changed"), (54, "people changed")]);
 }
 
@@ -124,11 +124,12 @@ fn of_a_crowd_it_does_not_matter_who_comes_and_goes() {
 #[test]
 fn faces_that_nobody_follows_are_counted() {
     let Some(mut door) = Door::open(json!({}), true) else { return };
-    let mut nobody = face(0);
-    nobody.track = None;
-    door.seen(15, &[nobody.clone()]);
-    door.seen(15, &[nobody.clone(), nobody.clone()]);
-    door.seen(15, &[nobody]);
+    let [mut nobody, mut another] = [face(0), face(0)];
+    (nobody.track, another.track) = (None, None);
+    let (one, both) = ([nobody.clone()], [nobody, another]);
+    door.seen(15, &one);
+    door.seen(15, &both);
+    door.seen(15, &one);
     assert_eq!(door.passed(), [(0, "new visit"), (15, "people changed"), (40, "people changed")]);
 }
 

@@ -25,11 +25,11 @@ demo: ## build, then receive drawn visitors with the pack of this repository (fi
 build: ## build the workspace
 	cargo build --workspace
 
-test: build ## build, fetch what the tests can use, and run them (first time: 10 to 18 minutes on 2 cores)
+test: build ## build, fetch what the tests can use, and run them (first time: 12 to 22 minutes on 2 cores)
 	@bash tests/prepare.sh
 	MAJLIS_PLUGINS=$(abspath $(PLUGINS)) cargo test --workspace --no-fail-fast
 
-bench: ## measure, print a table, write target/bench.json (build first: 5 minutes; then 6); PEER=only or PEER=no: see tests/bench/peer
+bench: ## measure, print a table, write target/bench.json (build first: 6 minutes; then 9); PEER=only or PEER=no: see tests/bench/peer
 	@bash tests/bench/run.sh $(if $(filter only,$(PEER)),--only peer)
 
 onnxruntime: ## fetch the pinned ONNX Runtime into the user's cache, by pip, checked by its hash

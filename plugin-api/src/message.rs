@@ -5,6 +5,7 @@ mod audio;
 mod delivered;
 mod faces;
 mod frame;
+mod rgb;
 mod scene;
 mod utterance;
 

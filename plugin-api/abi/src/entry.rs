@@ -37,21 +37,27 @@ pub trait Enter: 'static {
     /// # Errors
     /// What the operator should read.
     fn process(&mut self, entry: Entry<'_>, call: CallHandle<'_>) -> Result<RawFlow, RawError>;
-    /// An event.
+    /// An event. By itself it is passed by.
     ///
     /// # Errors
     /// What the operator should read.
-    fn event(&mut self, event: &RawEvent, call: CallHandle<'_>) -> Result<RawFlow, RawError>;
-    /// A verb.
+    fn event(&mut self, _event: &RawEvent, _call: CallHandle<'_>) -> Result<RawFlow, RawError> {
+        Ok(RawFlow::CONTINUE)
+    }
+    /// A verb. By itself there are none.
     ///
     /// # Errors
     /// What the operator should read.
-    fn control(&mut self, verb: &str, arguments: &str) -> Result<String, RawError>;
-    /// The last call.
+    fn control(&mut self, _verb: &str, _arguments: &str) -> Result<String, RawError> {
+        Err(RawError::new(error::UNKNOWN_VERB, "there are no verbs"))
+    }
+    /// The last call. By itself nothing is left to do.
     ///
     /// # Errors
     /// What the operator should read.
-    fn close(&mut self) -> Result<(), RawError>;
+    fn close(&mut self) -> Result<(), RawError> {
+        Ok(())
+    }
 }
 
 /// A stage for the host.

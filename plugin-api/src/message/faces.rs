@@ -67,6 +67,22 @@ pub struct Face {
 }
 
 impl Face {
+    /// A face of which nothing is known but where it is: of nobody who is enrolled.
+    #[must_use]
+    pub fn unknown(bbox: [f32; 4], score: f32) -> Self {
+        Self {
+            bbox,
+            score,
+            key_points: Vec::new(),
+            identity: Identity::Unknown,
+            similarity: None,
+            track: None,
+            predicted: false,
+            embedding: Vec::new(),
+            extra: Extra::default(),
+        }
+    }
+
     /// The shorter side of the box, in pixels.
     #[must_use]
     pub fn size(&self) -> f32 {
@@ -162,27 +178,13 @@ mod tests {
     use super::*;
     use crate::{from_cbor, to_cbor};
 
-    fn face() -> Face {
-        Face {
-            bbox: [0.0; 4],
-            score: 0.9,
-            key_points: Vec::new(),
-            identity: Identity::Unknown,
-            similarity: None,
-            track: None,
-            predicted: false,
-            embedding: Vec::new(),
-            extra: Extra::default(),
-        }
-    }
-
     #[test]
     fn a_doubt_travels_beside_an_identity_that_earlier_readers_know() {
         for doubt in [Doubt::Likeness, Doubt::Ambiguous, Doubt::Poor, Doubt::Few] {
-            let bytes = to_cbor(&face().doubted(doubt)).expect("a face can be written");
+            let bytes = to_cbor(&Face::unknown([0.0; 4], 0.9).doubted(doubt)).expect("a face can be written");
             let read: Face = from_cbor(&bytes).expect("and read");
             assert_eq!((read.identity.clone(), read.doubt()), (Identity::Undecided, Some(doubt)));
         }
-        assert_eq!(face().doubt(), None);
+        assert_eq!(Face::unknown([0.0; 4], 0.9).doubt(), None);
     }
 }

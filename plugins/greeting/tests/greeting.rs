@@ -34,17 +34,7 @@ fn kit_with(config: serde_json::Value) -> Kit<Greeting> {
 }
 
 fn faces(identities: impl IntoIterator<Item = Identity>) -> Faces {
-    let face = |identity| Face {
-        bbox: [0.0, 0.0, 90.0, 90.0],
-        score: 0.9,
-        key_points: vec![],
-        identity,
-        similarity: None,
-        track: None,
-        predicted: false,
-        embedding: vec![],
-        extra: Default::default(),
-    };
+    let face = |identity| Face { identity, ..Face::unknown([0.0, 0.0, 90.0, 90.0], 0.9) };
     Faces { width: 640, height: 480, faces: identities.into_iter().map(face).collect(), ..Faces::default() }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use majlis_jsonl::{Config, Lines, input, manifest__};
-use majlis_plugin_api::{Face, Faces, Frame, FrameMut, Identity, Invite, PixelFormat, Secret};
+use majlis_plugin_api::{Face, Faces, Frame, FrameMut, Invite, PixelFormat, Secret};
 use majlis_testkit::{FailureKind, Kit};
 use serde_json::{Value, json};
 
@@ -24,17 +24,7 @@ fn lines(path: &Path) -> Vec<Value> {
 }
 
 fn one_face() -> Faces {
-    let face = Face {
-        bbox: [1.0, 2.0, 3.0, 4.0],
-        score: 0.5,
-        key_points: vec![],
-        identity: Identity::Unknown,
-        similarity: None,
-        track: None,
-        predicted: false,
-        embedding: vec![0.25; 4],
-        extra: Default::default(),
-    };
+    let face = Face { embedding: vec![0.25; 4], ..Face::unknown([1.0, 2.0, 3.0, 4.0], 0.5) };
     Faces { width: 640, height: 480, faces: vec![face], ..Faces::default() }
 }
 

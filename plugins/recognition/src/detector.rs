@@ -18,8 +18,8 @@ use crate::resize::Resizer;
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Canvas {
-    /// A margin beside the frame and no more, where the graph leaves its size open: a frame of 640 x 480 costs a fifth less, a
-    /// narrow portrait half. What is found differs from `square` by what the border of a convolution does: on the test
+    /// A margin beside the frame and no more, where the graph leaves its size open: of a frame of 640 x 480 a fifth less is
+    /// computed, of a narrow portrait half. What is found differs from `square` by what the border of a convolution does: on the test
     /// photographs by at most 0.2 px and 0.0015 of the score.
     #[default]
     Fit,

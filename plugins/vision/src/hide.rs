@@ -120,7 +120,7 @@ fn fill(picture: &mut RgbImage, [x1, y1, x2, y2]: [u32; 4], colour: Rgb<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use majlis_plugin_api::{Face, Identity, PossibleFace};
+    use majlis_plugin_api::{Face, PossibleFace};
 
     fn noise(width: u32, height: u32) -> RgbImage {
         let value = |x: u32, y: u32| u8::try_from((x * 7_919 + y * 104_729) % 251).expect("it is small");
@@ -128,17 +128,7 @@ mod tests {
     }
 
     fn face(bbox: [f32; 4]) -> Face {
-        Face {
-            bbox,
-            score: 0.9,
-            key_points: Vec::new(),
-            identity: Identity::Unknown,
-            similarity: None,
-            track: None,
-            predicted: false,
-            embedding: Vec::new(),
-            extra: Default::default(),
-        }
+        Face::unknown(bbox, 0.9)
     }
 
     fn faces(of: Vec<Face>) -> api::Faces {

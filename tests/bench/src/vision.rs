@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use majlis_plugin_api::{Face, Faces, FrameMut, Identity, PixelFormat, Time};
+use majlis_plugin_api::{Face, Faces, FrameMut, PixelFormat, Time};
 use majlis_test_server::{Act, Server};
 use majlis_testkit::Kit;
 use majlis_vision::{Vision, input, output};
@@ -55,16 +55,6 @@ fn noise(pixels: &mut [u8], round: u64) {
 }
 
 fn faces() -> Faces {
-    let face = |x: f32| Face {
-        bbox: [x, 100.0, x + 90.0, 210.0],
-        score: 0.9,
-        key_points: Vec::new(),
-        identity: Identity::Unknown,
-        similarity: None,
-        track: None,
-        predicted: false,
-        embedding: Vec::new(),
-        extra: std::collections::BTreeMap::new(),
-    };
+    let face = |x: f32| Face::unknown([x, 100.0, x + 90.0, 210.0], 0.9);
     Faces { width: SIZE.0, height: SIZE.1, faces: vec![face(120.0), face(380.0)], ..Faces::default() }
 }

@@ -22,17 +22,7 @@ pub fn box_at(x: u32, size: u32) -> [f32; 4] {
 }
 
 pub fn face(bbox: [f32; 4], identity: Identity, track: Option<u64>) -> Face {
-    Face {
-        bbox,
-        score: 0.9,
-        key_points: Vec::new(),
-        identity,
-        similarity: None,
-        track,
-        predicted: false,
-        embedding: Vec::new(),
-        extra: Default::default(),
-    }
+    Face { identity, track, ..Face::unknown(bbox, 0.9) }
 }
 
 /// Somebody who is not enrolled, 100 pixels large, with this number.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 use image::imageops::{self, FilterType};
-use majlis_plugin_api::{Extra, Face, Faces, Frame, FrameMut, Host, Identity, Person, PixelFormat, Time, VisitId};
+use majlis_plugin_api::{Face, Faces, Frame, FrameMut, Host, Identity, Person, PixelFormat, Time, VisitId};
 use majlis_scene_gate::{SceneGate, input, manifest__, output};
 use majlis_testkit::{Kit, testdata};
 use serde_json::Value;
@@ -188,17 +188,7 @@ impl Door {
 
 /// A face that the recogniser follows under this number.
 pub(crate) fn face(track: u64) -> Face {
-    Face {
-        bbox: [280.0, 180.0, 360.0, 280.0],
-        score: 0.9,
-        key_points: Vec::new(),
-        identity: Identity::Undecided,
-        similarity: None,
-        track: Some(track),
-        predicted: false,
-        embedding: Vec::new(),
-        extra: Extra::default(),
-    }
+    Face { identity: Identity::Undecided, track: Some(track), ..Face::unknown([280.0, 180.0, 360.0, 280.0], 0.9) }
 }
 
 /// One that it has recognised.

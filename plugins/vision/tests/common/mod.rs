@@ -111,17 +111,7 @@ pub(crate) fn nobody() -> api::Faces {
 }
 
 pub(crate) fn face(identity: Identity) -> Face {
-    Face {
-        bbox: [110.0, 20.0, 150.0, 70.0],
-        score: 0.9,
-        key_points: Vec::new(),
-        identity,
-        similarity: None,
-        track: None,
-        predicted: false,
-        embedding: Vec::new(),
-        extra: Default::default(),
-    }
+    Face { identity, ..Face::unknown([110.0, 20.0, 150.0, 70.0], 0.9) }
 }
 
 pub(crate) fn known(id: &str) -> api::Faces {

@@ -77,9 +77,7 @@ fn all_mistakes_are_shown_at_once_each_with_line_and_column() {
 #[test]
 fn a_fault_in_an_operators_texts_is_told_with_its_file_and_line_and_nothing_starts() {
     let folder = Folder::new();
-    let shipped = std::fs::read_to_string(pipeline("demo.toml")).expect("it is shipped");
-    let models = root().join("models/demo");
-    let shipped = shipped.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"));
+    let shipped = majlis_tests::shipped("demo.toml");
     let greets =
         |config: &str| replaced(&shipped, "[stage.greeting.config]\n", &format!("[stage.greeting.config]\n{config}\n"));
     let guest = "guest =\n    .display = أهلاً بكم.\n    .speak = أَهْلًا بِكُمْ.\n";

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use majlis_test_server::{Act, Proof, Server};
-use majlis_tests::{Folder, Report, majlis, pipeline, replaced, root};
+use majlis_tests::{Folder, Report, espeak_is_here, majlis, pipeline, replaced, root, with_whole_paths};
 use serde_json::Value;
 
 /// It must stand in no log, report, trace, packet or error.
@@ -109,9 +108,7 @@ impl Show {
 /// is said.
 fn prepared(folder: &Folder, vision: &Server, voice: &Server, change: impl FnOnce(String) -> String) -> PathBuf {
     // First of all: what a test changes is the text as shipped.
-    let text = change(shipped());
-    let models = root().join("models/demo");
-    let text = text.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"));
+    let text = with_whole_paths(&change(shipped()));
     let text = replaced(&text, "until = \"heard\"", "until = \"shown\"");
     // The same words on each day, and in the cases before and after. When a visitor is greeted is as shipped.
     let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = \"0s\"\n\n";
@@ -147,16 +144,6 @@ fn services() -> (Server, Server) {
     let (vision, voice) = (Server::start(), Server::start());
     vision.usually(Act::say(SCENE));
     (vision, voice)
-}
-
-/// Whether the voice of the house can speak; a gate demands it.
-fn espeak_is_here() -> bool {
-    let is_here = Command::new("espeak-ng").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !is_here {
-        assert!(std::env::var_os("MAJLIS_REQUIRE").is_none_or(|what| what != "all"), "`apt-get install espeak-ng`");
-        eprintln!("\n*** SKIPPED: a voice of the house\n*** `apt-get install espeak-ng` installs it\n");
-    }
-    is_here
 }
 
 fn enrolled_names() -> Vec<String> {
@@ -233,7 +220,7 @@ fn whatever_the_model_does_everybody_is_greeted_in_time() {
 /// The voice of the house says what the service cannot; what breaks off in the middle ends there.
 #[test]
 fn whatever_the_voice_does_everybody_is_greeted_in_time_and_hears_something() {
-    if !espeak_is_here() {
+    if !espeak_is_here("a voice of the house") {
         return;
     }
     let tone = || Act::sound(400);
@@ -283,7 +270,7 @@ fn a_certificate_that_expired_is_refused_and_everybody_is_greeted() {
         show.stderr.lines().any(|line| line.contains(&address) && line.contains("certificate expired"))
     };
     assert!(refusals(&vision) && refusals(&voice), "{}", show.stderr);
-    if espeak_is_here() {
+    if espeak_is_here("a voice of the house") {
         show.assert_every_greeting_is_heard("an expired certificate", false);
     }
 }
@@ -334,7 +321,7 @@ fn another_server_of_vision_is_one_line() {
 
 #[test]
 fn another_voice_is_one_line() {
-    if !espeak_is_here() {
+    if !espeak_is_here("a voice of the house") {
         return;
     }
     let (vision, voice) = services();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use majlis_tests::{Folder, majlis, pipeline, replaced, root};
+use majlis_tests::{Folder, majlis, replaced, shipped};
 use serde_json::Value;
 
 /// The scenes in their order, and who stands in them.
@@ -29,11 +29,9 @@ fn arabic(table: &toml::Table) -> BTreeMap<String, String> {
 
 #[test]
 fn drawn_visitors_are_greeted_as_who_they_are_and_nobody_else_is_named() {
-    let text = std::fs::read_to_string(pipeline("demo.toml")).expect("it is shipped");
+    let text = shipped("demo.toml");
     let names = arabic(&text.parse().expect("it is TOML"));
     let folder = Folder::new();
-    let models = root().join("models/demo");
-    let text = text.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"));
     // Who is greeted must not depend on how busy the machine is that tests it.
     let text = replaced(&text, "greet_by = \"3s\"", "greet_by = \"10min\"");
     let tap = "\n[stage.said]\nplugin = \"jsonl\"\ninputs = { packets = \"greeting.utterance\" }\nconfig = { path = \"said.jsonl\" }\n";

@@ -2,9 +2,8 @@
 //! heard is the right sound for each of them.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
-use majlis_tests::{Folder, majlis, pipeline, replaced, root};
+use majlis_tests::{Folder, espeak_is_here, majlis, replaced, shipped};
 use serde_json::Value;
 
 /// The scenes in their order: file, and by the pipeline file's ids who is named.
@@ -13,21 +12,9 @@ const SCENES: [&[&str]; 9] =
 /// In which nobody stands.
 const EMPTY: usize = 4;
 
-fn espeak_is_here() -> bool {
-    if Command::new("espeak-ng").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        return true;
-    }
-    let missing = "espeak-ng is not there; `apt-get install espeak-ng` installs it";
-    assert!(std::env::var_os("MAJLIS_REQUIRE").is_none_or(|what| what != "all"), "{missing}");
-    eprintln!("\n*** SKIPPED: nothing is heard\n*** {missing}\n");
-    false
-}
-
 /// `offline.toml` with absolute paths, the same words at any hour, and a tap of what is said.
 fn prepared(folder: &Folder) -> std::path::PathBuf {
-    let text = std::fs::read_to_string(pipeline("offline.toml")).expect("it is shipped");
-    let models = root().join("models/demo");
-    let text = text.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"));
+    let text = shipped("offline.toml");
     // Who is greeted must not depend on how busy the machine is that tests it.
     let settings = "greet_by = \"10min\"\nsalutation = \"salam\"\noccasions = \"none\"\n";
     let text = replaced(&text, "greet_by = \"3s\"", settings);
@@ -37,8 +24,7 @@ fn prepared(folder: &Folder) -> std::path::PathBuf {
 
 /// Where the people of the file have this name.
 fn names(key: &str) -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(pipeline("offline.toml")).expect("it is shipped");
-    let table: toml::Table = text.parse().expect("it is TOML");
+    let table: toml::Table = shipped("offline.toml").parse().expect("it is TOML");
     let people = table["stage"]["faces"]["config"]["people"].as_array().expect("people are enrolled in the file");
     let text = |person: &toml::Value, key: &str| person[key].as_str().expect("a text").to_owned();
     people.iter().map(|person| (text(person, "id"), text(person, key))).collect()
@@ -87,7 +73,7 @@ impl Sound {
 
 #[test]
 fn each_visitor_hears_the_right_greeting_in_a_voice() {
-    if !espeak_is_here() {
+    if !espeak_is_here("what visitors hear") {
         return;
     }
     let folder = Folder::new();

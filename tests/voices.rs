@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
-use majlis_tests::{Folder, majlis, pipeline, replaced, root};
+use majlis_tests::{Folder, espeak_is_here, majlis, replaced, shipped};
 use serde_json::Value;
 
 /// Where the demonstration ends and voices begin.
@@ -27,22 +26,9 @@ inputs = { audio = "voice.audio" }
 config = { folder = "heard" }
 "#;
 
-/// Whether the program is here; if not, the test says what it skips.
-fn espeak_is_here(skipped: &str) -> bool {
-    if Command::new("espeak-ng").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        return true;
-    }
-    let missing = "espeak-ng is not there; `apt-get install espeak-ng` installs it";
-    assert!(std::env::var_os("MAJLIS_REQUIRE").is_none_or(|what| what != "all"), "{skipped}: {missing}");
-    eprintln!("\n*** SKIPPED: {skipped}\n*** {missing}\n");
-    false
-}
-
 /// The demonstration with these stages behind it.
 fn with_voices(stages: &[&str]) -> String {
-    let text = std::fs::read_to_string(pipeline("demo.toml")).expect("it is shipped");
-    let models = root().join("models/demo");
-    let text = text.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"));
+    let text = shipped("demo.toml");
     // Who is greeted must not depend on how busy the machine is that tests it.
     let text = replaced(&text, "greet_by = \"3s\"", "greet_by = \"10min\"");
     replaced(&text, "[report]", &format!("{}\n[report]", stages.concat()))

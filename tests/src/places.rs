@@ -1,6 +1,7 @@
 //! Where the program, its plugins and the pipelines are.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The workspace.
 #[must_use]
@@ -63,6 +64,40 @@ pub fn binary() -> PathBuf {
 #[must_use]
 pub fn pipeline(name: &str) -> PathBuf {
     root().join("pipelines").join(name)
+}
+
+/// The text of a shipped pipeline for a folder of the test's own: the demo pack is named by its whole path.
+///
+/// # Panics
+/// The workspace's path is not UTF-8.
+#[must_use]
+pub fn with_whole_paths(text: &str) -> String {
+    let models = root().join("models/demo");
+    text.replace("../models/demo", models.to_str().expect("the workspace has a path in UTF-8"))
+}
+
+/// A shipped pipeline as text, [`with_whole_paths`].
+///
+/// # Panics
+/// There is no such pipeline.
+#[must_use]
+pub fn shipped(name: &str) -> String {
+    with_whole_paths(&std::fs::read_to_string(pipeline(name)).expect("it is shipped"))
+}
+
+/// Whether the program that speaks is here; if not, the test says what it skips.
+///
+/// # Panics
+/// It is not here, and nothing may be missing (`MAJLIS_REQUIRE=all`).
+#[must_use]
+pub fn espeak_is_here(skipped: &str) -> bool {
+    if Command::new("espeak-ng").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return true;
+    }
+    let missing = "espeak-ng is not there; `apt-get install espeak-ng` installs it";
+    assert!(std::env::var_os("MAJLIS_REQUIRE").is_none_or(|what| what != "all"), "{skipped}: {missing}");
+    eprintln!("\n*** SKIPPED: {skipped}\n*** {missing}\n");
+    false
 }
 
 /// ONNX Runtime, where `make onnxruntime` puts it or `ORT_DYLIB_PATH` names it.

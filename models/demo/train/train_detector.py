@@ -165,7 +165,7 @@ def thaw(net, graph, x):
         net.eval()(x[:1])
     for hook in hooks:
         hook.remove()
-    for head, shift, at in zip(net.heads, SHIFT, range(len(SHIFT))):
+    for at, (head, shift) in enumerate(zip(net.heads, SHIFT)):
         for part in ("score", "box", "points"):
             for what in ("weight", "bias"):
                 getattr(getattr(head, part), what).data = torch.from_numpy(weights[f"detector.heads.{at}.{part}.{what}"].copy())
@@ -173,12 +173,13 @@ def thaw(net, graph, x):
 
     # All are measured in one pass, each still with the norm that changes nothing; then they are put in.
     measured = []
-    for conv, norm in norms:
-        conv.register_forward_hook(lambda _, __, out: measured.append((out.mean((0, 2, 3)), out.var((0, 2, 3)))))
+    keep = lambda _, __, out: measured.append((out.mean((0, 2, 3)), out.var((0, 2, 3))))
+    hooks = [conv.register_forward_hook(keep) for conv, _ in norms]
     with torch.no_grad():
         net(x)
-    for (conv, norm), (mean, var) in zip(norms, measured):
-        conv._forward_hooks.clear()
+    for hook in hooks:
+        hook.remove()
+    for (_, norm), (mean, var) in zip(norms, measured):
         norm.running_mean.data, norm.running_var.data = mean, var
         norm.weight.data = (var + norm.eps).sqrt()
         norm.bias.data += mean

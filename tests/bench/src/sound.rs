@@ -1,13 +1,14 @@
 //! From a visitor's arrival to the first sound of the greeting: the whole program, with real models and a real voice.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::figure::{Figure, Measured, rounds};
-use crate::measure::{Bench, Values, must};
+use crate::measure::{Bench, must};
 use crate::recognition::{PORTRAITS, link_all};
+use crate::voice::need_espeak;
 
 /// Of photographs, each of which is a visitor.
 const PASSES: usize = 4;
@@ -42,15 +43,10 @@ pub(crate) fn figures(bench: &Bench) -> Vec<Figure> {
 
 fn measured(bench: &Bench, pipeline: &str, film: Vec<&'static str>) -> Measured {
     let data = bench.need_testdata()?;
-    let there = Command::new("espeak-ng").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !there.is_ok_and(|status| status.success()) {
-        return Err("there is no espeak-ng; `apt-get install espeak-ng` installs it".to_owned());
-    }
+    need_espeak()?;
     let folder = std::path::absolute(bench.work.join(pipeline)).map_err(|error| error.to_string())?;
     link_all(&folder.join("frames"), &data.join("images"), film)?;
-    let times = times(bench, pipeline, &folder)?;
-    let times: Values = times.into_iter().map(Ok).collect();
-    rounds(times)
+    rounds(times(bench, pipeline, &folder)?.into_iter().map(Ok).collect())
 }
 
 /// Milliseconds from arrival to the milestone, of each visitor who was warm.

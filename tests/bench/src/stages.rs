@@ -8,7 +8,7 @@ use crossbeam_channel::Sender;
 use majlis_abi::entry::{Enter, Entry};
 use majlis_abi::host::NotEmitted;
 use majlis_abi::plugin::{CallHandle, HostHandle};
-use majlis_abi::raw::{RawError, RawEvent, RawFlow, RawOpen, error, flow};
+use majlis_abi::raw::{RawError, RawFlow, RawOpen, error, flow};
 
 /// A frame of 1920 x 1080 pixels of three bytes, and its header. Nobody in a chain looks at it.
 pub(crate) const FRAME: usize = 64 + 1_920 * 1_080 * 3;
@@ -120,18 +120,6 @@ impl Enter for Source {
         let kind = if more { flow::WAKE_AT } else { flow::CANCEL_WAKE };
         Ok(RawFlow { kind, reserved: 0, at })
     }
-
-    fn event(&mut self, _: &RawEvent, _: CallHandle<'_>) -> Result<RawFlow, RawError> {
-        Ok(RawFlow::CONTINUE)
-    }
-
-    fn control(&mut self, _: &str, _: &str) -> Result<String, RawError> {
-        Err(RawError::new(error::UNKNOWN_VERB, "there are no verbs"))
-    }
-
-    fn close(&mut self) -> Result<(), RawError> {
-        Ok(())
-    }
 }
 
 /// Notes when it is entered.
@@ -174,17 +162,5 @@ impl Enter for Sink {
             tap.send(host, |frame| host.emit(0, visit, time, frame));
         }
         Ok(RawFlow::CONTINUE)
-    }
-
-    fn event(&mut self, _: &RawEvent, _: CallHandle<'_>) -> Result<RawFlow, RawError> {
-        Ok(RawFlow::CONTINUE)
-    }
-
-    fn control(&mut self, _: &str, _: &str) -> Result<String, RawError> {
-        Err(RawError::new(error::UNKNOWN_VERB, "there are no verbs"))
-    }
-
-    fn close(&mut self) -> Result<(), RawError> {
-        Ok(())
     }
 }

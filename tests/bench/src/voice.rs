@@ -10,7 +10,7 @@ use crossbeam_channel::Sender;
 use majlis_abi::entry::{Enter, Entry, stage_box};
 use majlis_abi::host::NotEmitted;
 use majlis_abi::plugin::{Buffer, CallHandle, HostHandle};
-use majlis_abi::raw::{RawError, RawEvent, RawFlow, RawOpen, error};
+use majlis_abi::raw::{RawError, RawFlow, RawOpen};
 use majlis_plugin_api::{Audio, Message as _, Utterance};
 
 use crate::chain::Plugins;
@@ -54,11 +54,19 @@ impl Notes {
     }
 }
 
+/// Whether the program that speaks is here.
+pub(crate) fn need_espeak() -> Result<(), String> {
+    let there = Command::new("espeak-ng").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if there.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    Err("there is no espeak-ng; `apt-get install espeak-ng` installs it".to_owned())
+}
+
 /// Milliseconds to the first packet, one for each utterance: of texts that are new each time, or of one that is said again.
 pub(crate) fn first_packets(plugins: &Plugins, pipeline: &Path, again: bool) -> Vec<Result<f64, String>> {
-    let there = Command::new("espeak-ng").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !there.is_ok_and(|status| status.success()) {
-        return vec![Err("there is no espeak-ng; `apt-get install espeak-ng` installs it".to_owned())];
+    if let Err(reason) = need_espeak() {
+        return vec![Err(reason)];
     }
     let (done, hear) = crossbeam_channel::bounded(1);
     let times = || (0..UTTERANCES).map(|_| AtomicU64::new(0)).collect();
@@ -90,18 +98,6 @@ impl Enter for Composer {
         let host = call.host().clone();
         self.0.say(0, &host, |buffer| call.emit(0, buffer));
         Ok(RawFlow::CONTINUE)
-    }
-
-    fn event(&mut self, _: &RawEvent, _: CallHandle<'_>) -> Result<RawFlow, RawError> {
-        Ok(RawFlow::CONTINUE)
-    }
-
-    fn control(&mut self, _: &str, _: &str) -> Result<String, RawError> {
-        Err(RawError::new(error::UNKNOWN_VERB, "there are no verbs"))
-    }
-
-    fn close(&mut self) -> Result<(), RawError> {
-        Ok(())
     }
 }
 
@@ -141,17 +137,5 @@ impl Enter for Ear {
         });
         notes.say(place + 1, host, |buffer| host.emit(0, 0, packet.time, buffer));
         Ok(RawFlow::CONTINUE)
-    }
-
-    fn event(&mut self, _: &RawEvent, _: CallHandle<'_>) -> Result<RawFlow, RawError> {
-        Ok(RawFlow::CONTINUE)
-    }
-
-    fn control(&mut self, _: &str, _: &str) -> Result<String, RawError> {
-        Err(RawError::new(error::UNKNOWN_VERB, "there are no verbs"))
-    }
-
-    fn close(&mut self) -> Result<(), RawError> {
-        Ok(())
     }
 }

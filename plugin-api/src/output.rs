@@ -1,8 +1,14 @@
+use std::fmt::{Display, Write as _};
+
+use arrayvec::ArrayString;
 use majlis_abi::host::NotEmitted;
 use majlis_abi::plugin::CallHandle;
 
 use crate::message::Message;
 use crate::{AnyOut, Error, Host, NoVisit, Out, Packet, Pending, Result, Time, Visit, VisitId};
+
+/// A fact of so many bytes is told without the heap.
+const SHORT: usize = 64;
 
 /// What one call can do. Emitting may block on a full `block` edge; everything else never does.
 pub struct Output<'a> {
@@ -70,14 +76,18 @@ impl Output<'_> {
     }
 
     /// Attaches a fact to the call's line of the report. Never a name, a picture or an embedding.
-    pub fn fact(&mut self, name: &'static str, value: impl ToString) {
-        self.call.fact(name, &value.to_string());
+    pub fn fact(&mut self, name: &'static str, value: impl Display) {
+        let mut short = ArrayString::<SHORT>::new();
+        match write!(short, "{value}") {
+            Ok(()) => self.call.fact(name, &short),
+            Err(_) => self.call.fact(name, &value.to_string()),
+        }
     }
 
     /// Attaches an amount to the call's line that adds up over the run, such as tokens that were paid for: `tokens=+120`. The
     /// report of the run has the sum under the stage.
     pub fn count(&mut self, name: &'static str, amount: u64) {
-        self.call.fact(name, &format!("+{amount}"));
+        self.fact(name, format_args!("+{amount}"));
     }
 
     /// Whether what the call works for was withdrawn: a long call looks here and stops.

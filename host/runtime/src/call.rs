@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::deliver::{By, Put};
 use crate::host::StageHost;
 use crate::lane::{Held, Queued};
+use crate::notes::Notes;
 use crate::schedule::{Begun, Item};
 use crate::state::{Phase, State, Stay, WorkState};
 use crate::timer::Timer;
@@ -31,15 +32,6 @@ pub(crate) enum With {
     Event(RawEvent),
     Wake { due: Nanos },
     Resumed(Arc<Work>),
-}
-
-/// What few calls say.
-#[derive(Default)]
-pub(crate) struct Notes {
-    pub(crate) steps: Vec<(String, Nanos)>,
-    pub(crate) facts: Vec<(String, String)>,
-    /// The call's places in the records of visits that it opened.
-    pub(crate) opened: Vec<(u64, u32)>,
 }
 
 /// It is used again for the call that follows on its thread, which is cheaper than to make another one.
@@ -76,6 +68,8 @@ pub(crate) struct Entered<'a> {
     /// It is told of a visit's close.
     pub(crate) saw_closed: bool,
     pub(crate) notes: Option<Box<Notes>>,
+    /// Room for them, of an earlier call.
+    pub(crate) spare: Option<Box<Notes>>,
 }
 
 impl<'a> Entered<'a> {
@@ -103,6 +97,7 @@ impl<'a> Entered<'a> {
             overrun: false,
             saw_closed: false,
             notes: None,
+            spare: None,
         };
         let with = match item {
             Item::Packet { edge, packet } => {
@@ -134,7 +129,16 @@ impl<'a> Entered<'a> {
     }
 
     fn notes(&mut self) -> &mut Notes {
-        self.notes.get_or_insert_default()
+        self.notes.get_or_insert_with(|| self.spare.take().unwrap_or_default())
+    }
+
+    /// The call is over, and what it said is written down. Answers the room for what the next one says.
+    pub(crate) fn forget_notes(&mut self) -> Option<Box<Notes>> {
+        let notes = self.notes.take().or_else(|| self.spare.take());
+        notes.map(|mut notes| {
+            notes.clear();
+            notes
+        })
     }
 
     pub(crate) fn opened(&self) -> &[(u64, u32)] {
@@ -356,11 +360,11 @@ impl CallSide for Entered<'_> {
 
     fn step(&mut self, name: &str) {
         let now = self.core.now();
-        self.notes().steps.push((name.to_owned(), now));
+        self.notes().step(name, now);
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        self.notes().facts.push((name.to_owned(), value.to_owned()));
+        self.notes().fact(name, value);
     }
 
     fn cancelled(&self) -> bool {

@@ -173,8 +173,8 @@ impl State {
             line.cost = record_cost(cost);
             line.outcome = outcome.clone();
             if let Some(notes) = &call.notes {
-                line.steps.clone_from(&notes.steps);
-                line.facts.clone_from(&notes.facts);
+                notes.steps.clone_into(&mut line.steps);
+                notes.facts.clone_into(&mut line.facts);
             }
             // The wait ended when the call began, which is a little after it was taken.
             let ready = line.trigger.ready();

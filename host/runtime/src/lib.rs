@@ -21,6 +21,7 @@ mod host;
 mod lane;
 mod life;
 mod mapped;
+mod notes;
 mod runtime;
 mod schedule;
 mod setup;

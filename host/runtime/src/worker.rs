@@ -13,6 +13,7 @@ use crate::core::{Core, Locked, this_is_thread};
 use crate::finish::{Returned, record_cost};
 use crate::host::{Holding, StageHost};
 use crate::lane::Wake;
+use crate::notes::Notes;
 use crate::schedule::{Begun, Next};
 use crate::setup::{OpenError, Opened, Then};
 use crate::state::{Life, Occupation, Phase, ThreadSpan};
@@ -32,12 +33,14 @@ pub(crate) struct Worker {
     thread: usize,
     /// By stage; only this thread's stages are ever open.
     instances: Vec<Option<Instance>>,
+    /// Room for what the next call says.
+    notes: Option<Box<Notes>>,
 }
 
 impl Worker {
     pub(crate) fn new(core: Arc<Core>, thread: usize) -> Self {
         let instances = (0..core.graph.stages.len()).map(|_| None).collect();
-        Self { core, thread, instances }
+        Self { core, thread, instances, notes: None }
     }
 
     /// Works until the run ends. `eager` are the stages to open first; `ready` is called once they are.
@@ -93,6 +96,7 @@ impl Worker {
     /// which the answer goes on with.
     fn calls<'a>(&mut self, core: &'a Arc<Core>, begun: Begun) -> Locked<'a> {
         let (mut call, mut with) = Entered::new(core, self.thread, begun);
+        call.spare = self.notes.take();
         loop {
             let mut returned = self.enter(&mut call, with);
             let mut state = core.lock();
@@ -103,6 +107,7 @@ impl Worker {
                 continue;
             }
             let over = state.finish(core, &mut call, &mut returned, false);
+            self.notes = call.forget_notes();
             if !over && returned.flow.is_ok() {
                 return state;
             }

@@ -20,7 +20,7 @@ const WAV_HEAD: u64 = 44;
 const IN_TIME_MS: f64 = 3_000.0;
 const SCENE: &str = r#"{"people":1,"tags":["flowers"]}"#;
 /// Where the keys of the voice begin in the file.
-const VOICE_CONFIG: &str = "inputs = { utterance = \"greeting.utterance\" }, config = { ";
+const VOICE_CONFIG: &str = "inputs = { utterance = \"greeting.utterance\", ahead = \"greeting.ahead\" }, config = { ";
 const REMARK: &str = "ما أجمل هذه الزهور!";
 
 /// What was done in one show.
@@ -31,10 +31,20 @@ struct Show {
 }
 
 impl Show {
-    /// Of `cloud.toml`, with changes to its text. `vision` and `voice` are the services.
+    /// Of `cloud.toml`, with changes to its text. `vision` and `voice` are the services. Each visitor is greeted as at the first time.
     fn run(vision: &Server, voice: &Server, change: impl FnOnce(String) -> String) -> Self {
+        Self::run_again_after("0s", vision, voice, change)
+    }
+
+    /// The same, where a greeting by name holds so long.
+    fn run_again_after(
+        again_after: &str,
+        vision: &Server,
+        voice: &Server,
+        change: impl FnOnce(String) -> String,
+    ) -> Self {
         let folder = Folder::new();
-        let file = prepared(&folder, vision, voice, change);
+        let file = prepared(&folder, vision, voice, again_after, change);
         let ended = majlis(["run", "--report", "json", "--visits", "all", "-vvv"])
             .args(["--trace", "trace.json", "--report-log", "visits.log"].map(|word| match word.strip_prefix("--") {
                 Some(_) => word.to_owned(),
@@ -106,13 +116,19 @@ impl Show {
 
 /// `cloud.toml`, changed, with absolute paths, the two servers, an account that ends when the greeting is shown, and a tap of what
 /// is said.
-fn prepared(folder: &Folder, vision: &Server, voice: &Server, change: impl FnOnce(String) -> String) -> PathBuf {
+fn prepared(
+    folder: &Folder,
+    vision: &Server,
+    voice: &Server,
+    again_after: &str,
+    change: impl FnOnce(String) -> String,
+) -> PathBuf {
     // First of all: what a test changes is the text as shipped.
     let text = with_whole_paths(&change(shipped()));
     let text = replaced(&text, "until = \"heard\"", "until = \"shown\"");
     // The same words on each day, and in the cases before and after. When a visitor is greeted is as shipped.
-    let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = \"0s\"\n\n";
-    let text = replaced(&text, "[stage.console]", &format!("{settings}[stage.console]"));
+    let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = ";
+    let text = replaced(&text, "[stage.console]", &format!("{settings}\"{again_after}\"\n\n[stage.console]"));
     let config = "[stage.vision.config]\n";
     let text = replaced(&text, config, &format!("{config}{}\n", reach(folder, vision, "vision.pem").join("\n")));
     // A voice of the house asks no server.
@@ -186,6 +202,34 @@ fn no_name_leaves_the_house_and_every_picture_leaves_with_faces_hidden() {
         looks.iter().all(|look| look.path.ends_with("/chat/completions") && look.pictures().len() == 1),
         "a picture in each question"
     );
+}
+
+/// One of them comes a second time, in the last scene.
+#[test]
+fn nobody_is_asked_about_who_was_greeted_not_long_ago() {
+    let questions = |again_after: &str| {
+        let (vision, voice) = services();
+        let show = Show::run_again_after(again_after, &vision, &voice, unchanged);
+        show.assert_everybody_is_greeted_in_time(again_after);
+        let spared = show.report.visits().iter().filter(|visit| visit.fact("not_asked").is_some()).count();
+        (vision.requests().len(), spared)
+    };
+    let ((all, none_spared), (fewer, spared)) = (questions("0s"), questions("4h"));
+    assert_eq!((none_spared, spared), (0, 1));
+    assert_eq!(fewer, all - 1, "{all} questions otherwise");
+}
+
+/// The service is asked for what it says to everybody while the models are still loading, and for nothing else.
+#[test]
+fn what_everybody_hears_is_made_before_the_first_visitor_and_once() {
+    let (vision, voice) = services();
+    let show = Show::run(&vision, &voice, unchanged);
+    show.assert_every_greeting_is_heard("made ahead", false);
+    let texts: Vec<Value> = voice.requests().iter().map(|request| request.body["input"].clone()).collect();
+    for guest in show.said("guest") {
+        let asked = texts.iter().filter(|text| **text == guest["speak"]).count();
+        assert_eq!(asked, 1, "{guest:#} in {texts:#?}");
+    }
 }
 
 #[test]
@@ -296,6 +340,24 @@ fn a_recogniser_that_cannot_run_sends_no_picture_and_everybody_is_a_guest() {
     assert!(show.said("named").is_empty(), "nobody is known");
     // Nobody can tell the empty scene from the others, either.
     assert_eq!(show.said("guest").len(), VISITORS + 1, "{}", show.stderr);
+}
+
+/// It dies while visitors come, and is not started again.
+#[test]
+fn a_recogniser_that_dies_in_the_middle_of_a_show_ends_what_is_sent_and_not_the_show() {
+    const LOOKS: usize = 3;
+    let (vision, voice) = services();
+    let show = Show::run(&vision, &voice, |text| {
+        let (begin, rest) = text.split_once("[stage.faces]").expect("it is there");
+        let (_, end) = rest.split_once("# Only what is worth a look").expect("it is there");
+        let eyes =
+            "[stage.faces]\nplugin = \"fixture-eyes\"\ninputs = { frame = \"door.frame\" }\nrestart = { max = 0 }\n";
+        format!("{begin}{eyes}config = {{ looks = {LOOKS} }}\n\n# Only what is worth a look{end}")
+    });
+    assert!(show.stderr.contains("it dies"), "{}", show.stderr);
+    assert_eq!(vision.requests().len(), LOOKS, "no picture leaves at which nobody looked");
+    assert!(show.said("named").is_empty());
+    assert_eq!(show.said("guest").len(), VISITORS + 1, "the show goes on: {}", show.stderr);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use majlis_tests::{Folder, espeak_is_here, majlis, replaced, shipped};
+use majlis_tests::{Folder, espeak_is_here, majlis, replaced, shipped, without_network};
 use serde_json::Value;
 
 /// The scenes in their order: file, and by the pipeline file's ids who is named.
@@ -72,13 +72,13 @@ impl Sound {
 }
 
 #[test]
-fn each_visitor_hears_the_right_greeting_in_a_voice() {
+fn each_visitor_hears_the_right_greeting_in_a_voice_on_a_machine_without_a_network() {
     if !espeak_is_here("what visitors hear") {
         return;
     }
     let folder = Folder::new();
     let file = prepared(&folder);
-    let report = majlis(["run", "--report", "json", "--visits", "all"])
+    let report = without_network(["run", "--report", "json", "--visits", "all"])
         .env("MAJLIS_HEARD", folder.file("heard"))
         .arg(file)
         .run()
@@ -134,7 +134,11 @@ fn without_the_program_everybody_is_greeted_in_writing_and_the_report_says_what_
     let folder = Folder::new();
     let file = prepared(&folder);
     let text = std::fs::read_to_string(&file).expect("it was written");
-    let text = replaced(&text, "[stage.voice.config]\n", "[stage.voice.config]\nprogram = \"./no-such-program\"\n");
+    let text = replaced(
+        &text,
+        "[stage.loudspeaker]\n",
+        "[stage.voice.config]\nprogram = \"./no-such-program\"\n\n[stage.loudspeaker]\n",
+    );
     let ended = majlis(["run", "--report", "json", "--visits", "all", "--log", "json"])
         .env("MAJLIS_HEARD", folder.file("heard"))
         .arg(folder.write("mute.toml", text))

@@ -81,7 +81,7 @@ pub use host::{Adopted, Host, Origin, Wire};
 pub use message::{
     Any, Audio, AudioMut, AvatarState, Data, Delivered, Delivery, Doubt, Extra, Face, Faces, Frame, FrameMut, Identity,
     Invite, Message, Observation, Person, Piece, PixelFormat, PossibleFace, SampleFormat, Scene, Utterance,
-    UtteranceKind, from_cbor, to_cbor,
+    UtteranceKind, Welcome, WelcomeKind, from_cbor, to_cbor,
 };
 pub use output::Output;
 pub use packet::Packet;

@@ -38,8 +38,8 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
 ///
 /// - A port is `name: Type`. Before an input may stand `#[optional]` (it need not be wired) and `#[many]` (it takes
 ///   several producers); before an output `#[origin]` (it does not wait for the stage's inputs),
-///   `#[feedback]` (an origin that only tells those before the stage what became of what they sent: nothing begins there, and
-///   nobody waits for its end) and `#[same_as(input)]` (its packets are those of that input).
+///   `#[feedback]` (an origin that only tells what nobody has to wait for, such as what became of what others sent, or what they
+///   may prepare: nothing begins there, and nobody waits for its end) and `#[same_as(input)]` (its packets are those of that input).
 /// - `native` names the native libraries that the plugin opens through [`service::native`](crate::service::native):
 ///   `"onnxruntime"`, or `"onnxruntime" = "1.22"` for one that it needs in this very version. A process holds one version
 ///   of each, so a pipeline whose plugins need two is refused before it starts.

@@ -8,6 +8,7 @@ mod frame;
 mod rgb;
 mod scene;
 mod utterance;
+mod welcome;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use faces::{Doubt, Face, Faces, Identity, Person, PossibleFace};
 pub use frame::{Frame, FrameMut, PixelFormat};
 pub use scene::{Observation, Scene};
 pub use utterance::{Utterance, UtteranceKind};
+pub use welcome::{Welcome, WelcomeKind};
 
 /// Something that travels on an edge.
 pub trait Message: Sized {

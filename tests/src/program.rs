@@ -69,6 +69,29 @@ pub fn majlis<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Majlis
     program.env("MAJLIS_SPEED", "20")
 }
 
+/// The same, on a machine without a network: in a network of its own in which nothing is, not even loopback. Where the system does not
+/// allow that it is told, and the program runs as always.
+#[must_use]
+pub fn without_network<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Majlis {
+    let unshared = |more: &[&str], what: &OsStr| {
+        let mut command = Command::new("unshare");
+        command.args(more).args(["--net", "--"]).arg(what);
+        command
+    };
+    let allowed = |more: &&&[&str]| {
+        // Nothing but loopback, which is down: two lines of heading and its own.
+        let seen = unshared(more, "cat".as_ref()).arg("/proc/self/net/dev").stderr(Stdio::null()).output();
+        seen.is_ok_and(|seen| seen.status.success() && String::from_utf8_lossy(&seen.stdout).lines().count() == 3)
+    };
+    let ways: [&[&str]; 2] = [&[], &["--map-root-user"]];
+    let Some(way) = ways.iter().find(allowed) else {
+        eprintln!("\n*** SKIPPED: that there is no network; this system lets nobody leave it (`unshare --net`)\n");
+        return majlis(arguments);
+    };
+    let command = unshared(way, places::binary().as_os_str());
+    Majlis::started_by(command, arguments).env("MAJLIS_PLUGIN_PATH", places::plugins())
+}
+
 /// The report of a run of this pipeline file, which goes well.
 ///
 /// # Panics
@@ -82,8 +105,11 @@ impl Majlis {
     /// The program, and no plugin.
     #[must_use]
     pub fn without_plugins<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::started_by(command(), arguments)
+    }
+
+    fn started_by<S: AsRef<OsStr>>(mut command: Command, arguments: impl IntoIterator<Item = S>) -> Self {
         let home = Folder::new();
-        let mut command = command();
         command.args(arguments).env_clear().current_dir(places::root());
         for (name, value) in std::env::vars_os() {
             if ["PATH", "LANG", "LD_LIBRARY_PATH", "TMPDIR"].iter().any(|kept| name == *kept) {

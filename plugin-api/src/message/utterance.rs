@@ -16,6 +16,10 @@ pub struct Utterance {
     /// For a voice that may not say who is there: the same without anybody's name. Empty: `speak` names nobody.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub speak_nameless: String,
+    /// How `speak` begins, up to a pause and before any name: what others hear too, so that a voice may have it at hand. Empty:
+    /// `speak` names nobody, or begins with a name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub opening: String,
     /// A BCP 47 tag.
     pub language: String,
     /// What it is for.

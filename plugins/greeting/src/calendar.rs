@@ -102,6 +102,19 @@ impl Calendar {
         self.at(Timestamp::now().to_zoned(self.zone.clone()).datetime())
     }
 
+    /// Those of this day at which something else is said.
+    pub(crate) fn today(&self) -> Vec<Moment> {
+        let date = Timestamp::now().to_zoned(self.zone.clone()).date();
+        let mut moments: Vec<Moment> = Vec::new();
+        for hour in 0..24 {
+            let moment = self.at(date.at(hour, 0, 0, 0));
+            if !moments.contains(&moment) {
+                moments.push(moment);
+            }
+        }
+        moments
+    }
+
     pub(crate) fn at(&self, time: DateTime) -> Moment {
         let day = Day::of(time.date());
         let occasion = self.occasions.iter().find(|occasion| occasion.days.iter().any(|days| day.is_in(days)));

@@ -14,6 +14,13 @@ use crate::titles::{Place, Titles};
 /// More names than this in one greeting are a roll call.
 const MOST_NAMES: usize = 2;
 
+/// So many people are greeted in different words: one, two, and more.
+const ALIKE: [usize; 3] = [1, 2, 3];
+/// Stands for a name in what is said ahead, and in no text.
+const SOMEBODY: &str = "QQQQ";
+/// What a voice makes a pause at.
+const PAUSES: [char; 9] = ['،', '؛', '؟', ',', ';', '.', '!', '?', ':'];
+
 /// Who is greeted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Audience {
@@ -33,11 +40,12 @@ pub(crate) fn greeting(languages: &[Rc<Language>], titles: &Titles, audience: &A
     let lines: Vec<String> = languages.iter().map(|language| display(language, titles, audience, moment)).collect();
     let named: Vec<&Guest> = named_in(languages, titles, audience);
     let nameless = whole(voice, audience, moment, Form::Speak, None);
-    let speak =
-        spoken_names(voice, titles, audience).map(|names| whole(voice, audience, moment, Form::Speak, Some(&names)));
+    let names = spoken_names(voice, titles, audience);
+    let speak = names.as_ref().map(|names| whole(voice, audience, moment, Form::Speak, Some(names)));
     let [nameless, speak] = [nameless.clone(), speak.unwrap_or(nameless)].map(|text| clean::speakable(&text));
     Utterance {
         display: lines.join("\n"),
+        opening: names.map(|names| opening(&speak, &clean::speakable(&names)).to_owned()).unwrap_or_default(),
         speak_nameless: if speak == nameless { String::new() } else { nameless },
         speak,
         language: voice.tag.clone(),
@@ -46,6 +54,40 @@ pub(crate) fn greeting(languages: &[Rc<Language>], titles: &Titles, audience: &A
         subjects: named.iter().map(|guest| guest.id.clone()).collect(),
         ..Utterance::default()
     }
+}
+
+/// What is said to many of those who may come, and names nobody, in the language that most are greeted in: the greetings of guests,
+/// and how those by name begin.
+pub(crate) fn ahead(languages: &[Rc<Language>], moments: &[Moment]) -> Vec<Utterance> {
+    let Some(voice) = languages.first() else {
+        return Vec::new();
+    };
+    let mut texts: Vec<String> = Vec::new();
+    for moment in moments {
+        for people in ALIKE {
+            let audience = Audience { people, ..Audience::default() };
+            let named = whole(voice, &audience, moment, Form::Speak, Some(SOMEBODY));
+            let guest = clean::speakable(&whole(voice, &audience, moment, Form::Speak, None));
+            for text in [guest.as_str(), opening(&clean::speakable(&named), SOMEBODY)] {
+                if !text.is_empty() && !texts.iter().any(|known| known == text) {
+                    texts.push(text.to_owned());
+                }
+            }
+        }
+    }
+    let utterance = |text: String| Utterance {
+        speak: text,
+        language: voice.tag.clone(),
+        kind: UtteranceKind::Guest,
+        ..Utterance::default()
+    };
+    texts.into_iter().map(utterance).collect()
+}
+
+/// How a text begins, up to the pause before the names in it. Empty: there is no pause.
+fn opening<'a>(text: &'a str, names: &str) -> &'a str {
+    let before = text.split_once(names).map_or("", |(before, _)| before.trim_end());
+    if before.ends_with(PAUSES) { before } else { "" }
 }
 
 /// Something that was seen, in the languages of a greeting. None: there are no words for it in any of them.

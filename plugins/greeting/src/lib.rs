@@ -27,11 +27,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    Delivered, Delivery, Event, Faces, Flow, Host, Input, Output, Result, Scene, Stage, Time, Utterance, UtteranceKind,
-    VisitId, export_stage, manifest,
+    Delivered, Delivery, Event, Faces, Flow, Host, Input, Origin, Output, Result, Scene, Stage, Time, Utterance,
+    UtteranceKind, VisitId, Welcome, WelcomeKind, export_stage, manifest,
 };
 
-use calendar::Calendar;
+use calendar::{Calendar, Moment};
 use compose::Audience;
 pub use config::{Again, Config, Salutation, TextFile};
 use cooldown::CoolDown;
@@ -43,7 +43,7 @@ manifest! {
     name: "greeting",
     summary: "Greets each visitor once, by name or as a guest, and remarks what was seen",
     inputs: { faces: Faces, #[optional] scene: Scene, #[optional] #[many] delivered: Delivered },
-    outputs: { utterance: Utterance },
+    outputs: { utterance: Utterance, #[feedback] welcome: Welcome, #[feedback] ahead: Utterance },
     milestones: ["recognised", "greeted"],
     capabilities: ["acts-on-events"],
     schema: "../config.schema.json",
@@ -61,6 +61,10 @@ pub struct Greeting {
     again_after: Duration,
     /// Somebody tells what became of an utterance.
     is_told: bool,
+    /// Where what will be said is sent, if somebody makes it ahead.
+    ahead: Option<Origin>,
+    /// Of which moments that was sent.
+    sent_ahead: Vec<Moment>,
     /// The number of the last utterance.
     number: u64,
     /// Packets of no visit count as one visitor.
@@ -74,8 +78,9 @@ impl Stage for Greeting {
         let texts = Texts::open(&config, host)?;
         let calendar = Calendar::open(&config, host)?;
         texts.warn_of_missing(calendar.names());
-        let delivered = |wire: &majlis_plugin_api::Wire| wire.incoming && wire.port == input::delivered.index();
-        Ok(Self {
+        let wired =
+            |incoming: bool, port: u32| host.wires().iter().any(|wire| wire.incoming == incoming && wire.port == port);
+        let mut greeting = Self {
             texts,
             titles: Titles::open(&config.titles, host)?,
             calendar,
@@ -84,11 +89,15 @@ impl Stage for Greeting {
             greet_by: config.greet_by.get(),
             remark_within: config.remark_within.get(),
             again_after: config.again_after.get(),
-            is_told: host.wires().iter().any(delivered),
+            is_told: wired(true, input::delivered.index()),
+            ahead: wired(false, output::ahead.index()).then(|| host.origin()),
+            sent_ahead: Vec::new(),
             // An instance that takes the place of another must not take its numbers, of which one may be on its way.
             number: host.now().as_nanos() / 1_000,
             visitors: HashMap::new(),
-        })
+        };
+        greeting.send_ahead(host.now());
+        Ok(greeting)
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
@@ -124,6 +133,7 @@ impl Stage for Greeting {
         match event {
             Event::VisitOpened(visit) => {
                 self.cool_down.purge();
+                self.send_ahead(out.now());
                 Ok(self.expect(Some(visit), out.now()))
             }
             Event::VisitClosed(visit, _) => {
@@ -195,6 +205,7 @@ impl Greeting {
         }
         visitor.greeting = Standing::Over;
         out.fact("kind", "silent");
+        out.emit(output::welcome, Welcome::new(WelcomeKind::Silent))?;
         Ok(Flow::CancelWake)
     }
 
@@ -206,6 +217,8 @@ impl Greeting {
         if audience.again {
             out.fact("again", true);
         }
+        let kind = if audience.again { WelcomeKind::Short } else { WelcomeKind::Full };
+        out.emit(output::welcome, Welcome::new(kind))?;
         let subjects = greeting.subjects.clone();
         let number = self.say(greeting, out)?;
         out.milestone("greeted");
@@ -254,6 +267,20 @@ impl Greeting {
         out.fact("remark", dropped);
         out.count("remarks_dropped", 1);
         Ok(())
+    }
+
+    /// Sends what will be said on this day to whoever makes it before it is said, once.
+    fn send_ahead(&mut self, now: Time) {
+        let Some(origin) = &self.ahead else { return };
+        let today = self.calendar.today();
+        if self.sent_ahead == today {
+            return;
+        }
+        for utterance in compose::ahead(&self.texts.languages(""), &today) {
+            // Without room, or at the end of the run: it is made when it is said.
+            let _ = origin.emit(output::ahead, None, now, utterance);
+        }
+        self.sent_ahead = today;
     }
 
     /// Emits an utterance under a number of its own.

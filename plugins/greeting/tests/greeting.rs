@@ -7,6 +7,7 @@ use majlis_greeting::{Config, Greeting, input, manifest__, output};
 use majlis_plugin_api::service::store::Database;
 use majlis_plugin_api::{
     Delivered, Delivery, Face, Faces, Identity, Observation, Person, Scene, Utterance, UtteranceKind, VisitId,
+    WelcomeKind,
 };
 use majlis_store::{Service, Store};
 use majlis_testkit::{Builder, FailureKind, Kit};
@@ -606,4 +607,48 @@ fn the_time_of_day_is_that_of_the_place() {
         ["Good morning. ", "Good afternoon. ", "Good evening. "].iter().any(|begin| speak.starts_with(begin)),
         "{speak}"
     );
+}
+
+#[test]
+fn how_a_visitor_is_received_is_told_once_and_whoever_was_greeted_not_long_ago_is_worth_no_question() {
+    for (again, expected) in [("short", WelcomeKind::Short), ("silent", WelcomeKind::Silent)] {
+        let mut kit = kit_with(json!({ "again_after": "1h", "again": again }));
+        meet(&mut kit, [sara()]).expect("greeted");
+        meet(&mut kit, [sara()]);
+        meet(&mut kit, [Identity::Unknown]).expect("greeted");
+        let told: Vec<WelcomeKind> = kit.emitted(output::welcome).iter().map(|(_, welcome)| welcome.kind).collect();
+        assert_eq!(told, [WelcomeKind::Full, expected, WelcomeKind::Full]);
+        assert!(kit.emitted(output::welcome).iter().all(|(visit, _)| visit.is_some()), "it is of the visit");
+    }
+}
+
+#[test]
+fn what_is_said_ahead_is_letter_by_letter_what_is_said_later() {
+    // The occasion of the day is said as well, whichever it is.
+    for config in
+        [json!({ "salutation": "salam" }), json!({ "salutation": "none" }), json!({}), json!({ "languages": ["en"] })]
+    {
+        let builder = builder().wire_out(output::ahead, "voice.ahead").time_zone("Asia/Riyadh");
+        let mut kit = builder.open(config.clone()).expect("it opens");
+        let ahead: Vec<String> = kit.emitted(output::ahead).into_iter().map(|(_, utterance)| utterance.speak).collect();
+        assert!(
+            !ahead.is_empty()
+                && kit.emitted(output::ahead).iter().all(|(visit, said)| visit.is_none() && said.number == 0)
+        );
+        let unique: std::collections::BTreeSet<&String> = ahead.iter().collect();
+        assert_eq!(unique.len(), ahead.len(), "{ahead:?}");
+        for others in 0..3 {
+            let strangers = || std::iter::repeat_n(Identity::Unknown, others + 1);
+            let guests = meet(&mut kit, strangers()).expect("greeted");
+            assert!(ahead.contains(&guests.speak), "{config}: {} is not in {ahead:?}", guests.speak);
+            assert!(guests.opening.is_empty(), "it names nobody");
+            let named = (0..=others).map(|at| person(&format!("q{at}"), "", "خَالِد", ["Khalid", "Omar", "Ali"][at]));
+            let named = meet(&mut kit, named).expect("greeted");
+            assert!(named.speak.starts_with(&named.opening) && !named.opening.is_empty(), "{named:?}");
+            assert!(!named.opening.contains("خَالِد") && !named.opening.contains("Khalid"), "{}", named.opening);
+            assert!(ahead.contains(&named.opening), "{config}: {} is not in {ahead:?}", named.opening);
+            assert!(ahead.contains(&named.speak_nameless), "{config}: a service says {}", named.speak_nameless);
+        }
+        assert_eq!(kit.emitted(output::ahead).len(), ahead.len(), "once a day");
+    }
 }

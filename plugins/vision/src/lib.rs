@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use majlis_plugin_api::{
     self as api, Event, Flow, Frame, Host, Input, Output, Packet, Pending, Result, Scene, Stage, Tasks, Then, Time,
-    VisitId, export_stage, manifest,
+    VisitId, Welcome, export_stage, manifest,
 };
 use majlis_remote::{Failure, Remote, Warmed};
 use parking_lot::Mutex;
@@ -48,12 +48,12 @@ use join::Arrived;
 use phrases::Phrases;
 use question::Questions;
 use signature::Signature;
-use visits::{Asking, Visits};
+use visits::{Asking, Held, Reception, Visits, may_be_known_already};
 
 manifest! {
     name: "vision",
     summary: "Asks a vision model what the visitors' surroundings are like",
-    inputs: { frame: Frame, #[optional] faces: api::Faces },
+    inputs: { frame: Frame, #[optional] faces: api::Faces, #[optional] welcome: Welcome },
     outputs: { scene: Scene },
     schema: "../config.schema.json",
 }
@@ -62,6 +62,9 @@ manifest! {
 const STALE: Duration = Duration::from_secs(50);
 /// So long an answer may take from its thread to the stage.
 const BACK: Duration = Duration::from_secs(5);
+/// So long a frame with somebody known on it waits for word of whether that visitor was greeted not long ago. Whoever greets has the
+/// same faces at the same time, and decides within a few milliseconds.
+const WORD_WITHIN: Duration = Duration::from_millis(100);
 
 /// The stage.
 pub struct Vision {
@@ -70,6 +73,8 @@ pub struct Vision {
     free: Option<FreeText>,
     /// Then frames wait for their faces.
     faces_wired: bool,
+    /// Then frames of known people wait a moment for word of how they are received.
+    welcome_wired: bool,
     questions: Questions,
     ready: String,
     remote: Remote,
@@ -95,7 +100,8 @@ impl Stage for Vision {
     type Config = Config;
 
     fn open(config: Config, host: &Host) -> Result<Self> {
-        let faces_wired = host.wires().iter().any(|wire| wire.incoming && wire.port == input::faces.index());
+        let is_wired = |port: u32| host.wires().iter().any(|wire| wire.incoming && wire.port == port);
+        let (faces_wired, welcome_wired) = (is_wired(input::faces.index()), is_wired(input::welcome.index()));
         config.check(faces_wired)?;
         let dialect = Dialect::of(config.dialect)?;
         let model = config.model(&dialect)?;
@@ -119,6 +125,7 @@ impl Stage for Vision {
             phrases,
             free,
             faces_wired,
+            welcome_wired,
             questions,
             ready: dialect.ready,
             remote,
@@ -138,11 +145,15 @@ impl Stage for Vision {
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
         match input {
-            Input::Packet(packet) => self.packet(&packet, out)?,
-            Input::Resumed(pending) => self.answered(pending, out)?,
-            _ => {}
+            Input::Packet(packet) => self.packet(&packet, out),
+            // Word of how the visitor is received does not come.
+            Input::Wake { visit, .. } => {
+                let held = self.visits.of(visit).held.take();
+                self.look_at_what_was_held(visit, held, out).map(|()| Flow::Continue)
+            }
+            Input::Resumed(pending) => self.answered(pending, out).map(|()| Flow::Continue),
+            _ => Ok(Flow::Continue),
         }
-        Ok(Flow::Continue)
     }
 
     fn event(&mut self, event: Event, out: &mut Output<'_>) -> Result<Flow> {
@@ -153,7 +164,7 @@ impl Stage for Vision {
                 self.cache.forget(visit);
             }
             // The question under way was cancelled; what was seen before is of no interest any more.
-            Event::Flush(visit) => self.visits.close(visit),
+            Event::Flush(visit) => self.visits.withdraw(visit),
             _ => {}
         }
         Ok(Flow::Continue)
@@ -167,13 +178,18 @@ impl Stage for Vision {
 }
 
 impl Vision {
-    fn packet(&mut self, packet: &Packet<'_>, out: &mut Output<'_>) -> Result<()> {
+    fn packet(&mut self, packet: &Packet<'_>, out: &mut Output<'_>) -> Result<Flow> {
         let visit = packet.visit();
+        if let Some(welcome) = packet.get(input::welcome)? {
+            let held = self.visits.of(visit).received(&welcome);
+            return self.look_at_what_was_held(visit, held, out).map(|()| Flow::CancelWake);
+        }
         let joined = if let Some(frame) = packet.get(input::frame)? {
             let arrived = Arrived { time: packet.time(), sequence: packet.sequence(), frame };
             if !self.faces_wired {
                 // Nothing has to be hidden, and nothing waited for; who is there is then not known.
-                return self.worth_a_look(visit, arrived, None, out);
+                self.worth_a_look(visit, arrived, None, out)?;
+                return Ok(Flow::Continue);
             }
             self.visits.of(visit).join.frame(arrived)
         } else if let Some(faces) = packet.get(input::faces)? {
@@ -181,8 +197,26 @@ impl Vision {
         } else {
             None
         };
-        match joined {
-            Some((arrived, faces)) => self.worth_a_look(visit, arrived, Some(faces), out),
+        let Some((arrived, faces)) = joined else { return Ok(Flow::Continue) };
+        let of_visit = self.visits.of(visit);
+        if self.welcome_wired && of_visit.reception == Reception::Awaited && may_be_known_already(&faces) {
+            let until = of_visit.held.as_ref().map_or(out.now() + WORD_WITHIN, |held| held.until);
+            of_visit.held = Some(Held { arrived, faces, until });
+            return Ok(Flow::WakeAt(until));
+        }
+        of_visit.held = None;
+        self.worth_a_look(visit, arrived, Some(faces), out)?;
+        Ok(Flow::Continue)
+    }
+
+    fn look_at_what_was_held(
+        &mut self,
+        visit: Option<VisitId>,
+        held: Option<Held>,
+        out: &mut Output<'_>,
+    ) -> Result<()> {
+        match held {
+            Some(Held { arrived, faces, .. }) => self.worth_a_look(visit, arrived, Some(faces), out),
             None => Ok(()),
         }
     }
@@ -196,6 +230,10 @@ impl Vision {
         out: &mut Output<'_>,
     ) -> Result<()> {
         let of_visit = self.visits.of(visit);
+        if of_visit.reception == Reception::Repeated {
+            out.fact("not_asked", "greeted not long ago");
+            return Ok(());
+        }
         if of_visit.is_asking(out.now()) {
             if of_visit.waiting.replace((arrived, faces)).is_some() {
                 out.fact("replaced", true);

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{KEY, SOON, Show, face, known, nobody, stranger};
-use majlis_plugin_api::{self as api, Identity};
+use majlis_plugin_api::{self as api, Identity, Welcome, WelcomeKind};
 use majlis_test_server::{Act, Proof, Server};
 use majlis_testkit::{Ending, Kit};
 use majlis_vision::{Config, Vision, input};
@@ -266,6 +266,56 @@ fn the_same_people_in_the_same_scene_are_asked_about_once() {
     show.kit.advance(Duration::from_secs(121)).expect("nothing is due");
     show.see(visit, 40, known("noura"));
     assert_eq!(show.server.requests().len(), 9);
+    show.close();
+}
+
+#[test]
+fn nothing_is_asked_about_somebody_who_was_greeted_not_long_ago() {
+    for kind in [WelcomeKind::Short, WelcomeKind::Silent] {
+        let mut show = Show::with_welcome(json!({}));
+        let visit = show.kit.open_visit().expect("it is told");
+        show.look(visit, 40, known("noura")).expect("it waits for word");
+        assert!(show.kit.works().is_empty(), "recognition came first");
+        show.kit.send(input::welcome, visit, Welcome::new(kind)).expect("it is told");
+        assert_eq!(show.kit.fact("not_asked").as_deref(), Some("greeted not long ago"));
+        show.see(visit, 240, known("noura"));
+        show.kit.advance(Duration::from_secs(2)).expect("nothing is due");
+        assert_eq!((show.kit.works().len(), show.server.requests().len()), (0, 0), "{kind:?}");
+        // Another visitor is another matter.
+        let other = show.kit.open_visit().expect("it is told");
+        show.look(other, 40, known("salem")).expect("it waits for word");
+        show.kit.send(input::welcome, other, Welcome::new(WelcomeKind::Full)).expect("it is told");
+        assert_eq!(show.settled().len(), 1);
+        assert_eq!(show.server.requests().len(), 1);
+        show.close();
+    }
+}
+
+#[test]
+fn a_question_waits_for_the_greeting_only_where_it_may_matter_and_not_for_long() {
+    let mut show = Show::with_welcome(json!({}));
+    // Who is there is not known yet, or is nobody who could have been greeted by name.
+    let undecided = || api::Faces { faces: vec![face(Identity::Undecided)], ..nobody() };
+    for (asked, faces) in [undecided(), stranger(7), nobody()].into_iter().enumerate() {
+        let visit = show.kit.open_visit().expect("it is told");
+        show.see(visit, 40, faces);
+        assert_eq!(show.server.requests().len(), asked + 1);
+    }
+    // Word does not come.
+    let visit = show.kit.open_visit().expect("it is told");
+    show.look(visit, 40, known("noura")).expect("it waits for word");
+    assert_eq!(show.server.requests().len(), 3);
+    show.look(visit, 40, known("noura")).expect("the newer frame waits no longer than the first");
+    show.kit.advance(Duration::from_millis(100)).expect("it is looked at");
+    show.settled();
+    assert_eq!(show.server.requests().len(), 4);
+    // A question that was asked before is answered, and no other one follows.
+    let visit = show.kit.open_visit().expect("it is told");
+    show.look(visit, 40, undecided()).expect("it is asked");
+    show.look(visit, 40, undecided()).expect("it waits");
+    show.kit.send(input::welcome, visit, Welcome::new(WelcomeKind::Short)).expect("it is told");
+    let scenes = show.settled();
+    assert_eq!((scenes.len(), show.server.requests().len()), (5, 5));
     show.close();
 }
 

@@ -28,13 +28,14 @@ use program::Espeak;
 manifest! {
     name: "voice-espeak",
     summary: "Speaks without a network, through the program espeak-ng",
-    inputs: { #[many] utterance: Utterance },
+    inputs: { #[many] utterance: Utterance, #[optional] #[many] ahead: Utterance },
     outputs: { audio: Audio, unsaid: Utterance, phonemes: Data },
     schema: "../config.schema.json",
 }
 
 const PORTS: Ports = Ports {
     utterance: input::utterance,
+    ahead: input::ahead,
     audio: output::audio,
     unsaid: output::unsaid,
     phonemes: Some(output::phonemes),

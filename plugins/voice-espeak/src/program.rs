@@ -169,15 +169,18 @@ impl Voice for Espeak {
             let clauses = symbols::read(&String::from_utf8_lossy(&aside));
             // Without it the estimate is worse, and the sound is as good.
             let apart = self.apart(manner, &text, &stop).ok();
-            let sound = speech.sound();
-            let whole = Loudness::of(&sound.samples, sound.rate, sound.channels);
+            let written = speech.written();
+            let whole = Loudness::of(written.samples, written.rate, written.channels);
             speech.tell(estimate::phonemes(&clauses, &whole, apart.as_ref()));
         }
         Ok(())
     }
 }
 
-/// A text in which nothing is a command: the program takes `[[` for phonemes, and a control character for who knows what.
+/// A text in which nothing is a command, since the program takes `[[` for phonemes and a control character for who knows what; and in
+/// which a feminine ending before a pause is written as it is said.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || matches!(c, '[' | ']') { ' ' } else { c }).collect()
+    let text: String = text.chars().map(|c| if c.is_control() || matches!(c, '[' | ']') { ' ' } else { c }).collect();
+    // Before a pause this letter is said as an h; the program says a t.
+    text.replace("\u{629}\u{652}", "\u{647}\u{652}")
 }

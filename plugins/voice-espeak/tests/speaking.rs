@@ -82,6 +82,20 @@ fn brackets_in_a_text_are_no_phonemes() {
 }
 
 #[test]
+fn a_feminine_ending_before_a_pause_is_said_without_its_t() {
+    if !espeak_is_here("a feminine ending") {
+        return;
+    }
+    let mut kit = opened(json!({}));
+    for (number, text) in [(1, "يَا دُكْتُورَةْ."), (2, "يَا دُكْتُورَهْ."), (3, "يَا دُكْتُورَتْ.")]
+    {
+        said(&mut kit, numbered(number, text, "ar"));
+    }
+    assert_eq!(heard(&kit, 1), heard(&kit, 2));
+    assert_ne!(heard(&kit, 1), heard(&kit, 3));
+}
+
+#[test]
 fn a_language_without_a_voice_is_an_error_that_says_what_to_do() {
     if !espeak_is_here("a language without a voice") {
         return;

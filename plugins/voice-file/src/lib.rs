@@ -21,13 +21,18 @@ use index::Recordings;
 manifest! {
     name: "voice-file",
     summary: "Says what was recorded beforehand",
-    inputs: { #[many] utterance: Utterance },
+    inputs: { #[many] utterance: Utterance, #[optional] #[many] ahead: Utterance },
     outputs: { audio: Audio, unsaid: Utterance },
     schema: "../config.schema.json",
 }
 
-const PORTS: Ports =
-    Ports { utterance: input::utterance, audio: output::audio, unsaid: output::unsaid, phonemes: None };
+const PORTS: Ports = Ports {
+    utterance: input::utterance,
+    ahead: input::ahead,
+    audio: output::audio,
+    unsaid: output::unsaid,
+    phonemes: None,
+};
 
 /// The stage.
 pub struct Voice(Speaker<Recordings>);

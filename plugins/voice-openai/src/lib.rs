@@ -19,13 +19,18 @@ use service::Service;
 manifest! {
     name: "voice-openai",
     summary: "Speaks through a service that takes OpenAI's speech requests",
-    inputs: { #[many] utterance: Utterance },
+    inputs: { #[many] utterance: Utterance, #[optional] #[many] ahead: Utterance },
     outputs: { audio: Audio, unsaid: Utterance },
     schema: "../config.schema.json",
 }
 
-const PORTS: Ports =
-    Ports { utterance: input::utterance, audio: output::audio, unsaid: output::unsaid, phonemes: None };
+const PORTS: Ports = Ports {
+    utterance: input::utterance,
+    ahead: input::ahead,
+    audio: output::audio,
+    unsaid: output::unsaid,
+    phonemes: None,
+};
 
 /// The stage.
 pub struct Voice(Speaker<Service>);

@@ -85,7 +85,7 @@ impl Service {
         self.remote
             .ask(until, || async {
                 let outcome = self.one_try(question.clone(), &speech).await;
-                let is_heard = !speech.lock().sound().samples.is_empty();
+                let is_heard = !speech.lock().written().samples.is_empty();
                 outcome.map_err(|failure| if is_heard { failure.without_a_second_try() } else { failure })
             })
             .await
@@ -140,7 +140,7 @@ fn stopped(stop: &Stop) -> impl Future<Output = ()> + use<> {
 
 fn write(samples: &[u8], speech: &Mutex<&mut Speech>) -> Result<(), Failure> {
     let mut speech = speech.lock();
-    let begun = if speech.sound().rate == 0 { speech.begin(RATE, 1) } else { Ok(()) };
+    let begun = if speech.has_begun() { Ok(()) } else { speech.begin(RATE, 1) };
     begun.and_then(|()| speech.write(samples)).map_err(|error| Failure::last(error.to_string()))
 }
 

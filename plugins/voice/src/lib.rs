@@ -10,6 +10,7 @@
 //! It must never know: how sound is made, who plays it, and whose name a text holds.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod cache;
 mod config;
 mod kept;
@@ -29,6 +30,6 @@ pub use language::lookup;
 pub use phonemes::{PHONEMES, Phoneme, Phonemes};
 pub use sound::Sound;
 pub use speaker::{Ports, Settings, Speaker};
-pub use speech::Speech;
+pub use speech::{Speech, Written};
 pub use stop::Stop;
 pub use voice::Voice;

@@ -66,6 +66,7 @@ impl Packets {
             self.pending.emit_wait(self.port, packet)?;
             self.went(sound, left.min(size));
             if left <= size {
+                self.saying.told();
                 return Ok(());
             }
         }
@@ -76,7 +77,9 @@ impl Packets {
         self.wait_for_turn();
         let (rate, channels) = self.saying.far().shape.unwrap_or(NO_SHAPE);
         let packet = last(&self.host, &self.saying, rate, channels)?;
-        Ok(self.pending.emit_wait(self.port, packet)?)
+        self.pending.emit_wait(self.port, packet)?;
+        self.saying.told();
+        Ok(())
     }
 
     /// Waits until the visit's utterance before this one went out.

@@ -30,6 +30,19 @@ pub struct Phoneme {
 }
 
 impl Phonemes {
+    /// These, and after so many milliseconds those. Words are counted on.
+    pub(crate) fn followed_by(mut self, next: Self, after_ms: f64) -> Self {
+        let words = self.phonemes.iter().map(|phoneme| phoneme.word + 1).max().unwrap_or(0);
+        self.estimated |= next.estimated;
+        self.phonemes.extend(next.phonemes.into_iter().map(|phoneme| Phoneme {
+            start_ms: phoneme.start_ms + after_ms,
+            end_ms: phoneme.end_ms + after_ms,
+            word: phoneme.word + words,
+            ..phoneme
+        }));
+        self
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.phonemes.iter().map(|phoneme| size_of::<Phoneme>() + phoneme.symbol.len()).sum()
     }

@@ -26,6 +26,8 @@ pub(crate) struct Far {
 struct State {
     far: Far,
     over: bool,
+    /// Whoever plays it knows that nothing more comes.
+    is_told: bool,
 }
 
 impl Saying {
@@ -50,6 +52,16 @@ impl Saying {
     /// Nothing goes out any more.
     pub(crate) fn is_over(&self) -> bool {
         self.state.lock().over
+    }
+
+    /// Its last packet went out, or somebody else says it.
+    pub(crate) fn told(&self) {
+        self.state.lock().is_told = true;
+    }
+
+    /// Whether whoever plays it knows that nothing more comes. It may be over without that, when it was cancelled.
+    pub(crate) fn is_told(&self) -> bool {
+        self.state.lock().is_told
     }
 
     fn end(&self) {

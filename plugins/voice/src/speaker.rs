@@ -4,11 +4,12 @@ use std::sync::Arc;
 use majlis_plugin_api::{Audio, Data, Error, Event, Flow, Host, In, Input, Out, Output, Result, Utterance, VisitId};
 use parking_lot::Mutex;
 
+use crate::ahead::MadeAhead;
 use crate::cache::{Cache, Names};
 use crate::packets::{NO_SHAPE, Packets, last};
 use crate::saying::{Ends, Saying};
 use crate::work::Shared;
-use crate::{Ahead, CacheConfig, Stop, Voice};
+use crate::{Ahead, CacheConfig, Voice};
 
 /// More utterances than this that wait for each other in one visit are a mistake of whoever composes them.
 const MOST_WAITING: usize = 8;
@@ -20,6 +21,8 @@ const MOST_CHARACTERS: usize = 4_096;
 pub struct Ports {
     /// What is to be said.
     pub utterance: In<Utterance>,
+    /// What will be said to many, and is made before: it names nobody.
+    pub ahead: In<Utterance>,
     /// Its sound: packets of 20 ms.
     pub audio: Out<Audio>,
     /// What this voice cannot say.
@@ -40,13 +43,13 @@ pub struct Settings {
 }
 
 /// A voice that is open; a plugin's stage is made of one.
-pub struct Speaker<V> {
+pub struct Speaker<V: Voice> {
     shared: Arc<Shared<V>>,
     country: Option<String>,
     /// The utterances of each visit that are on their way, in order.
     visits: HashMap<Option<VisitId>, Vec<Arc<Saying>>>,
-    /// What is made ahead.
-    ahead: Stop,
+    /// What is made before it is said.
+    ahead: MadeAhead<V>,
 }
 
 impl<V: Voice> Speaker<V> {
@@ -65,8 +68,8 @@ impl<V: Voice> Speaker<V> {
             phonemes_wired: ports.phonemes.is_some_and(|port| wired(port.index())),
             told: Mutex::default(),
         });
-        let speaker = Self { shared, country: settings.country, visits: HashMap::new(), ahead: Stop::default() };
-        speaker.make_ahead(&settings.say_ahead, host)?;
+        let speaker = Self { shared, country: settings.country, visits: HashMap::new(), ahead: MadeAhead::default() };
+        speaker.say_ahead(&settings.say_ahead, host)?;
         Ok(speaker)
     }
 
@@ -75,10 +78,13 @@ impl<V: Voice> Speaker<V> {
     /// # Errors
     /// This voice cannot say it, and no other follows.
     pub fn process(&mut self, input: &Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
-        if let Input::Packet(packet) = input
-            && let Some(utterance) = packet.get(self.shared.ports.utterance)?
-        {
+        let Input::Packet(packet) = input else {
+            return Ok(Flow::Continue);
+        };
+        if let Some(utterance) = packet.get(self.shared.ports.utterance)? {
             self.say(packet.visit(), utterance, out)?;
+        } else if let Some(utterance) = packet.get(self.shared.ports.ahead)? {
+            self.make_ahead(&utterance)?;
         }
         Ok(Flow::Continue)
     }
@@ -92,8 +98,8 @@ impl<V: Voice> Speaker<V> {
             Event::Flush(visit) => {
                 for saying in self.visits.remove(&Some(visit)).unwrap_or_default() {
                     saying.stop.set();
-                    if !saying.is_over() {
-                        // The thread cannot say it: what it still sends is dropped.
+                    if !saying.is_told() {
+                        // Its thread cannot say it, whether it has ended already or not: what it still sends is dropped.
                         self.say_that_it_is_over(&saying, out)?;
                     }
                 }
@@ -134,17 +140,23 @@ impl<V: Voice> Speaker<V> {
             )));
         }
         let kept = text.key.as_ref().and_then(|key| self.shared.cache.in_memory(key));
-        out.fact("sound", if kept.is_some() { "in memory" } else { "to be made" });
+        let opening = if kept.is_none() { self.shared.opening(said, &utterance) } else { None };
+        let where_from = match (&kept, &opening) {
+            (Some(_), _) => "in memory",
+            (None, Some(_)) => "its opening in memory",
+            (None, None) => "to be made",
+        };
+        out.fact("sound", where_from);
         let (pending, before) = (out.defer("speak"), sayings.last().cloned());
         saying.stop.follow(&pending);
         sayings.push(Arc::clone(&saying));
         let (shared, ends) = (Arc::clone(&self.shared), Ends(Arc::clone(&saying)));
         let mut packets = Packets::new(pending, saying, before, shared.host.clone(), shared.ports.audio);
-        if let Some(sound) = &kept {
+        if let Some(sound) = kept.as_ref().or(opening.as_ref().map(|opening| &opening.sound)) {
             // What is at hand need not wait for a thread; what stops it here stops it there as well.
             let _ = packets.offer(sound);
         }
-        self.shared.host.spawn("voice", move || shared.say(&text, utterance, ends, packets))
+        self.shared.host.spawn("voice", move || shared.say(&text, opening, utterance, ends, packets))
     }
 
     /// The last packet of an utterance of which no more comes.
@@ -154,37 +166,32 @@ impl<V: Voice> Speaker<V> {
         out.emit(self.shared.ports.audio, packet)
     }
 
-    fn make_ahead(&self, ahead: &[Ahead], host: &Host) -> Result<()> {
+    /// What the operator's file says is made while the stage opens.
+    fn say_ahead(&self, ahead: &[Ahead], host: &Host) -> Result<()> {
         let mut texts = Vec::with_capacity(ahead.len());
         for (at, Ahead { text, language }) in ahead.iter().enumerate() {
             let utterance = Utterance::plain(text.trim(), language.as_deref().unwrap_or(host.language()));
             let text = self.shared.text(&utterance.speak, &utterance).ok_or_else(|| {
                 Error::config(format!("say_ahead[{at}]"), format!("this voice does not speak `{}`", utterance.language))
             })?;
-            debug_assert_eq!(text.names, Names::Nobody, "a plain utterance names nobody");
             texts.push(text);
         }
-        if texts.is_empty() {
-            return Ok(());
-        }
-        let (shared, stop) = (Arc::clone(&self.shared), self.ahead.clone());
-        host.spawn("voice ahead", move || {
-            for text in &texts {
-                match shared.make_ahead(text, &stop) {
-                    _ if stop.is_set() => return,
-                    Ok(()) => {}
-                    // It is tried again when it is to be said.
-                    Err(error) => tracing::warn!("a text of `say_ahead` could not be made: {error}"),
-                }
-            }
-        })
+        self.ahead.make(&self.shared, texts)
+    }
+
+    /// What the greeting says that it will say. Of what this voice cannot say, nothing is made, and nobody misses it yet.
+    fn make_ahead(&self, utterance: &Utterance) -> Result<()> {
+        let text = utterance.speak.trim();
+        let fits = !text.is_empty() && text.chars().count() <= MOST_CHARACTERS;
+        let text = fits.then(|| self.shared.text(text, utterance)).flatten();
+        self.ahead.make(&self.shared, text.into_iter().filter(|text| text.names == Names::Nobody).collect())
     }
 }
 
-impl<V> Drop for Speaker<V> {
+impl<V: Voice> Drop for Speaker<V> {
     fn drop(&mut self) {
         // The host cancels what the instance began; what runs ahead is no work of a visit, and nobody else ends it.
-        self.ahead.set();
+        self.ahead.stop();
         for saying in self.visits.values().flatten() {
             saying.stop.set();
         }

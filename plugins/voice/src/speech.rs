@@ -11,9 +11,23 @@ const MOST_BYTES: usize = 16 << 20;
 /// so that writing never waits for whoever plays it.
 pub struct Speech {
     sound: Sound,
+    /// Bytes at its beginning that were there before.
+    lead: usize,
+    has_begun: bool,
     stop: Stop,
     /// None: nobody listens yet, it is made ahead.
     to: Option<Packets>,
+}
+
+/// What a voice wrote of a sound.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    /// Samples of each channel a second; 0: it has not begun.
+    pub rate: u32,
+    /// Channels.
+    pub channels: u16,
+    /// Interleaved samples of signed 16 bits, little-endian; cut anywhere.
+    pub samples: &'a [u8],
 }
 
 /// Nobody wants the sound any more.
@@ -29,8 +43,10 @@ impl std::fmt::Display for Stopped {
 impl std::error::Error for Stopped {}
 
 impl Speech {
-    pub(crate) fn new(stop: Stop, to: Option<Packets>) -> Self {
-        Self { sound: Sound::default(), stop, to }
+    /// `lead`: what is heard before, and was made earlier.
+    pub(crate) fn new(stop: Stop, to: Option<Packets>, lead: Option<&Sound>) -> Self {
+        let sound = lead.cloned().unwrap_or_default();
+        Self { lead: sound.samples.len(), sound, has_begun: false, stop, to }
     }
 
     /// Says what is written: samples of each channel a second, and channels. Once, before the first sample.
@@ -38,9 +54,11 @@ impl Speech {
     /// # Errors
     /// No rate or no channel, or it was said before.
     pub fn begin(&mut self, rate: u32, channels: u16) -> Result<()> {
-        if self.sound.rate != 0 || rate == 0 || channels == 0 {
+        let fits = self.lead == 0 || (rate, channels) == (self.sound.rate, self.sound.channels);
+        if self.has_begun || rate == 0 || channels == 0 || !fits {
             return Err(Error::new(format!("the sound begins with {channels} channels at {rate} Hz")));
         }
+        self.has_begun = true;
         self.sound.rate = rate;
         self.sound.channels = channels;
         Ok(())
@@ -51,7 +69,7 @@ impl Speech {
     /// # Errors
     /// Nobody wants it any more, it has not begun, or it does not end.
     pub fn write(&mut self, samples: &[u8]) -> Result<()> {
-        if self.sound.rate == 0 {
+        if !self.has_begun {
             return Err(Error::new("samples came before their rate"));
         }
         if self.is_stopped() {
@@ -66,13 +84,25 @@ impl Speech {
 
     /// Says what is said when. At any time, once.
     pub fn tell(&mut self, phonemes: Phonemes) {
-        self.sound.phonemes = Some(phonemes);
+        let lead_ms = (self.lead / self.sound.frame()) as f64 * 1e3 / f64::from(self.sound.rate.max(1));
+        self.sound.phonemes = match self.sound.phonemes.take().filter(|_| self.lead > 0) {
+            Some(before) => Some(before.followed_by(phonemes, lead_ms)),
+            // Of what is heard before it is not known: nothing is told that is not whole.
+            None if self.lead > 0 => None,
+            None => Some(phonemes),
+        };
     }
 
-    /// What was written so far.
+    /// Whether the voice has said what it writes.
     #[must_use]
-    pub fn sound(&self) -> &Sound {
-        &self.sound
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// What the voice wrote so far, with its rate and channels.
+    #[must_use]
+    pub fn written(&self) -> Written<'_> {
+        Written { rate: self.sound.rate, channels: self.sound.channels, samples: &self.sound.samples[self.lead..] }
     }
 
     /// Whether nobody wants it any more.

@@ -32,6 +32,12 @@ pub(crate) struct Text<M> {
     pub(crate) names: Names,
 }
 
+/// How an utterance begins, made before, and what is left to say.
+pub(crate) struct Opening {
+    pub(crate) sound: Arc<Sound>,
+    pub(crate) rest: String,
+}
+
 impl<V: Voice> Shared<V> {
     /// The text as this voice says it, or nothing.
     pub(crate) fn text(&self, text: &str, utterance: &Utterance) -> Option<Text<V::Manner>> {
@@ -40,16 +46,37 @@ impl<V: Voice> Shared<V> {
         Some(Text { text: text.to_owned(), manner, key, names: Names::of(utterance, text) })
     }
 
+    /// How it begins, if that is at hand and the text goes on after it. Only where no other voice follows: what has begun is not said
+    /// anew by another.
+    pub(crate) fn opening(&self, said: &str, utterance: &Utterance) -> Option<Opening> {
+        let opening = utterance.opening.trim();
+        let rest = said.strip_prefix(opening).map(str::trim).filter(|rest| !rest.is_empty())?;
+        if opening.is_empty() || self.followed {
+            return None;
+        }
+        let key = self.text(opening, utterance)?.key?;
+        Some(Opening { sound: self.cache.in_memory(&key)?, rest: rest.to_owned() })
+    }
+
     /// Says it: from its first packet to its last, or from the first to where it is broken off.
-    pub(crate) fn say(&self, what: &Text<V::Manner>, utterance: Utterance, ends: Ends, packets: Packets) {
+    pub(crate) fn say(
+        &self,
+        what: &Text<V::Manner>,
+        opening: Option<Opening>,
+        utterance: Utterance,
+        ends: Ends,
+        packets: Packets,
+    ) {
         let stop = packets.saying.stop.clone();
         let kept = what.key.as_ref().and_then(|key| self.cache.find(key, &what.names));
         let is_new = kept.is_none();
         let (made, packets) = match kept {
             Some(sound) => (Ok(sound), Some(packets)),
             None => {
-                let mut speech = Speech::new(stop.clone(), Some(packets));
-                let said = self.voice.say(&what.manner, &what.text, &mut speech);
+                let lead = opening.as_ref().map(|opening| &*opening.sound);
+                let mut speech = Speech::new(stop.clone(), Some(packets), lead);
+                let text = opening.as_ref().map_or(&what.text, |opening| &opening.rest);
+                let said = self.voice.say(&what.manner, text, &mut speech);
                 let (sound, packets) = speech.into_parts();
                 (said.and_then(|()| whole(sound)), packets)
             }
@@ -83,7 +110,9 @@ impl<V: Voice> Shared<V> {
                 }
                 packets.wait_for_turn();
                 // Refused only when nobody wants it any more.
-                let _ = packets.pending.emit_wait(self.ports.unsaid, utterance);
+                if packets.pending.emit_wait(self.ports.unsaid, utterance).is_ok() {
+                    packets.saying.told();
+                }
                 packets.pending.finish();
             }
             Err(error) => {
@@ -108,7 +137,7 @@ impl<V: Voice> Shared<V> {
         if self.cache.find(key, &what.names).is_some() {
             return Ok(());
         }
-        let mut speech = Speech::new(stop.clone(), None);
+        let mut speech = Speech::new(stop.clone(), None, None);
         self.voice.say(&what.manner, &what.text, &mut speech)?;
         let sound = whole(speech.into_parts().0)?;
         self.cache.remember(key, &what.names, &sound);

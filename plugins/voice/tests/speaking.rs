@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use majlis_plugin_api::{Utterance, UtteranceKind};
 use majlis_testkit::{Ending, Kit};
 use majlis_voice::{Ahead, PHONEMES, Settings};
-use mouth::{AUDIO, PATIENCE, RATE, SPOKEN, UNSAID, UTTERANCE, alone, ended, heard, numbered, opened, sound};
+use mouth::{AHEAD, AUDIO, PATIENCE, RATE, SPOKEN, UNSAID, UTTERANCE, alone, ended, heard, numbered, opened, sound};
+use serde_json::json;
 
 #[test]
 fn an_utterance_is_packets_of_20_ms_and_the_last_one_says_so() {
@@ -230,6 +231,55 @@ fn what_is_said_to_everybody_is_made_before_anybody_comes() {
     let spoken = kit.emitted(SPOKEN).remove(0).1;
     assert_eq!((spoken.kind.as_str(), &spoken.value["utterance"]), (PHONEMES, &1.into()), "{}", spoken.value);
     assert_eq!(spoken.value["phonemes"][0]["end_ms"], 10.0);
+}
+
+/// What the greeting says to one who is named: it begins as others do.
+fn to_sara(number: u64) -> Utterance {
+    Utterance {
+        speak_nameless: "ab.".into(),
+        opening: "ab,".into(),
+        kind: UtteranceKind::Named,
+        subjects: vec!["sara".into()],
+        ..numbered(number, "ab, sa|ra")
+    }
+}
+
+#[test]
+fn a_greeting_by_name_begins_with_what_was_made_before_and_its_rest_follows() {
+    let (mut kit, doings) = opened(Settings::default(), Kit::builder().wire_out(SPOKEN, "face.phonemes"));
+    for text in ["ab,", "ab,", "ab.", ""] {
+        kit.send(AHEAD, None, Utterance::plain(text, "en")).expect("it is made");
+    }
+    kit.send(AHEAD, None, Utterance::plain("abc", "xx")).expect("nobody misses what it does not speak");
+    kit.wait(PATIENCE, |_| doings.said().len() == 2).expect("each is made once");
+    let gate = doings.gate();
+    let visit = kit.open_visit().expect("no answer");
+    kit.send(UTTERANCE, visit, to_sara(1)).expect("it begins");
+    assert_eq!(kit.fact("sound").as_deref(), Some("its opening in memory"));
+    assert!(!kit.emitted(AUDIO).is_empty(), "it is heard within the call");
+    gate.send(()).expect("it waits");
+    ended(&mut kit);
+    assert_eq!(doings.said(), ["ab,", "ab.", "sa|ra"], "nothing is made twice");
+    assert_eq!(heard(&kit, visit, 1), sound("ab,sara"));
+    let spoken = kit.emitted(SPOKEN).remove(0).1.value;
+    let times: Vec<_> =
+        (0..2).map(|at| (&spoken["phonemes"][at]["start_ms"], &spoken["phonemes"][at]["word"])).collect();
+    assert_eq!(times, [(&json!(0.0), &json!(0)), (&json!(30.0), &json!(1))], "the rest comes after the opening");
+}
+
+#[test]
+fn what_another_voice_would_have_to_say_anew_does_not_begin_before_it_is_there() {
+    let (mut kit, doings) = opened(Settings::default(), Kit::builder().wire_out(UNSAID, "next.utterance"));
+    let gate = doings.gate();
+    kit.send(AHEAD, None, Utterance::plain("|ab,", "en")).expect("it is made");
+    gate.send(()).expect("it waits");
+    kit.wait(PATIENCE, |kit| kit.adopted() == (0, 1)).expect("it is made");
+    drop(doings.gate());
+    let visit = kit.open_visit().expect("no answer");
+    kit.send(UTTERANCE, visit, Utterance { speak: "|ab, sara".into(), opening: "|ab,".into(), ..to_sara(1) })
+        .expect("it begins");
+    ended(&mut kit);
+    assert_eq!((kit.emitted(AUDIO).len(), kit.emitted(UNSAID).len()), (0, 1));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use majlis_plugin_api::{self as api, Face, Frame, FrameMut, Identity, Person, PixelFormat, Scene, Time, VisitId};
 use majlis_test_server::Server;
-use majlis_testkit::{Failure, Kit};
+use majlis_testkit::{Builder, Failure, Kit};
 use majlis_vision::{Vision, input, manifest__, output};
 use serde_json::{Value, json};
 
@@ -32,6 +32,13 @@ impl Show {
     pub(crate) fn at(server: Server, more: Value) -> Self {
         let kit = open(&server, more).expect("it opens");
         Self { server, kit, at: 1_000 }
+    }
+
+    /// Whoever greets is wired too, and says how visitors are received.
+    pub(crate) fn with_welcome(more: Value) -> Self {
+        let server = Server::start();
+        let kit = open_with(&server, more, |builder| builder.wire(input::welcome, "greeting.welcome"));
+        Self { server, kit: kit.expect("it opens"), at: 1_000 }
     }
 
     /// The time of a new frame.
@@ -86,6 +93,14 @@ impl Show {
 }
 
 pub(crate) fn open(server: &Server, more: Value) -> Result<Kit<Vision>, Failure> {
+    open_with(server, more, |builder| builder)
+}
+
+fn open_with(
+    server: &Server,
+    more: Value,
+    wired: impl FnOnce(Builder<Vision>) -> Builder<Vision>,
+) -> Result<Kit<Vision>, Failure> {
     let mut config = json!({ "base_url": server.base_url(), "api_key": KEY, "model": "m", "prewarm": false });
     let map = config.as_object_mut().expect("a map");
     map.extend(more.as_object().expect("a map").clone());
@@ -93,7 +108,7 @@ pub(crate) fn open(server: &Server, more: Value) -> Result<Kit<Vision>, Failure>
     let builder = Kit::<Vision>::builder().manifest(manifest__::TEXT).language("ar-SA").log_level(5);
     let builder = builder.wire(input::frame, "camera.frame");
     let builder = if is_wired { builder.wire(input::faces, "faces.faces") } else { builder };
-    builder.open(config)
+    wired(builder).open(config)
 }
 
 /// A picture with a shape in it, so that its greys are not all the same.

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 pub(crate) const UTTERANCE: In<Utterance> = In::at(0);
+pub(crate) const AHEAD: In<Utterance> = In::at(1);
 pub(crate) const AUDIO: Out<Audio> = Out::at(0);
 pub(crate) const UNSAID: Out<Utterance> = Out::at(1);
 pub(crate) const SPOKEN: Out<Data> = Out::at(2);
@@ -105,7 +106,7 @@ impl Stage for Spoken {
 
     fn open(_: Value, host: &Host) -> api::Result<Self> {
         let (doings, settings) = NEXT.take().expect("a test opens it");
-        let ports = Ports { utterance: UTTERANCE, audio: AUDIO, unsaid: UNSAID, phonemes: Some(SPOKEN) };
+        let ports = Ports { utterance: UTTERANCE, ahead: AHEAD, audio: AUDIO, unsaid: UNSAID, phonemes: Some(SPOKEN) };
         Speaker::open(Mouth(doings), settings, ports, host).map(Self)
     }
 

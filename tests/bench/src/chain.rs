@@ -13,6 +13,7 @@ use majlis_loader::{Loader, Opened as Library};
 use majlis_meter::Monotonic;
 use majlis_runtime::{Observer, OpenError, Opened, Opener, Runtime, Services, Setup};
 
+use crate::flush::{INTERRUPTER, PLAYER};
 use crate::stages::{Beat, Sink, Source, Tap};
 use crate::voice::{COMPOSER, EAR};
 
@@ -53,11 +54,17 @@ impl Plugins {
     pub(crate) fn find(folder: &Path, copies: &Path) -> Result<Self, String> {
         let loader = Arc::new(Loader::new(copies.to_owned()));
         let mut catalogue = loader.scan(&[folder.to_owned()]);
+        let (utterance, audio) = (
+            "[[output]]\nname = \"utterance\"\ntype = \"majlis/utterance@1\"\n",
+            "[[input]]\nname = \"audio\"\ntype = \"majlis/audio@1\"\n",
+        );
         let ends = [
             manifest(SOURCE, "[[output]]\nname = \"frame\"\ntype = \"majlis/frame@1\"\n")?,
             manifest(SINK, "[[input]]\nname = \"packet\"\ntype = \"any\"\n")?,
-            manifest(COMPOSER, "[[output]]\nname = \"utterance\"\ntype = \"majlis/utterance@1\"\n")?,
-            manifest(EAR, "[[input]]\nname = \"audio\"\ntype = \"majlis/audio@1\"\n")?,
+            manifest(COMPOSER, utterance)?,
+            manifest(EAR, audio)?,
+            manifest(INTERRUPTER, utterance)?,
+            manifest(PLAYER, audio)?,
         ];
         for manifest in ends {
             let entry = Entry { path: "in this process".into(), sha256: [0; 32], manifest };

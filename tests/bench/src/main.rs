@@ -12,6 +12,7 @@ mod bare;
 mod boundary;
 mod chain;
 mod figure;
+mod flush;
 mod gstreamer;
 mod looks;
 mod machine;

@@ -9,7 +9,7 @@ use crate::figure::{Bound, Figure, Measured, median, rounds};
 use crate::peer::Environment;
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, gstreamer, looks, recognition, search, sound, vision, voice};
+use crate::{bare, boundary, flush, gstreamer, looks, recognition, search, sound, vision, voice};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -113,7 +113,7 @@ impl Bench {
             (&["search_10k_ms"], &|| vec![Self::search()]),
             (&["vision_overhead_ms"], &|| vec![Self::vision_overhead()]),
             (&["idle_cpu_percent"], &|| vec![self.idle_cpu()]),
-            (&["voice_first_packet_ms", "voice_first_packet_cached_ms"], &|| self.voice()),
+            (&["voice_first_packet_ms", "voice_first_packet_cached_ms", "voice_flush_ms"], &|| self.voice()),
             (&["plugin_load_ms", "first_greeting_ms", "recognise_ms"], &|| self.readiness()),
             (&["scene_gate_ms"], &|| vec![self.scene_gate()]),
             (&["vision_calls_saved"], &|| looks::figures(self)),
@@ -279,9 +279,14 @@ impl Bench {
             Err(reason) => Err(reason.clone()),
         };
         let (made, kept) = (take(false), take(true));
+        let flushed = match &plugins {
+            Ok(plugins) => rounds(flush::lengths(plugins, &self.pipeline("flush"))),
+            Err(reason) => Err(reason.clone()),
+        };
         vec![
             must("voice_first_packet_ms", 50.0, made, "an utterance to the first packet of its sound, espeak-ng"),
             must("voice_first_packet_cached_ms", 2.0, kept, "the same, of one that was said before"),
+            must("voice_flush_ms", 40.0, flushed, "an utterance is interrupted, to the end of what is heard of it"),
         ]
     }
 

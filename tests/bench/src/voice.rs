@@ -23,7 +23,7 @@ const UTTERANCES: usize = 60;
 /// The first of them open the stage's libraries, and fill the cache where it is measured.
 const WARM: usize = 5;
 /// A greeting of usual length; fully vocalised, as all of them are.
-const GREETING: &str = "اَلسَّلَامُ عَلَيْكُمْ وَرَحْمَةُ اللهِ وَبَرَكَاتُهُ، أَهْلًا وَسَهْلًا بِكُمْ";
+pub(crate) const GREETING: &str = "اَلسَّلَامُ عَلَيْكُمْ وَرَحْمَةُ اللهِ وَبَرَكَاتُهُ، أَهْلًا وَسَهْلًا بِكُمْ";
 
 /// What both ends note.
 struct Notes {

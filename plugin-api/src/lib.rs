@@ -79,9 +79,10 @@ mod visit;
 pub use error::{Error, Refused, Result};
 pub use host::{Adopted, Host, Origin, Wire};
 pub use message::{
-    Any, Audio, AudioMut, AvatarState, Data, Delivered, Delivery, Doubt, Extra, Face, Faces, Frame, FrameMut, Identity,
-    Invite, Message, Observation, Person, Piece, PixelFormat, PossibleFace, SampleFormat, Scene, Utterance,
-    UtteranceKind, Welcome, WelcomeKind, from_cbor, to_cbor,
+    Any, Audio, AudioMut, AvatarSeen, AvatarStep, Data, Delivered, Delivery, Dismissed, Doubt, Extra, Face, Faces,
+    Frame, FrameMut, Identity, Invite, Listener, Message, Observation, Person, Piece, PixelFormat, PossibleFace,
+    RoomOrder, SampleFormat, Scene, Speech, SpeechFrom, SpeechTarget, Utterance, UtteranceKind, Welcome, WelcomeKind,
+    from_cbor, to_cbor,
 };
 pub use output::Output;
 pub use packet::Packet;

@@ -2,9 +2,12 @@
 //! be copied; the small messages are CBOR maps with text keys whose unknown keys are kept, so that fields may be added.
 
 mod audio;
+mod avatar;
 mod delivered;
 mod faces;
 mod frame;
+mod invite;
+mod order;
 mod rgb;
 mod scene;
 mod utterance;
@@ -17,12 +20,15 @@ use majlis_abi::plugin::{Buffer, HostHandle};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, Secret};
+use crate::Result;
 
 pub use audio::{Audio, AudioMut, Piece, SampleFormat};
+pub use avatar::{AvatarSeen, AvatarStep};
 pub use delivered::{Delivered, Delivery};
 pub use faces::{Doubt, Face, Faces, Identity, Person, PossibleFace};
 pub use frame::{Frame, FrameMut, PixelFormat};
+pub use invite::{Invite, Listener};
+pub use order::{Dismissed, RoomOrder, Speech, SpeechFrom, SpeechTarget};
 pub use scene::{Observation, Scene};
 pub use utterance::{Utterance, UtteranceKind};
 pub use welcome::{Welcome, WelcomeKind};
@@ -166,32 +172,3 @@ pub struct Data {
     pub extra: Extra,
 }
 cbor_message!(Data, "majlis/data@1");
-
-/// Where a room is and with which token an avatar may enter it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Invite {
-    /// The server's address, `wss://…`.
-    pub url: String,
-    /// The room's name.
-    pub room: String,
-    /// The token; it prints as `***`.
-    pub token: Secret,
-    /// Keys of a later version.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-cbor_message!(Invite, "majlis/invite@1");
-
-/// What an avatar does now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AvatarState {
-    /// `starting`, `ready`, `speaking`, `idle`, `failed`.
-    pub state: String,
-    /// One sentence for an operator.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-    /// Keys of a later version.
-    #[serde(flatten)]
-    pub extra: Extra,
-}
-cbor_message!(AvatarState, "majlis/avatar-state@1");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use majlis_jsonl::{Config, Lines, input, manifest__};
-use majlis_plugin_api::{Face, Faces, Frame, FrameMut, Invite, PixelFormat, Secret};
+use majlis_plugin_api::{Face, Faces, Frame, FrameMut, Invite, Listener, PixelFormat, Secret};
 use majlis_testkit::{FailureKind, Kit};
 use serde_json::{Value, json};
 
@@ -67,15 +67,21 @@ fn embeddings_are_written_only_when_asked_for_and_secrets_never() {
     let mut kit = kit(folder.path(), json!({ "path": "all.jsonl", "embeddings": true }));
     kit.send_by(1, input::packets, None, one_face()).expect("a line");
     let invite = Invite {
+        attempt: 1,
         url: "wss://rooms.example".into(),
+        region: String::new(),
         room: "hall".into(),
+        identity: "avatar-1".into(),
+        agent_identity: "agent".into(),
         token: Secret::new("s3cr3t"),
+        listener: Some(Listener { identity: "ear-1".into(), token: Secret::new("s3cr3t too") }),
         extra: Default::default(),
     };
     kit.send_by(2, input::packets, None, invite).expect("a line");
     let path = folder.path().join("all.jsonl");
     assert_eq!(lines(&path)[0]["packet"]["faces"][0]["embedding"], json!([0.25, 0.25, 0.25, 0.25]));
     assert_eq!(lines(&path)[1]["packet"]["token"], "***");
+    assert_eq!(lines(&path)[1]["packet"]["listener"]["token"], "***");
     assert!(!std::fs::read_to_string(&path).expect("a file").contains("s3cr3t"));
 }
 

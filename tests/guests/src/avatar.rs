@@ -1,0 +1,316 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use majlis_livekit_ffi::{
+    AudioSource, ByteReader, ConnectOptions, DisconnectReason, Ffi, Invocation, Joined, Method, PublishAudio,
+    PublishVideo, Room, RoomEvent, VideoSource,
+};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::hall::until;
+use crate::visitor::film;
+use crate::{Conduct, Hall, Picture};
+
+/// What speech is sent under.
+const TOPIC: &str = "lk.audio_stream";
+
+/// One speech that an avatar was sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Speech {
+    /// Samples a second, as the stream says.
+    pub rate: u32,
+    /// All that came of it.
+    pub samples: Vec<i16>,
+    /// When its first bytes came.
+    pub began: Instant,
+    /// It was closed by whoever sent it, and not broken off.
+    pub whole: bool,
+    /// It was to be played no more.
+    pub cleared: bool,
+}
+
+#[derive(Default)]
+struct Noted {
+    speeches: Vec<Speech>,
+    joined: Vec<Instant>,
+    first_frame: Option<Instant>,
+    sent_away: u32,
+    trouble: Option<String>,
+}
+
+/// An avatar of a vendor: a participant that was given a token, shows itself, and says what it is sent.
+pub struct Avatar {
+    noted: Arc<Mutex<Noted>>,
+    task: JoinHandle<()>,
+    /// When it was asked to come.
+    pub asked: Instant,
+}
+
+impl Hall {
+    /// An avatar is asked to come into a room, as by a vendor.
+    #[must_use]
+    pub fn avatar(&self, url: &str, token: &str, conduct: Conduct) -> Avatar {
+        let noted = Arc::new(Mutex::new(Noted::default()));
+        let life = live(self.ffi.clone(), url.to_owned(), token.to_owned(), conduct, Arc::clone(&noted));
+        let noting = Arc::clone(&noted);
+        let task = self.runtime.spawn(async move {
+            if let Err(error) = life.await {
+                noting.lock().trouble = Some(error.to_string());
+            }
+        });
+        Avatar { noted, task, asked: Instant::now() }
+    }
+}
+
+impl Avatar {
+    /// What it was sent, in order.
+    #[must_use]
+    pub fn speeches(&self) -> Vec<Speech> {
+        self.noted.lock().speeches.clone()
+    }
+
+    /// When it was in the room, each time.
+    #[must_use]
+    pub fn joined(&self) -> Vec<Instant> {
+        self.noted.lock().joined.clone()
+    }
+
+    /// When it sent its first picture.
+    #[must_use]
+    pub fn first_frame(&self) -> Option<Instant> {
+        self.noted.lock().first_frame
+    }
+
+    /// How often it was removed from the room.
+    #[must_use]
+    pub fn sent_away(&self) -> u32 {
+        self.noted.lock().sent_away
+    }
+
+    /// Whether it is gone for good.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Waits until this holds.
+    ///
+    /// # Panics
+    /// It does not in a minute.
+    #[track_caller]
+    pub fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let told = || {
+            let noted = self.noted.lock();
+            let speeches: Vec<_> = noted.speeches.iter().map(|said| (said.samples.len(), said.whole)).collect();
+            format!("joined {}, speeches {speeches:?}, trouble {:?}", noted.joined.len(), noted.trouble)
+        };
+        until(what, || is_so(self), told);
+    }
+}
+
+impl Drop for Avatar {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn live(
+    ffi: Ffi,
+    url: String,
+    token: String,
+    conduct: Conduct,
+    noted: Arc<Mutex<Noted>>,
+) -> majlis_livekit_ffi::Result<()> {
+    tokio::time::sleep(conduct.joins_after).await;
+    if !conduct.joins {
+        return Ok(());
+    }
+    for _ in 0..=conduct.comes_back {
+        let joined = Room::connect(&ffi, &url, &token, &ConnectOptions::default()).await?;
+        noted.lock().joined.push(Instant::now());
+        match stay(&ffi, joined, &conduct, &noted).await? {
+            Left::SentAway => noted.lock().sent_away += 1,
+            Left::Died => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+enum Left {
+    SentAway,
+    Died,
+}
+
+async fn stay(
+    ffi: &Ffi,
+    joined: Joined,
+    conduct: &Conduct,
+    noted: &Arc<Mutex<Noted>>,
+) -> majlis_livekit_ffi::Result<Left> {
+    let Joined { room, mut events, .. } = joined;
+    let room = Arc::new(room);
+    let agent = room.participant().attributes.get("lk.publish_on_behalf").cloned().unwrap_or_default();
+    let (clears, cleared) = watch::channel(0_u64);
+    let method = room.register_rpc("lk.clear_buffer")?;
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(clear(method, agent.clone(), clears));
+    let (mouth_closes, mouth) = tokio::sync::mpsc::unbounded_channel();
+    if conduct.publishes {
+        tasks.spawn(show(ffi.clone(), Arc::clone(&room), conduct.clone(), Arc::clone(noted)));
+    }
+    let speaks = Speaks {
+        ffi: ffi.clone(),
+        room: Arc::clone(&room),
+        agent: agent.clone(),
+        conduct: conduct.clone(),
+        noted: Arc::clone(noted),
+        cleared,
+    };
+    let (died, mut dies) = tokio::sync::mpsc::channel(1);
+    tasks.spawn(speaks.all(mouth, died));
+    let left = loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(RoomEvent::ByteStream(reader)) if reader.info().topic == TOPIC && reader.info().identity == agent => {
+                    let _ = mouth_closes.send(reader);
+                }
+                Some(RoomEvent::Disconnected { reason: DisconnectReason::ParticipantRemoved }) => break Left::SentAway,
+                Some(RoomEvent::Disconnected { .. }) | None => break Left::Died,
+                Some(_) => {}
+            },
+            _ = dies.recv() => break Left::Died,
+        }
+    };
+    tasks.shutdown().await;
+    if let Some(room) = Arc::into_inner(room) {
+        // The server may have ended it before.
+        let _ = room.disconnect().await;
+    }
+    Ok(left)
+}
+
+async fn show(ffi: Ffi, room: Arc<Room>, conduct: Conduct, noted: Arc<Mutex<Noted>>) {
+    tokio::time::sleep(conduct.video_after).await;
+    let (side, fps) = conduct.size;
+    let Ok(source) = VideoSource::new(&ffi, side, side) else { return };
+    let Ok(track) = room.publish_video("avatar", &source, &PublishVideo::default()).await else { return };
+    if !conduct.sends_frames {
+        return std::future::pending().await;
+    }
+    noted.lock().first_frame.get_or_insert_with(Instant::now);
+    film(source, Picture::plain(side, conduct.colour), fps, track).await;
+}
+
+/// Answers when it is told to be silent.
+async fn clear(mut method: Method, agent: String, clears: watch::Sender<u64>) {
+    while let Some(invocation) = method.next().await {
+        if invocation.caller == agent {
+            clears.send_modify(|count| *count += 1);
+        }
+        answer(invocation);
+    }
+}
+
+fn answer(invocation: Invocation) {
+    // Whoever asked may be gone.
+    let _ = invocation.answer(Ok("ok".into()));
+}
+
+/// Says one speech after the other.
+struct Speaks {
+    ffi: Ffi,
+    room: Arc<Room>,
+    agent: String,
+    conduct: Conduct,
+    noted: Arc<Mutex<Noted>>,
+    cleared: watch::Receiver<u64>,
+}
+
+impl Speaks {
+    async fn all(
+        mut self,
+        mut mouth: tokio::sync::mpsc::UnboundedReceiver<ByteReader>,
+        died: tokio::sync::mpsc::Sender<()>,
+    ) {
+        let mut voice: Option<(u32, AudioSource, majlis_livekit_ffi::LocalTrack)> = None;
+        while let Some(reader) = mouth.recv().await {
+            let rate = reader.info().attributes.get("sample_rate").and_then(|rate| rate.parse().ok()).unwrap_or(0);
+            if voice.as_ref().is_none_or(|(known, ..)| *known != rate) {
+                let Ok(source) = AudioSource::new(&self.ffi, rate, 1, Duration::from_millis(100)) else { continue };
+                let track = self.room.publish_audio("voice", &source, &PublishAudio::default()).await;
+                voice = track.ok().map(|track| (rate, source, track));
+            }
+            let Some((_, source, _)) = &voice else { continue };
+            if self.one(reader, rate, source).await {
+                let _ = died.send(()).await;
+                return;
+            }
+        }
+    }
+
+    /// Plays one speech at its own pace. Answers whether the avatar died of it.
+    async fn one(&mut self, reader: ByteReader, rate: u32, source: &AudioSource) -> bool {
+        let place = {
+            let mut noted = self.noted.lock();
+            let began = Instant::now();
+            noted.speeches.push(Speech { rate, samples: Vec::new(), began, whole: false, cleared: false });
+            noted.speeches.len() - 1
+        };
+        self.cleared.mark_unchanged();
+        let Ok(mut pieces) = reader.pieces() else { return false };
+        let (mut bytes, mut played, mut over) = (Vec::new(), 0_usize, false);
+        let frame = source.frame();
+        let mut began = false;
+        let interrupted = loop {
+            while !over && bytes.len() < (played + 1) * frame * 2 {
+                match pieces.next().await {
+                    Ok(Some(piece)) => {
+                        if bytes.is_empty() {
+                            self.noted.lock().speeches[place].began = Instant::now();
+                        }
+                        bytes.extend_from_slice(&piece);
+                    }
+                    ended => {
+                        over = true;
+                        self.noted.lock().speeches[place].whole = ended.is_ok();
+                    }
+                }
+            }
+            let samples: Vec<i16> = bytes.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+            self.noted.lock().speeches[place].samples.clone_from(&samples);
+            if self.cleared.has_changed().unwrap_or(false) {
+                let _ = source.clear();
+                self.noted.lock().speeches[place].cleared = true;
+                break true;
+            }
+            let Some(next) = samples.get(played * frame..).filter(|rest| !rest.is_empty()) else { break false };
+            if !std::mem::replace(&mut began, true) {
+                self.report("lk.playback_started", String::new()).await;
+            }
+            let mut next = next[..next.len().min(frame)].to_vec();
+            next.resize(frame, 0);
+            if source.capture(next).await.is_err() {
+                break true;
+            }
+            played += 1;
+            if self.conduct.dies_after.is_some_and(|limit| Duration::from_millis(10) * played as u32 >= limit) {
+                return true;
+            }
+        };
+        let position = played as f64 / 100.0;
+        let finished =
+            json!({ "playback_position": position, "interrupted": interrupted, "synchronized_transcript": null });
+        self.report("lk.playback_finished", finished.to_string()).await;
+        false
+    }
+
+    async fn report(&self, method: &str, payload: String) {
+        if self.conduct.reports {
+            // Whoever asked for the speech may be gone.
+            let _ = self.room.perform_rpc(&self.agent, method, &payload, Duration::from_secs(5)).await;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+/// How an avatar behaves. The default is that of a good one: it comes at once, is seen, and says what became of each speech.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conduct {
+    /// So long after it was asked it joins the room.
+    pub joins_after: Duration,
+    /// It joins at all.
+    pub joins: bool,
+    /// So long after it joined it publishes its picture.
+    pub video_after: Duration,
+    /// It publishes a picture at all.
+    pub publishes: bool,
+    /// It sends frames of it.
+    pub sends_frames: bool,
+    /// It leaves the room when it has played so much of a speech.
+    pub dies_after: Option<Duration>,
+    /// It says when it began to play, and when it ended.
+    pub reports: bool,
+    /// Sent away, it comes back, so often.
+    pub comes_back: u32,
+    /// What its picture looks like: red, green and blue.
+    pub colour: [u8; 3],
+    /// Side of its picture in pixels, and pictures a second.
+    pub size: (u32, u32),
+}
+
+impl Default for Conduct {
+    fn default() -> Self {
+        Self {
+            joins_after: Duration::ZERO,
+            joins: true,
+            video_after: Duration::ZERO,
+            publishes: true,
+            sends_frames: true,
+            dies_after: None,
+            reports: true,
+            comes_back: 0,
+            colour: [30, 90, 200],
+            size: (256, 10),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// Sound that was heard, one channel.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heard {
+    /// Samples a second.
+    pub rate: u32,
+    /// Samples, silence included.
+    pub samples: Vec<i16>,
+}
+
+/// What is quieter than this is silence: a coded track is never quite still.
+const QUIET: i16 = 300;
+
+impl Heard {
+    /// Seconds from the first to the last sound.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        let loud = |sample: &i16| sample.unsigned_abs() > QUIET.unsigned_abs();
+        let first = self.samples.iter().position(loud);
+        let last = self.samples.iter().rposition(loud);
+        first.zip(last).map_or(0.0, |(first, last)| (last - first) as f64 / f64::from(self.rate.max(1)))
+    }
+
+    /// How often a second the sound swings, over its loud part: the pitch of a tone, in Hz.
+    #[must_use]
+    pub fn pitch(&self) -> f64 {
+        let loud = |sample: &i16| sample.unsigned_abs() > QUIET.unsigned_abs();
+        let (Some(first), Some(last)) = (self.samples.iter().position(loud), self.samples.iter().rposition(loud))
+        else {
+            return 0.0;
+        };
+        let part = &self.samples[first..=last];
+        let rising = part.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+        rising as f64 * f64::from(self.rate) / part.len().max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tone_between_silences_has_its_pitch_and_its_length() {
+        let tone =
+            (0..24_000).map(|at| ((f64::from(at) / 24_000.0 * 440.0 * std::f64::consts::TAU).sin() * 9e3) as i16);
+        let silence = || std::iter::repeat_n(0, 12_000);
+        let heard = Heard { rate: 24_000, samples: silence().chain(tone).chain(silence()).collect() };
+        assert!((heard.pitch() - 440.0).abs() < 2.0, "{}", heard.pitch());
+        assert!((heard.seconds() - 1.0).abs() < 0.01, "{}", heard.seconds());
+        assert_eq!(Heard { rate: 24_000, samples: vec![0; 100] }.pitch(), 0.0);
+    }
+}

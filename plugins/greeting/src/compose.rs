@@ -57,31 +57,37 @@ pub(crate) fn greeting(languages: &[Rc<Language>], titles: &Titles, audience: &A
 }
 
 /// What is said to many of those who may come, and names nobody, in the language that most are greeted in: the greetings of guests,
-/// and how those by name begin.
-pub(crate) fn ahead(languages: &[Rc<Language>], moments: &[Moment]) -> Vec<Utterance> {
+/// and how those by name begin; `again_too`: also those of people who were greeted not long ago.
+pub(crate) fn ahead(languages: &[Rc<Language>], moments: &[Moment], again_too: bool) -> Vec<Utterance> {
     let Some(voice) = languages.first() else {
         return Vec::new();
     };
-    let mut texts: Vec<String> = Vec::new();
-    for moment in moments {
+    let (mut whole_ones, mut openings) = (Vec::new(), Vec::new());
+    let kinds: &[bool] = if again_too { &[false, true] } else { &[false] };
+    for (moment, &again) in moments.iter().flat_map(|moment| kinds.iter().map(move |again| (moment, again))) {
         for people in ALIKE {
-            let audience = Audience { people, ..Audience::default() };
-            let named = whole(voice, &audience, moment, Form::Speak, Some(SOMEBODY));
-            let guest = clean::speakable(&whole(voice, &audience, moment, Form::Speak, None));
-            for text in [guest.as_str(), opening(&clean::speakable(&named), SOMEBODY)] {
-                if !text.is_empty() && !texts.iter().any(|known| known == text) {
-                    texts.push(text.to_owned());
-                }
-            }
+            let audience = Audience { people, again, ..Audience::default() };
+            let named = clean::speakable(&whole(voice, &audience, moment, Form::Speak, Some(SOMEBODY)));
+            whole_ones.push(clean::speakable(&whole(voice, &audience, moment, Form::Speak, None)));
+            openings.push(opening(&named, SOMEBODY).to_owned());
         }
     }
-    let utterance = |text: String| Utterance {
+    let utterance = |text: String, is_opening: bool| Utterance {
+        opening: if is_opening { text.clone() } else { String::new() },
         speak: text,
         language: voice.tag.clone(),
         kind: UtteranceKind::Guest,
         ..Utterance::default()
     };
-    texts.into_iter().map(utterance).collect()
+    unique(whole_ones)
+        .map(|text| utterance(text, false))
+        .chain(unique(openings).map(|text| utterance(text, true)))
+        .collect()
+}
+
+fn unique(texts: Vec<String>) -> impl Iterator<Item = String> {
+    let mut known = std::collections::BTreeSet::new();
+    texts.into_iter().filter(move |text| !text.is_empty() && known.insert(text.clone()))
 }
 
 /// How a text begins, up to the pause before the names in it. Empty: there is no pause.

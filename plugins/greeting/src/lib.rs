@@ -272,11 +272,12 @@ impl Greeting {
     /// Sends what will be said on this day to whoever makes it before it is said, once.
     fn send_ahead(&mut self, now: Time) {
         let Some(origin) = &self.ahead else { return };
+        let again_too = self.cool_down.is_on() && self.again == Again::Short;
         let today = self.calendar.today();
         if self.sent_ahead == today {
             return;
         }
-        for utterance in compose::ahead(&self.texts.languages(""), &today) {
+        for utterance in compose::ahead(&self.texts.languages(""), &today, again_too) {
             // Without room, or at the end of the run: it is made when it is said.
             let _ = origin.emit(output::ahead, None, now, utterance);
         }

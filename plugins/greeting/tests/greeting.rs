@@ -622,14 +622,23 @@ fn how_a_visitor_is_received_is_told_once_and_whoever_was_greeted_not_long_ago_i
     }
 }
 
+fn builder_with_ahead() -> Builder<Greeting> {
+    builder().wire_out(output::ahead, "voice.ahead").time_zone("Asia/Riyadh")
+}
+
+fn again_after(config: &serde_json::Value, again_after: &str) -> serde_json::Value {
+    let mut config = config.clone();
+    config["again_after"] = again_after.into();
+    config
+}
+
 #[test]
 fn what_is_said_ahead_is_letter_by_letter_what_is_said_later() {
     // The occasion of the day is said as well, whichever it is.
     for config in
         [json!({ "salutation": "salam" }), json!({ "salutation": "none" }), json!({}), json!({ "languages": ["en"] })]
     {
-        let builder = builder().wire_out(output::ahead, "voice.ahead").time_zone("Asia/Riyadh");
-        let mut kit = builder.open(config.clone()).expect("it opens");
+        let mut kit = builder_with_ahead().open(again_after(&config, "0s")).expect("it opens");
         let ahead: Vec<String> = kit.emitted(output::ahead).into_iter().map(|(_, utterance)| utterance.speak).collect();
         assert!(
             !ahead.is_empty()
@@ -648,6 +657,12 @@ fn what_is_said_ahead_is_letter_by_letter_what_is_said_later() {
             assert!(!named.opening.contains("خَالِد") && !named.opening.contains("Khalid"), "{}", named.opening);
             assert!(ahead.contains(&named.opening), "{config}: {} is not in {ahead:?}", named.opening);
             assert!(ahead.contains(&named.speak_nameless), "{config}: a service says {}", named.speak_nameless);
+            let mut again = builder_with_ahead().open(again_after(&config, "1h")).expect("it opens");
+            let ahead: Vec<String> = again.emitted(output::ahead).into_iter().map(|(_, said)| said.speak).collect();
+            let who = || (0..=others).map(|at| person(&format!("q{at}"), "", "خَالِد", ["Khalid", "Omar", "Ali"][at]));
+            meet(&mut again, who()).expect("greeted");
+            let short = meet(&mut again, who()).expect("greeted again");
+            assert!(ahead.contains(&short.opening) && ahead.contains(&short.speak_nameless), "{config}: {short:?}");
         }
         assert_eq!(kit.emitted(output::ahead).len(), ahead.len(), "once a day");
     }

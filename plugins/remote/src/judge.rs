@@ -26,9 +26,9 @@ pub(crate) fn judge(server: &str, status: StatusCode, headers: &HeaderMap, url: 
         403 => Failure::permanent(format!(
             "{answers}: the key may not be used for this{words}; ask whoever manages the account, or use another key"
         )),
-        404 if error.is_of_a_model() => Failure::permanent(format!(
-            "{answers}: it does not have the model{words}; set `model` to one that it has, or install it there"
-        )),
+        // Some say it with the status of a wrong question.
+        400 | 422 if error.code == "model_not_found" => Failure::permanent(no_model(&answers, &words)),
+        404 if error.is_of_a_model() => Failure::permanent(no_model(&answers, &words)),
         404 | 405 => Failure::permanent(format!(
             "{answers} for {}{words}; look whether `base_url` is right: it mostly ends with `/v1`",
             shown(url)
@@ -41,6 +41,10 @@ pub(crate) fn judge(server: &str, status: StatusCode, headers: &HeaderMap, url: 
         500..=599 => Failure::passing(format!("{answers}{words}")).after(pause(headers)),
         _ => Failure::last(format!("{answers}{words}")),
     }
+}
+
+fn no_model(answers: &str, words: &str) -> String {
+    format!("{answers}: it does not have the model{words}; set `model` to one that it has, or install it there")
 }
 
 fn no_credit(answers: &str, words: &str) -> String {

@@ -84,10 +84,14 @@ fn salvage(broken: &str, phrases: &Phrases) -> Option<Seen> {
 /// What may be shown or said of what was seen, once for each language: the phrase of the preferred tag, or a sentence of the
 /// model's own in the pipeline's language where that is allowed.
 pub(crate) fn observations(seen: &Seen, phrases: &Phrases, free: Option<&FreeText>) -> Vec<Observation> {
-    if let Some(observation) = free.and_then(|free| free.observation(seen.text.as_deref()?)) {
-        return vec![observation];
+    let mut said = seen.tags.first().map(|&place| phrases.said(place)).unwrap_or_default();
+    if let Some(own) = free.and_then(|free| free.observation(seen.text.as_deref()?)) {
+        // In the other languages it is the phrase.
+        let primary = own.language.split('-').next().unwrap_or_default();
+        said.retain(|phrase| !phrase.language.eq_ignore_ascii_case(primary));
+        said.insert(0, own);
     }
-    seen.tags.first().map(|&place| phrases.said(place)).unwrap_or_default()
+    said
 }
 
 /// What a sentence of the model's own has to be to be shown.
@@ -110,7 +114,9 @@ impl FreeText {
         if text.is_empty() || text.chars().count() > MOST_TEXT || !text.chars().all(is_plain) || is_blocked {
             return None;
         }
-        let speak = if needs_vowel_signs(&self.language) { String::new() } else { text.clone() };
+        // A voice reads digits as it likes.
+        let is_speakable = !needs_vowel_signs(&self.language) && !text.chars().any(char::is_numeric);
+        let speak = if is_speakable { text.clone() } else { String::new() };
         Some(Observation { language: self.language.clone(), display: text, speak })
     }
 }

@@ -28,7 +28,15 @@ pub(crate) struct Told {
 }
 
 /// Asks, again where that helps, until then.
-pub(crate) async fn ask(remote: &Remote, body: Bytes, until: Instant, pending: &Pending) -> Result<Told, Failure> {
+///
+/// `counts` says whether a beginning of an answer is of use: then an answer that breaks off is not asked for again.
+pub(crate) async fn ask(
+    remote: &Remote,
+    body: Bytes,
+    until: Instant,
+    pending: &Pending,
+    counts: &(dyn Fn(&str) -> bool + Send + Sync),
+) -> Result<Told, Failure> {
     remote
         .ask(until, || {
             let body = body.clone();
@@ -36,7 +44,7 @@ pub(crate) async fn ask(remote: &Remote, body: Bytes, until: Instant, pending: &
                 let reply = remote.post(PATH, body).await?;
                 pending.mark("answer begins");
                 match reply.content_type().as_str() {
-                    "text/event-stream" => streamed(reply, until - SPARE).await,
+                    "text/event-stream" => streamed(reply, until - SPARE, counts).await,
                     // A server that does not stream, and one that does not say what it sends.
                     "application/json" | "" => whole(reply).await,
                     other => Err(Failure::last(format!(
@@ -50,7 +58,11 @@ pub(crate) async fn ask(remote: &Remote, body: Bytes, until: Instant, pending: &
         .await
 }
 
-async fn streamed(reply: Reply, cut_at: Instant) -> Result<Told, Failure> {
+async fn streamed(
+    reply: Reply,
+    cut_at: Instant,
+    counts: &(dyn Fn(&str) -> bool + Send + Sync),
+) -> Result<Told, Failure> {
     let server = reply.server().to_owned();
     let mut events = reply.events();
     let mut collected = Collected::default();
@@ -60,6 +72,7 @@ async fn streamed(reply: Reply, cut_at: Instant) -> Result<Told, Failure> {
                 return Err(Failure::last(format!("{server} did not answer in time")));
             }
             Err(_) => return Ok(Told { cut: true, ..collected.told() }),
+            Ok(Err(_)) if counts(&collected.text) => return Ok(Told { cut: true, ..collected.told() }),
             Ok(event) => event?,
         };
         let Some(event) = event else { break };
@@ -71,6 +84,9 @@ async fn streamed(reply: Reply, cut_at: Instant) -> Result<Told, Failure> {
         collected.take(&chunk, "delta", &server)?;
     }
     if !collected.done && collected.reason.is_none() {
+        if counts(&collected.text) {
+            return Ok(Told { cut: true, ..collected.told() });
+        }
         return Err(Failure::passing(format!("{server} ended its answer in the middle")));
     }
     Ok(collected.told())

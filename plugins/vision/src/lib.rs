@@ -69,7 +69,7 @@ const WORD_WITHIN: Duration = Duration::from_millis(100);
 /// The stage.
 pub struct Vision {
     config: Config,
-    phrases: Phrases,
+    phrases: Arc<Phrases>,
     free: Option<FreeText>,
     /// Then frames wait for their faces.
     faces_wired: bool,
@@ -81,6 +81,8 @@ pub struct Vision {
     visits: Visits,
     cache: Cache,
     warmed: Arc<Mutex<Option<Warmed>>>,
+    /// Why the last question was not answered; empty: it was.
+    trouble: String,
     /// When the server was last asked for anything.
     used: Time,
     counted: Counted,
@@ -122,7 +124,7 @@ impl Stage for Vision {
         });
         let cache = Cache::new(config.cache_size, config.cache_for.get());
         let mut vision = Self {
-            phrases,
+            phrases: Arc::new(phrases),
             free,
             faces_wired,
             welcome_wired,
@@ -132,6 +134,7 @@ impl Stage for Vision {
             visits: Visits::default(),
             cache,
             warmed: Arc::default(),
+            trouble: String::new(),
             used: host.now(),
             counted: Counted::default(),
             tasks: Tasks::new(host)?,
@@ -278,10 +281,9 @@ impl Vision {
             return self.tell(&seen, arrived.sequence, 0, true, out);
         }
         if let Some(failure) = self.remote.refuses() {
-            // Told once for each visit: whoever is downstream is not to wait, and the log is not to fill.
-            let of_visit = self.visits.of(visit);
-            if std::mem::replace(&mut of_visit.told_refusal, true) {
-                out.fact("not_asked", "the server refuses");
+            // Told once: a day's log is not to be one line.
+            out.fact("not_asked", "the server refuses");
+            if std::mem::replace(&mut self.trouble, failure.to_string()) == failure.to_string() {
                 return Ok(());
             }
             return Err(failure.into());
@@ -295,10 +297,11 @@ impl Vision {
         out.count("questions", 1);
         self.used = out.now();
         let answer = Arc::new(Mutex::new(None));
-        let (remote, told) = (self.remote.clone(), Arc::clone(&answer));
+        let (remote, told, phrases) = (self.remote.clone(), Arc::clone(&answer), Arc::clone(&self.phrases));
         let until = Instant::now() + self.config.answer_within.get();
         let task = self.tasks.spawn(out.defer("ask"), move |pending| async move {
-            let outcome = ask::ask(&remote, body, until, &pending).await;
+            let counts = |text: &str| answer::read(text, true, &phrases).is_some_and(|seen| !seen.tags.is_empty());
+            let outcome = ask::ask(&remote, body, until, &pending, &counts).await;
             *told.lock() = Some(outcome);
             Ok(Then::Resume)
         });
@@ -328,7 +331,21 @@ impl Vision {
     }
 
     fn use_answer(&mut self, asking: Asking, outcome: Result<Told, Failure>, out: &mut Output<'_>) -> Result<()> {
-        let told = outcome?;
+        let told = match outcome {
+            Ok(told) => told,
+            Err(failure) => {
+                // Once, until it is another one: what is not seen is not missed by anybody who could tell.
+                let why = failure.to_string();
+                if self.trouble != why && self.remote.refuses().is_none() {
+                    tracing::warn!("nothing is seen: {why}");
+                }
+                self.trouble = why;
+                return Err(failure.into());
+            }
+        };
+        if !std::mem::take(&mut self.trouble).is_empty() {
+            tracing::info!("{} answers again", self.remote.server());
+        }
         self.counted.tokens += told.tokens;
         out.count("tokens", told.tokens);
         if told.cut {

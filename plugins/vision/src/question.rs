@@ -46,7 +46,11 @@ impl Questions {
         }
         let mut prompt = prompt.replace(TAGS, &phrases.for_the_model());
         let with_schema = config.json && dialect.json_schema;
-        let free = if config.free_text { r#", "text": "one short sentence about the surroundings""# } else { "" };
+        let free = if config.free_text {
+            format!(r#", "text": "one short sentence about the surroundings, in the language {language}""#)
+        } else {
+            String::new()
+        };
         prompt.push_str(&format!("\nAnswer with this JSON and nothing else: {{\"people\": 0, \"tags\": []{free}}}\n"));
         let mut fixed = Map::new();
         fixed.insert("model".into(), json!(model));

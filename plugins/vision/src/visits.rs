@@ -22,8 +22,6 @@ pub(crate) struct OfVisit {
     pub(crate) asking: Option<Asking>,
     /// The newest frame that came while a question was under way, with its faces.
     pub(crate) waiting: Option<(Arrived, Option<Faces>)>,
-    /// That the server refuses was told.
-    pub(crate) told_refusal: bool,
     /// A frame that waits for word of how the visitor is received.
     pub(crate) held: Option<Held>,
     pub(crate) reception: Reception,

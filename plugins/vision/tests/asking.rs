@@ -160,6 +160,33 @@ fn what_is_whole_of_an_answer_counts_when_its_time_is_over() {
 }
 
 #[test]
+fn what_is_whole_of_an_answer_that_stalls_or_breaks_off_counts_and_is_not_asked_for_again() {
+    for trouble in [Act::say(FLOWERS).stalling_after(7), Act::say(FLOWERS).cut_after(7)] {
+        let mut show = Show::new(json!({ "first_byte_timeout": "300ms", "answer_within": "20s" }));
+        show.server.usually(trouble.clone());
+        let visit = show.kit.open_visit().expect("it is told");
+        let scenes = show.see(visit, 40, nobody());
+        assert_eq!((scenes.len(), show.kit.fact("cut").as_deref()), (1, Some("true")), "{trouble:?}");
+        assert_eq!((&scenes[0].tags[..], show.server.requests().len()), (&["group".into()][..], 1), "{trouble:?}");
+        show.close();
+    }
+}
+
+#[test]
+fn a_server_that_cannot_be_asked_is_told_of_once_and_when_it_answers_again() {
+    let mut show = Show::new(json!({ "cache_for": "0s" }));
+    show.server.script([Act::status(400), Act::status(400)]);
+    show.server.usually(Act::say(FLOWERS));
+    let visit = show.kit.open_visit().expect("it is told");
+    for grey in [40, 80, 120, 160] {
+        show.see(visit, grey, nobody());
+    }
+    let lines = |words: &str| show.kit.logs().iter().filter(|line| line.message.contains(words)).count();
+    assert_eq!((lines("nothing is seen"), lines("answers again")), (1, 1));
+    show.close();
+}
+
+#[test]
 fn a_server_that_does_not_begin_fails_in_time() {
     let mut show = Show::new(json!({ "answer_within": "600ms" }));
     show.server.usually(Act::say(FLOWERS).after(Duration::from_secs(600)));
@@ -310,6 +337,7 @@ fn a_question_waits_for_the_greeting_only_where_it_may_matter_and_not_for_long()
     show.settled();
     assert_eq!(show.server.requests().len(), 4);
     // A question that was asked before is answered, and no other one follows.
+    show.server.script([Act::say(FLOWERS).after(Duration::from_millis(400))]);
     let visit = show.kit.open_visit().expect("it is told");
     show.look(visit, 40, undecided()).expect("it is asked");
     show.look(visit, 40, undecided()).expect("it waits");
@@ -340,9 +368,10 @@ fn a_wrong_key_is_told_once_and_tried_again_after_a_while() {
     assert!(matches!(ending(&show), Ending::Failed(why) if why.contains("`api_key`")));
     let told = show.kit.logs().iter().filter(|line| line.level == 1 && line.message.contains("`api_key`")).count();
     assert_eq!(told, 1);
-    let refused = show.look(visit, 40, nobody()).expect_err("whoever is downstream is told");
-    assert!(refused.message.contains("`api_key`"), "{refused}");
-    show.look(visit, 40, nobody()).expect("once for each visit");
+    for visit in [visit, show.kit.open_visit().expect("it is told")] {
+        show.look(visit, 40, nobody()).expect("a day's log is not one line");
+        assert_eq!(show.kit.fact("not_asked").as_deref(), Some("the server refuses"));
+    }
     assert_eq!(show.server.requests().len(), 1);
     show.kit.advance(Duration::from_secs(31)).expect("nothing is due");
     assert_eq!(show.see(visit, 40, nobody()).len(), 1, "somebody mended it");

@@ -184,6 +184,8 @@ fn a_sentence_of_the_models_own_is_shown_where_that_is_wanted_and_never_given_to
     let scenes = show.see(visit, 40, nobody());
     let said = &scenes[0].observations[0];
     assert_eq!((said.language.as_str(), said.display.as_str(), said.speak.as_str()), ("ar-SA", "قاعة مضيئة.", ""));
+    let others: Vec<&str> = scenes[0].observations[1..].iter().map(|said| said.language.as_str()).collect();
+    assert_eq!(others, ["en"], "in another language it is the tag's phrase");
     let scenes = show.see(visit, 240, nobody());
     assert_eq!(scenes[1].observations.len(), 2, "what is blocked is replaced by the tag's phrase");
     assert!(show.server.requests()[0].body["response_format"].to_string().contains("\"text\""));

@@ -43,12 +43,19 @@ impl<V: Voice> MadeAhead<V> {
         drop(queue);
         let (of_thread, stop, waiting) = (Arc::clone(shared), self.stop.clone(), Arc::clone(&self.queue));
         let started = shared.host.spawn("voice ahead", move || {
+            let mut told = String::new();
             while let Some(text) = next(&waiting, &stop) {
                 match of_thread.make_ahead(&text, &stop) {
                     Ok(()) => {}
                     Err(_) if stop.is_set() => {}
                     // It is tried again when it is to be said.
-                    Err(error) => tracing::warn!("a text could not be made before it is said: {error}"),
+                    Err(error) => {
+                        let why = error.to_string();
+                        if told != why {
+                            tracing::warn!("what is said to everybody could not be made before it is said: {why}");
+                        }
+                        told = why;
+                    }
                 }
             }
         });

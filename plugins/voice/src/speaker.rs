@@ -182,7 +182,9 @@ impl<V: Voice> Speaker<V> {
     /// What the greeting says that it will say. Of what this voice cannot say, nothing is made, and nobody misses it yet.
     fn make_ahead(&self, utterance: &Utterance) -> Result<()> {
         let text = utterance.speak.trim();
-        let fits = !text.is_empty() && text.chars().count() <= MOST_CHARACTERS;
+        // Of no use where it is not used: see `Shared::opening`.
+        let is_of_use = utterance.opening.is_empty() || !self.shared.followed;
+        let fits = is_of_use && !text.is_empty() && text.chars().count() <= MOST_CHARACTERS;
         let text = fits.then(|| self.shared.text(text, utterance)).flatten();
         self.ahead.make(&self.shared, text.into_iter().filter(|text| text.names == Names::Nobody).collect())
     }

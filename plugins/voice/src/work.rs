@@ -113,7 +113,8 @@ impl<V: Voice> Shared<V> {
                 if packets.pending.emit_wait(self.ports.unsaid, utterance).is_ok() {
                     packets.saying.told();
                 }
-                packets.pending.finish();
+                // Heard it is, and by another voice: the report is to show which one did not do it.
+                packets.pending.fail(error);
             }
             Err(error) => {
                 // The first reason is the one to tell.

@@ -152,7 +152,9 @@ fn a_voice_that_fails_before_its_first_packet_is_followed_by_the_next() {
     let (mut kit, _) = opened(Settings::default(), Kit::builder().wire_out(UNSAID, "next.utterance"));
     let visit = kit.open_visit().expect("no answer");
     kit.send(UTTERANCE, visit, numbered(4, "a!")).expect("it begins");
-    assert_eq!(ended(&mut kit), [Ending::Finished]);
+    let endings = ended(&mut kit);
+    let [Ending::Failed(why)] = &endings[..] else { panic!("the report shows who did not say it: {endings:?}") };
+    assert!(why.contains("the mouth is dry"), "{why}");
     assert_eq!(kit.emitted(UNSAID), [(Some(visit), numbered(4, "a!"))]);
     assert!(kit.emitted(AUDIO).is_empty());
 }

@@ -1,0 +1,191 @@
+//! The reception of an exhibition, as shipped, on the official LiveKit server: a visitor joins with a camera, is recognised, an avatar
+//! of a vendor starts beside that, and the greeting is played by it; whatever the vendor does, the visitor is greeted.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use majlis_test_guests::{Avatar, Conduct, Hall, Picture, Visitor};
+use majlis_test_server::{Act, AvatarCall, Server};
+use majlis_tests::{Folder, Report, Running, espeak_is_here, majlis, replaced, root, with_whole_paths};
+
+/// They must stand in no log, report, trace, packet or error.
+const KEY: &str = "sk-test-hunter2hunter2";
+const ROOM: &str = "stand-1";
+/// The text of a visitor comes under this heading.
+const TRANSCRIPTION: &str = "lk.transcription";
+
+/// A stand: rooms, a vendor, and the program between them.
+struct Stand {
+    hall: Arc<Hall>,
+    vendor: Arc<Server>,
+    vision: Server,
+    avatars: Option<JoinHandle<Vec<Avatar>>>,
+    over: Arc<AtomicBool>,
+    run: Option<Running>,
+    folder: Folder,
+}
+
+impl Stand {
+    /// With the pipeline as shipped, changed. Each session that the vendor begins brings an avatar that behaves like this.
+    fn open(what: &str, conducts: Vec<Conduct>, change: impl FnOnce(String) -> String) -> Option<Self> {
+        let espeak = espeak_is_here(what);
+        let hall = Arc::new(Hall::open(what)?);
+        if !espeak {
+            return None;
+        }
+        let (vendor, vision) = (Arc::new(Server::start()), Server::start());
+        vision.usually(Act::say(r#"{"people":1,"tags":["flowers"]}"#));
+        let folder = Folder::new();
+        let file = prepared(&folder, &vendor, &vision, change);
+        let mut run = majlis(["run", "--report", "json", "--visits", "all", "-vv"])
+            .args(["--trace".to_owned(), folder.file("trace.json").display().to_string()])
+            .env("LIVEKIT_URL", hall.server.url())
+            .env("LIVEKIT_API_KEY", hall.server.key())
+            .env("LIVEKIT_API_SECRET", hall.server.secret())
+            .env("TAVUS_API_KEY", KEY)
+            .env("BEY_API_KEY", KEY)
+            .env("OPENAI_API_KEY", KEY)
+            .env("LIVEKIT_FFI_PATH", majlis_test_livekit::library(what)?)
+            .arg(file)
+            .start();
+        run.until_line("the room is joined");
+        let over = Arc::new(AtomicBool::new(false));
+        let avatars = {
+            let (hall, vendor, over) = (Arc::clone(&hall), Arc::clone(&vendor), Arc::clone(&over));
+            std::thread::spawn(move || bring(&hall, &vendor, &over, conducts))
+        };
+        Some(Self { hall, vendor, vision, avatars: Some(avatars), over, run: Some(run), folder })
+    }
+
+    /// A visitor whose camera shows one of the drawn pictures.
+    fn visitor(&self, identity: &str, picture: &str) -> Visitor {
+        let picture = Picture::open(&root().join("models/demo/visitors").join(picture), (640, 480));
+        self.hall.visitor(&self.hall.server.token(identity, ROOM), Some((&picture, 10)))
+    }
+
+    /// Ends the show. Answers the avatars that ever came, and the report.
+    fn close(mut self) -> (Vec<Avatar>, Report, String) {
+        let run = self.run.take().expect("it runs");
+        run.signal("TERM");
+        let ended = run.wait();
+        self.over.store(true, Ordering::Relaxed);
+        let avatars = self.avatars.take().expect("they are brought").join().expect("no panic");
+        for secret in [KEY, self.hall.server.secret()] {
+            assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "a secret was told");
+        }
+        for token in self.vendor.sessions().into_iter().map(|session| session.token) {
+            assert!(!ended.stdout.contains(&token) && !ended.stderr.contains(&token), "a token was told");
+            for path in self.folder.files() {
+                let text = std::fs::read(&path).expect("it is there");
+                assert!(!text.windows(token.len()).any(|part| part == token.as_bytes()), "a token in {}", path.display());
+            }
+        }
+        let stderr = ended.stderr.clone();
+        (avatars, ended.report(), stderr)
+    }
+}
+
+/// Waits for sessions that the vendor begins, and brings an avatar for each: the first conduct for the first one.
+fn bring(hall: &Hall, vendor: &Server, over: &AtomicBool, conducts: Vec<Conduct>) -> Vec<Avatar> {
+    let mut avatars = Vec::new();
+    let mut conducts = conducts.into_iter();
+    let mut known = 0;
+    while !over.load(Ordering::Relaxed) {
+        for session in vendor.sessions().into_iter().skip(known) {
+            known += 1;
+            if !session.is_test {
+                avatars.push(hall.avatar(&hall.server.url(), &session.token, conducts.next().unwrap_or_default()));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    avatars
+}
+
+/// `exhibition.toml`, changed, with absolute paths and the servers of the test.
+fn prepared(folder: &Folder, vendor: &Server, vision: &Server, change: impl FnOnce(String) -> String) -> PathBuf {
+    let text = std::fs::read_to_string(root().join("pipelines/exhibition.toml")).expect("it is shipped");
+    let text = with_whole_paths(&change(text));
+    let text = replaced(
+        &text,
+        "config = { dialect = \"openai\", ",
+        &format!("config = {{ dialect = \"openai\", base_url = \"{}\", ", vision.base_url()),
+    );
+    let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = \"0s\"\ngreet_by = \"20s\"\n\n";
+    let text = replaced(&text, "[stage.voice]", &format!("{settings}[stage.voice]"));
+    let tavus = format!(
+        "[stage.avatar.config.vendor_options.tavus]\nbase_url = \"{}\"\ncountry = \"SA\"\n",
+        vendor.avatars_url("tavus")
+    );
+    let text = replaced(&text, "[stage.avatar.config.vendor_options.tavus]\n", &tavus);
+    let bey = format!(
+        "[stage.avatar.config.vendor_options.bey]\napi_key = {{ env = \"BEY_API_KEY\" }}\nbase_url = \"{}\"\navatar_id = \"a\"\n\n[report]",
+        vendor.avatars_url("bey")
+    );
+    let text = replaced(&text, "[report]", &bey);
+    let text = text.replace("default = \"\" }", "default = \"id\" }");
+    folder.write("exhibition.toml", text)
+}
+
+fn by_name(visitor: &Visitor) -> bool {
+    visitor.texts().iter().any(|text| text.topic == TRANSCRIPTION && text.text.contains("سالم المنصوري"))
+}
+
+#[test]
+fn a_visitor_is_recognised_while_the_avatar_starts_and_greeted_by_name_by_the_avatar() {
+    let Some(stand) = Stand::open("a whole reception", vec![Conduct::default()], |text| text) else { return };
+    let visitor = stand.visitor("visitor", "1-salem.png");
+    visitor.until("the greeting in writing", by_name);
+    visitor.until("the avatar", |visitor| visitor.present().iter().any(|who| visitor.shown(who).is_some()));
+    visitor.until("the greeting aloud", |visitor| {
+        visitor.present().iter().any(|who| visitor.heard(who).seconds() > 1.0)
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    visitor.leave();
+    std::thread::sleep(Duration::from_secs(1));
+    let (avatars, report, stderr) = stand.close();
+    assert_eq!(avatars.len(), 1, "{stderr}");
+    let speeches = avatars[0].speeches();
+    assert!(!speeches.is_empty() && speeches[0].whole, "{stderr}");
+    let visits = report.visits();
+    assert_eq!(visits.len(), 1);
+    visits[0].assert_tiles();
+    assert!(stderr.lines().count() > 0);
+}
+
+#[test]
+fn whatever_the_vendor_does_the_visitor_is_greeted_by_the_best_that_works() {
+    let refused = |status| (vec![Act::status(status)], vec![]);
+    let hung = vec![Act::session().after(Duration::from_secs(600))];
+    let conduct = |change: fn(&mut Conduct)| {
+        let mut conduct = Conduct::default();
+        change(&mut conduct);
+        (vec![], vec![conduct])
+    };
+    let cases: Vec<(&str, (Vec<Act>, Vec<Conduct>))> = vec![
+        ("it refuses the key", refused(401)),
+        ("it has trouble", refused(500)),
+        ("it hangs after it accepted the connection", (hung, vec![])),
+        ("it accepts and never joins", conduct(|conduct| conduct.joins = false)),
+        ("it joins without a picture", conduct(|conduct| conduct.publishes = false)),
+        ("it publishes and never sends a frame", conduct(|conduct| conduct.sends_frames = false)),
+        ("it dies in the middle of its speech", conduct(|conduct| conduct.dies_after = Some(Duration::from_millis(600)))),
+        ("it never says what was played", conduct(|conduct| conduct.reports = false)),
+        ("it is slow", conduct(|conduct| conduct.joins_after = Duration::from_millis(1_845))),
+    ];
+    for (case, (acts, conducts)) in cases {
+        let began = Instant::now();
+        let Some(stand) = Stand::open(case, conducts, |text| text) else { return };
+        stand.vendor.script_avatars(AvatarCall::start("tavus"), acts.clone());
+        let visitor = stand.visitor("visitor", "1-salem.png");
+        visitor.until(case, by_name);
+        visitor.until(case, |visitor| visitor.heard_of().iter().any(|who| visitor.heard(who).seconds() > 1.0));
+        visitor.leave();
+        let (_, report, stderr) = stand.close();
+        assert_eq!(report.visits().len(), 1, "{case}: {stderr}");
+        eprintln!("{case}: {:?}", began.elapsed());
+    }
+}

@@ -77,7 +77,7 @@ impl Stage for Greeting {
         let delivered = |wire: &majlis_plugin_api::Wire| wire.incoming && wire.port == input::delivered.index();
         Ok(Self {
             texts,
-            titles: Titles::open(&config.titles, host)?,
+            titles: Titles::open(config.titles.as_deref(), host)?,
             calendar,
             cool_down: CoolDown::open(config.again_after.get(), host),
             again: config.again,

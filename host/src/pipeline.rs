@@ -31,6 +31,24 @@ impl Surroundings for Process {
         std::fs::read_to_string(path).map_err(|error| error.to_string())
     }
 
+    fn is_file(&self, path: &Path) -> Result<(), String> {
+        match std::fs::metadata(path) {
+            // Whether it may be read is known when it is opened, and a pipe is not, which would wait for a writer.
+            Ok(about) if about.is_file() => std::fs::File::open(path).map(drop).map_err(|error| error.to_string()),
+            Ok(_) => Err("it is no file".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn files_in(&self, folder: &Path) -> Result<Vec<String>, String> {
+        let entries = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
+        let names = entries.filter_map(|entry| {
+            let entry = entry.ok().filter(|entry| !entry.path().is_dir())?;
+            Some(entry.file_name().to_string_lossy().into_owned())
+        });
+        Ok(names.collect())
+    }
+
     fn folder(&self, file: &Path) -> PathBuf {
         // Of a file that cannot be made absolute there is no current folder either: then as it was given.
         let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());

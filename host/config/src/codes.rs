@@ -64,9 +64,11 @@ stands in the stage's own table: `[stage.NAME.config]`."
     E0202 "a key is missing"
     "The table cannot do without this key."
     E0204 "unknown key in a plugin's table"
-    "The plugin does not know this key. `majlis plugins inspect PLUGIN` lists those that it knows, with their defaults."
+    "The plugin does not know this key. `majlis plugins inspect PLUGIN` lists those that it knows, with their defaults. The keys of a \
+file of its own stand in its README."
     E0205 "a key of a plugin is missing"
-    "The plugin cannot do without this key in `[stage.NAME.config]`, always or for what another key says."
+    "The plugin cannot do without this key in `[stage.NAME.config]`, or in a file that is named there: always, or for what another key \
+says."
     E0206 "a key without effect"
     "The key says something that cannot happen here, such as a queue in front of a stage that has no inputs, or of an input that \
 nothing is wired to. Remove it, wire the input, or move it to the stage that was meant: a queue belongs to the stage that takes the \
@@ -152,7 +154,7 @@ visitors would hear another one. Name languages that it has, or bring texts. Whi
     "The key takes a value of another type. Texts stand in quotes; numbers, `true` and `false` do not; lists stand in brackets. What \
 comes from a variable of the environment is read as the type that the key takes."
     E0702 "a value out of range"
-    "The value is smaller or larger than the key allows."
+    "The value is smaller or larger than the key allows, or longer than the stage's `deadline`, by which the call is over."
     E0703 "not one of the values allowed"
     "The key takes one of a few words."
     E0704 "not a duration"
@@ -170,9 +172,10 @@ meanings, and a fixed offset knows no summer time."
 turn the direction of writing (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069). Such marks are found in texts copied \
 from web pages and editors, and can make one title look like another. Arabic needs none of them here; write the text anew."
     E0709 "a text that does not fit"
-    "The text is empty, too short or too long, or does not have the form that the key asks for."
+    "The text is empty, too short or too long, or does not have the form that the key asks for. In what a voice says no digits stand, and \
+in Arabic every word has its vowel marks."
     E0710 "a list or table that does not fit"
-    "It has too few or too many members, or one of them twice."
+    "It has too few or too many members, or one of them twice, or two that are for the same."
     E0711 "none of the forms"
     "The key takes a value of one of several forms, and this value fits none of them, or more than one."
     E0712 "a value that a plugin cannot be given"
@@ -187,6 +190,9 @@ relative path starts at the folder of the pipeline file."
 a language that the plugin does not have brings every message; in one that it has, only those that it replaces. In what a voice says \
 no digits stand. In Arabic, what is said has its vowel marks, and a name stands before a pause: at the end or before a mark, since \
 its ending is right nowhere else."
+    E0716 "a file of a plugin cannot be read"
+    "The configuration names a file, or a folder with files, which the plugin reads when it opens. A relative path starts at the folder of \
+the file that names it. What stands in such a file is checked by the plugin's schema as the pipeline file is, with the same codes."
 
     E0801 "a secret in the file"
     "A pipeline file is copied, shown and committed, so a secret is never written in it. Write where it is found: \
@@ -228,8 +234,10 @@ $schema, $id, $comment, title, description, default, examples, deprecated, readO
 and anything that begins with `x-`. The formats `secret` and `path` have a meaning of their own: a secret is never written in the \
 file, a path is joined to the folder of the pipeline file. So has `x-languages`, beside a key that takes languages: those that the \
 plugin has texts in, and with `x-languages-unless` a key that brings others. So has `x-messages`, beside a key that takes a list of \
-files: the rules of the messages in them. And `x-needs`, beside a key that needs an input to be wired or another key to be there \
-where it has one of some values. In the schema of a verb's arguments `x-positional` names \
+files: the rules of the messages in them. So has `x-file`, beside a text that names a file or a folder: how it is written and the schema \
+of what stands in it. So has `x-unique`, beside a list: the keys in which its items differ; and `x-spoken`, beside a table of languages: \
+the texts in it that a voice says. And `x-needs`, beside a key that needs an input to be wired or another key to be there \
+where it has one of some values, or that is a length of time within the stage's deadline. In the schema of a verb's arguments `x-positional` names \
 the arguments that words without a name are given to, and `x-answer` the keys of the answer in the order in which people read them."
 
     E1001 "not in this version: a stage in another process"

@@ -49,7 +49,7 @@ pub struct Diagnostic {
     pub label: Option<String>,
     /// What was probably meant, or what to do.
     pub hint: Option<String>,
-    /// Other places of the file that belong to the problem.
+    /// Other places that belong to the problem.
     pub related: Vec<Related>,
     /// Ranges of bytes that hold a secret and are shown as `*`.
     #[serde(skip)]
@@ -59,12 +59,12 @@ pub struct Diagnostic {
     pub text: Option<Arc<str>>,
 }
 
-/// Another place that belongs to a problem, in the pipeline file.
+/// Another place that belongs to a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Related {
     /// What this place has to do with it.
     pub message: String,
-    /// The pipeline file.
+    /// The pipeline file, or that of the problem.
     pub file: String,
     /// 1-based.
     pub line: u32,
@@ -105,9 +105,20 @@ impl Diagnostic {
 
     /// The problem is in another file, which the pipeline file names at `named`.
     pub(crate) fn within(&mut self, file: String, text: &Arc<str>, named: &Range<usize>) -> &mut Self {
-        self.file = file;
-        self.text = Some(Arc::clone(text));
-        self.related(named, "named here")
+        if self.text.is_some() {
+            // It is in a file that another one names, and only the outermost name is told.
+            self.related.retain(|related| !related.file.is_empty());
+        } else {
+            for related in &mut self.related {
+                related.file.clone_from(&file);
+            }
+            self.file = file;
+            self.text = Some(Arc::clone(text));
+        }
+        self.related(named, "named here");
+        // First, for what is read from it.
+        self.related.rotate_right(1);
+        self
     }
 
     /// Where it belongs in the order of the pipeline file.
@@ -145,12 +156,42 @@ impl Diagnostic {
 pub(crate) struct Findings<'s> {
     file: String,
     text: &'s str,
+    /// What a header looks like in such a file.
+    header: &'static str,
     list: Vec<Diagnostic>,
 }
 
 impl<'s> Findings<'s> {
     pub(crate) fn new(source: &Source<'s>) -> Self {
-        Findings { file: source.file.display().to_string(), text: source.text, list: Vec::new() }
+        let file = source.file.display().to_string();
+        Findings { file, text: source.text, header: "[stage.NAME]", list: Vec::new() }
+    }
+
+    /// Of a file that a pipeline file names.
+    pub(crate) fn of_named(source: &Source<'s>) -> Self {
+        Findings { header: "[NAME]", ..Self::new(source) }
+    }
+
+    /// What a header looks like in such a file.
+    pub(crate) fn header(&self) -> &'static str {
+        self.header
+    }
+
+    /// Takes over what was found in a file that this one names at `named`.
+    pub(crate) fn adopt(&mut self, found: Findings<'_>, named: &Range<usize>) {
+        // It is drawn from the text that is kept with it.
+        let text: Arc<str> = masked(found.text, &found.list).into();
+        for mut diagnostic in found.list {
+            diagnostic.hidden.clear();
+            diagnostic.within(found.file.clone(), &text, named);
+            // Two stages may name one file, and one repair is enough.
+            let is_told = |told: &Diagnostic| {
+                (&told.file, &told.span, &told.message) == (&diagnostic.file, &diagnostic.span, &diagnostic.message)
+            };
+            if !self.list.iter().any(is_told) {
+                self.list.push(diagnostic);
+            }
+        }
     }
 
     /// Takes findings back.
@@ -196,23 +237,44 @@ impl<'s> Findings<'s> {
         let lines = Lines::new(self.text);
         let mut list = self.list;
         for diagnostic in &mut list {
-            match &diagnostic.text {
-                Some(text) => {
-                    (diagnostic.line, diagnostic.column) = Lines::new(text).place(diagnostic.span.start);
-                }
-                None => {
-                    (diagnostic.line, diagnostic.column) = lines.place(diagnostic.span.start);
-                    diagnostic.file.clone_from(&self.file);
-                }
+            let other = diagnostic.text.as_deref().map(Lines::new);
+            let of_it = other.as_ref().unwrap_or(&lines);
+            (diagnostic.line, diagnostic.column) = of_it.place(diagnostic.span.start);
+            if other.is_none() {
+                diagnostic.file.clone_from(&self.file);
             }
             for related in &mut diagnostic.related {
-                related.file.clone_from(&self.file);
-                (related.line, related.column) = lines.place(related.span.start);
+                // Only a place in another file has one already.
+                let its = if related.file.is_empty() { &lines } else { of_it };
+                (related.line, related.column) = its.place(related.span.start);
+                if related.file.is_empty() {
+                    related.file.clone_from(&self.file);
+                }
             }
         }
         list.sort_by(|a, b| (a.order(), a.code, &a.message).cmp(&(b.order(), b.code, &b.message)));
         list
     }
+}
+
+/// The same bytes with each character of a secret replaced by as many `*` as it has bytes, so that spans stay true.
+pub(crate) fn masked(text: &str, diagnostics: &[Diagnostic]) -> String {
+    let mut text = text.to_owned();
+    for span in diagnostics.iter().flat_map(|diagnostic| &diagnostic.hidden) {
+        let span = inside(span, &text);
+        let stars: String =
+            text[span.clone()].chars().map(|letter| if letter == '\n' { '\n' } else { '*' }).collect::<String>();
+        let padding = span.len() - stars.len();
+        text.replace_range(span, &(stars + &"*".repeat(padding)));
+    }
+    text
+}
+
+/// A span that can be drawn: inside the text and at character boundaries; an empty one stays empty and gets one caret.
+pub(crate) fn inside(span: &Range<usize>, text: &str) -> Range<usize> {
+    let start = text.floor_char_boundary(span.start);
+    let end = text.ceil_char_boundary(span.end);
+    start..end.max(start)
 }
 
 /// Bytes to lines and columns.

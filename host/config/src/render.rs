@@ -8,7 +8,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use crate::check::Source;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, inside, masked};
 
 /// All of `diagnostics` as one text that ends with a count. Empty when there are none.
 ///
@@ -20,7 +20,7 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source<'_>, color: bool) -> S
     let mut out = String::new();
     for diagnostic in diagnostics {
         out.push_str(&match &diagnostic.text {
-            Some(other) => renderer.render(&[group_of_two(diagnostic, other, &text, &file)]),
+            Some(other) => renderer.render(&[group_of_two(diagnostic, other, &text)]),
             None => renderer.render(&[group(diagnostic, &text, &file)]),
         });
         out.push_str("\n\n");
@@ -67,13 +67,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, text: &'a str, file: &'a str) -> annota
     }
 }
 
-/// A problem in another file: its place there, then where the pipeline file names that one.
-fn group_of_two<'a>(
-    diagnostic: &'a Diagnostic,
-    other: &'a str,
-    text: &'a str,
-    file: &'a str,
-) -> annotate_snippets::Group<'a> {
+/// A problem in another file: its places there, then where the pipeline file names that one.
+fn group_of_two<'a>(diagnostic: &'a Diagnostic, other: &'a str, text: &'a str) -> annotate_snippets::Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -88,9 +83,10 @@ fn group_of_two<'a>(
     );
     let group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(there);
     let group = diagnostic.related.iter().fold(group, |group, related| {
+        let its = if related.file == diagnostic.file { other } else { text };
         group.element(excerpt(
-            text,
-            file,
+            its,
+            related.file.as_str(),
             related.line,
             &related.span,
             AnnotationKind::Context,
@@ -119,26 +115,6 @@ fn excerpt<'a>(
         .line_start(line as usize)
         .path(file)
         .annotation(kind.span(span.start - start..span.end - start).label(label))
-}
-
-/// A span that can be drawn: inside the text and at character boundaries; an empty one stays empty and gets one caret.
-fn inside(span: &Range<usize>, text: &str) -> Range<usize> {
-    let start = text.floor_char_boundary(span.start);
-    let end = text.ceil_char_boundary(span.end);
-    start..end.max(start)
-}
-
-/// The same bytes with each character of a secret replaced by as many `*` as it has bytes, so that spans stay true.
-fn masked(text: &str, diagnostics: &[Diagnostic]) -> String {
-    let mut text = text.to_owned();
-    for span in diagnostics.iter().flat_map(|diagnostic| &diagnostic.hidden) {
-        let span = inside(span, &text);
-        let stars: String =
-            text[span.clone()].chars().map(|letter| if letter == '\n' { '\n' } else { '*' }).collect::<String>();
-        let padding = span.len() - stars.len();
-        text.replace_range(span, &(stars + &"*".repeat(padding)));
-    }
-    text
 }
 
 fn summary(diagnostics: &[Diagnostic]) -> String {

@@ -158,6 +158,8 @@ fn adapted(schema: &Value, at: &str) -> Value {
     for (word, value) in map {
         let value = match (word.as_str(), value) {
             ("$schema" | "$id", _) => continue,
+            // An editor sees this file alone, and what other files look like is the larger part.
+            ("x-file", _) => continue,
             ("$ref", Value::String(target)) => {
                 json!(format!("#/$defs/{at}{}", target.strip_prefix('#').unwrap_or_default()))
             }

@@ -16,6 +16,12 @@ pub trait Surroundings {
     /// for. `path` is already joined to the pipeline file's folder.
     fn text_file(&self, path: &Path) -> Result<String, String>;
 
+    /// Whether there is a file that this user may read, or the reason why not. `path` is already joined.
+    fn is_file(&self, path: &Path) -> Result<(), String>;
+
+    /// The names of the files in a folder, in any order, or the reason why it cannot be read. `folder` is already joined.
+    fn files_in(&self, folder: &Path) -> Result<Vec<String>, String>;
+
     /// The folder of a pipeline file, from which its relative paths start. The binary answers with one that does not depend on
     /// where it was started: plugins join it to what they are given, and a relative one would be joined twice.
     fn folder(&self, file: &Path) -> PathBuf {
@@ -54,5 +60,16 @@ impl Surroundings for Fixed {
 
     fn text_file(&self, path: &Path) -> Result<String, String> {
         self.secret_file(path)
+    }
+
+    fn is_file(&self, path: &Path) -> Result<(), String> {
+        self.secret_file(path).map(drop)
+    }
+
+    fn files_in(&self, folder: &Path) -> Result<Vec<String>, String> {
+        let inside = self.files.keys().filter(|path| path.parent() == Some(folder));
+        let names: Vec<String> =
+            inside.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        if names.is_empty() { Err("no such folder".to_owned()) } else { Ok(names) }
     }
 }

@@ -24,8 +24,9 @@ const MOST_NESTED: usize = 256;
 /// The text with spaces in place of what cannot be read, which is reported.
 pub(crate) fn readable<'s>(text: &'s str, findings: &mut Findings<'_>) -> (Cow<'s, str>, Damage) {
     let statements = statements(text);
+    let header = findings.header();
     let errors: Vec<Option<SyntaxError>> =
-        statements.iter().map(|statement| syntax_error(&text[statement.range.clone()])).collect();
+        statements.iter().map(|statement| syntax_error(&text[statement.range.clone()], header)).collect();
     let broken = errors.iter().flatten().count();
     // The parser has the last word where its stack bears it: it calls itself for each bracket that is not closed.
     let is_read_whole = || DeTable::parse_recoverable(text).1.iter().all(is_duplicate);
@@ -61,7 +62,7 @@ pub(crate) fn readable<'s>(text: &'s str, findings: &mut Findings<'_>) -> (Cow<'
         let more = reported - MOST_ERRORS;
         findings
             .error(E0101, &(text.len()..text.len()), format!("lines that cannot be read either: {more}"))
-            .hint("is this a pipeline file? One has tables such as `[stage.NAME]`, with lines `KEY = VALUE`");
+            .hint(format!("is this the right file? One has tables such as `{header}`, with lines `KEY = VALUE`"));
     }
     let mut bytes = text.to_owned();
     for range in lost {
@@ -81,7 +82,7 @@ pub(crate) fn parse<'s>(text: &'s str, damage: &mut Damage, findings: &mut Findi
         let span = error.span().unwrap_or(text.len()..text.len());
         damage.at(span.start);
         if !is_duplicate(error) {
-            let words = words_of(error.message(), false);
+            let words = words_of(error.message(), false, findings.header());
             findings.error(E0101, &span, words.message).hint(words.hint);
             continue;
         }
@@ -127,6 +128,11 @@ pub(crate) struct Damage {
 }
 
 impl Damage {
+    /// Whether anything could not be read.
+    pub(crate) fn is_some(&self) -> bool {
+        !self.tables.is_empty()
+    }
+
     /// Notes a place that was read, but not as it was meant.
     fn at(&mut self, byte: usize) {
         if let Some(table) = self.table_at(byte).cloned() {
@@ -327,7 +333,7 @@ struct SyntaxError {
 }
 
 /// Reads a statement alone.
-fn syntax_error(statement: &str) -> Option<SyntaxError> {
+fn syntax_error(statement: &str, header: &str) -> Option<SyntaxError> {
     let text = statement.trim_end();
     let (_, errors) = DeTable::parse_recoverable(text);
     let place = |error: &toml::de::Error| error.span().unwrap_or(text.len()..text.len());
@@ -343,11 +349,12 @@ fn syntax_error(statement: &str) -> Option<SyntaxError> {
         false => span,
     };
     let is_nothing = span.is_empty() && text[..span.start].trim_end().ends_with('=');
-    Some(SyntaxError { at: span, words: words_of(first.message(), is_nothing) })
+    Some(SyntaxError { at: span, words: words_of(first.message(), is_nothing, header) })
 }
 
 /// What the parser says, in an operator's words, and what to do.
-fn words_of(message: &str, is_nothing: bool) -> Words {
+fn words_of(message: &str, is_nothing: bool, header: &str) -> Words {
+    let a_line = format!("a line is `KEY = VALUE`, or a header such as `{header}`");
     let words = |message: &str, hint: &str| Words { message: message.to_owned(), hint: hint.to_owned() };
     let has = |part: &str| message.contains(part);
     if is_nothing {
@@ -363,9 +370,9 @@ fn words_of(message: &str, is_nothing: bool) -> Words {
     } else if has("escape") {
         words("`\\` does not stand before a letter that it goes with", "write `\\\\` for the character itself")
     } else if has("key with no value") {
-        words("a key without a value", "a line is `KEY = VALUE`, or a header such as `[stage.NAME]`")
+        words("a key without a value", &a_line)
     } else if has("unquoted keys cannot be empty") || has("missing key") {
-        words("a name is missing", "a line is `KEY = VALUE`, or a header such as `[stage.NAME]`")
+        words("a name is missing", &a_line)
     } else if has("unquoted key") {
         words("this cannot stand in a key", "a key has letters, digits, `-` and `_`; a line is `KEY = VALUE`")
     } else if has("unclosed array") {
@@ -381,8 +388,7 @@ fn words_of(message: &str, is_nothing: bool) -> Words {
     } else if has("date") || has("time") {
         words("this is not a date or a time", "if it is a text, put it in quotes")
     } else {
-        let hint = "a line is `KEY = VALUE`, or a header such as `[stage.NAME]`";
-        Words { message: message.to_owned(), hint: hint.to_owned() }
+        words(message, &a_line)
     }
 }
 
@@ -410,7 +416,7 @@ mod tests {
         assert!(parsed.is_ok(), "{}", parsed.unwrap_err());
         for statement in statements(text) {
             let words = &text[statement.range];
-            assert!(syntax_error(words).is_none(), "{words}");
+            assert!(syntax_error(words, "[NAME]").is_none(), "{words}");
         }
     }
 

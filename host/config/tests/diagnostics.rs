@@ -167,6 +167,30 @@ fn a_fault_in_another_file_has_that_ones_place_and_says_where_it_is_named() {
 }
 
 #[test]
+fn a_key_in_a_file_of_the_plugin_that_should_be_secret_is_not_drawn() {
+    let text = support::files("broken").into_iter().find(|(name, _)| name == "file-not-toml").unwrap().1;
+    let broken = text.replace("not.toml", "key.toml");
+    let mut around = support::surroundings();
+    around.files.insert("expo/phrases/key.toml".into(), "[[tag]]\napi_key = 'sk-very-secret\nsees = 'a'\n".into());
+    let found = check(&source(&broken), &support::catalogue(), &around).diagnostics;
+    let drawn = render(&found, &source(&broken), false);
+    assert!(drawn.contains("api_key =***") && !drawn.contains("very-secret"), "{drawn}");
+    assert!(!format!("{found:?}").contains("very-secret"));
+}
+
+#[test]
+fn a_place_in_a_file_of_the_plugin_is_told_with_the_others_of_that_file() {
+    let text = support::files("broken").into_iter().find(|(name, _)| name == "file-with-faults").unwrap().1;
+    let found = checked(&text).diagnostics;
+    let second = found.iter().find(|found| found.message.contains("second time")).unwrap();
+    assert_eq!((second.file.as_str(), second.line, second.column), ("expo/phrases/tags.toml", 16, 7));
+    let places: Vec<_> =
+        second.related.iter().map(|related| (related.file.as_str(), related.line, related.message.as_str())).collect();
+    let expected = [("expo/pipeline.toml", 14, "named here"), ("expo/phrases/tags.toml", 10, "the first is here")];
+    assert_eq!(places, expected);
+}
+
+#[test]
 fn as_json_a_diagnostic_has_its_file_and_all_its_places() {
     let text =
         "[stage.camera]\nplugin = \"camera\"\n[stage.a]\nplugin = \"greeting\"\ninputs.faces = \"camera.frame\"\n";

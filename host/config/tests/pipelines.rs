@@ -252,8 +252,30 @@ fn what_a_value_needs_is_there_when_it_is_wired_or_written() {
     };
     pipeline(&look("", ", faces = \"faces.faces\""));
     pipeline(&look("faces = \"send\", notice = \"At the door\"", ""));
+    let waits = |deadline: &str| {
+        look(
+            "answer_within = \"3s\"",
+            &format!(", faces = \"faces.faces\" }}\ndeadline = \"{deadline}\"\nrestart = {{"),
+        )
+    };
+    pipeline(&waits("3s"));
     let codes = |text: &str| checked(text).diagnostics.iter().map(|finding| finding.code).collect::<Vec<_>>();
     assert_eq!(codes(&look("faces = \"send\"", "")), ["E0205"]);
     // A wire that is wrong is reported as that.
     assert_eq!(codes(&look("", ", faces = \"faces.nothing\"")), ["E0503"]);
+}
+
+#[test]
+fn files_that_are_as_the_plugin_says_pass_and_are_named_to_it_as_before() {
+    let text = "[stage.camera]\nplugin = \"camera\"\n[stage.faces]\nplugin = \"insightface\"\n\
+                inputs = { frame = \"camera.frame\" }\n[stage.phrases]\nplugin = \"phrases\"\n\
+                inputs = { faces = \"faces.faces\" }\n[stage.phrases.config]\ntags = \"good/tags.toml\"\ndays = \"none\"\n\
+                recordings = \"good\"\nprofiles = [{ env = \"PHOTOS\", append = \"profile.toml\" }]\nmore_profiles = \"good/profiles\"\n";
+    let good = pipeline(text);
+    let config = &good.stages[2].config;
+    assert_eq!(config["tags"], "expo/good/tags.toml", "a path is joined");
+    assert_eq!((&config["days"], &config["recordings"]), (&"none".into(), &"good".into()), "what is no path stays");
+    let codes = |text: &str| checked(text).diagnostics.iter().map(|finding| finding.code).collect::<Vec<_>>();
+    assert_eq!(codes(&text.replace("\"none\"", "\"\"")), ["E0709"], "an empty text is no file");
+    assert_eq!(codes(&text.replace("\"none\"", "\"None\"")), ["E0716"]);
 }

@@ -5,7 +5,7 @@ use fluent_syntax::unicode::unescape_unicode_to_string;
 
 use crate::fault::{Faults, listed};
 use crate::pause::{After, Terms, pauses};
-use crate::{Message, Variable, vocalised};
+use crate::{Message, Variable, misread};
 
 /// Terms may refer to terms so deep; deeper ones refer to themselves.
 const DEPTH: usize = 8;
@@ -60,19 +60,8 @@ impl Form<'_, '_, '_> {
 
     /// `said` is what the slice `written` of the file says.
     fn text(&self, said: &str, written: &str, faults: &mut Faults<'_>) {
-        if self.spoken && said.contains(char::is_numeric) {
-            faults.at(
-                written,
-                format!("{} has digits, which each voice reads in its own way", self.place),
-                "write the number in words",
-            );
-        }
-        if let Some(word) = vocalised::unvocalised(said).filter(|_| self.vocalised) {
-            faults.at(
-                written,
-                format!("in {} the word `{word}` has no vowel marks, and a voice misreads it", self.place),
-                "write the marks on every letter",
-            );
+        for misread in misread(said, self.vocalised).filter(|_| self.spoken) {
+            faults.at(written, misread.message(&self.place), misread.remedy());
         }
     }
 

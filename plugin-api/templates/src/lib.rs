@@ -18,7 +18,7 @@ mod vocalised;
 pub use fault::{Fault, place};
 pub use message::check;
 pub use rules::{Message, Rules, Variable};
-pub use vocalised::unvocalised;
+pub use vocalised::{Misread, misread};
 
 /// A file of templates.
 #[derive(Clone, Copy, Debug)]

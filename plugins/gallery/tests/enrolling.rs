@@ -49,6 +49,19 @@ fn all_that_was_said_of_a_person_is_kept_and_shown() {
 }
 
 #[test]
+fn a_name_that_a_voice_would_misread_is_refused_and_told_to_nobody() {
+    let mut room = Room::new();
+    let photo = room.photo("a.png", &[of(1, 1)]);
+    for (spoken, words) in [("سَالِم 2", "digits"), ("سَالِم المنصوري", "vowel marks")] {
+        let refused = room.enrol("p1", &[&photo], json!({ "name_ar": "سالم", "name_speak": spoken })).unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains(words), "{refused}");
+        assert!(!refused.contains("سَالِم") && !refused.contains("المنصوري"), "{refused}");
+    }
+    room.enrol("p1", &[&photo], json!({ "name_ar": "سالم", "name_speak": "سَالِم الْمَنْصُورِي" })).unwrap();
+}
+
+#[test]
 fn a_photograph_that_does_not_show_one_good_face_enrols_nobody() {
     let mut room = Room::new();
     let small = Painted { side: 79, ..of(1, 1) };

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use majlis_plugin_api::{Error, Host, Result};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::config::{Config, Salutation};
@@ -15,7 +16,7 @@ use crate::config::{Config, Salutation};
 const BUILT_IN: &str = include_str!("occasions.toml");
 const EVERYWHERE: &str = "everywhere";
 /// What a configuration says for no occasions.
-const NONE: &str = "none";
+pub(crate) const NONE: &str = "none";
 
 /// Seconds since 1970 by the calendar: the host's clock knows no dates, and starts anew with each run.
 pub(crate) fn seconds() -> i64 {
@@ -63,10 +64,10 @@ impl Calendar {
         let zone = TimeZone::get(host.time_zone())
             .map_err(|_| Error::new(format!("the time zone `{}` is not known", host.time_zone())))?;
         let mut tables = parse(BUILT_IN).map_err(|error| Error::new(error).within("the built-in occasions"))?;
-        match config.occasions.as_str() {
-            "" => {}
-            NONE => tables.clear(),
-            file => {
+        match config.occasions.as_deref() {
+            None => {}
+            Some(NONE) => tables.clear(),
+            Some(file) => {
                 let refused = |why: String| Error::config("occasions", format!("{file}: {why}"));
                 let text = std::fs::read_to_string(host.path(file)).map_err(|error| refused(error.to_string()))?;
                 for (country, named) in parse(&text).map_err(refused)? {
@@ -174,16 +175,37 @@ impl Day {
 /// By country and by name.
 type Tables = BTreeMap<String, BTreeMap<String, Written>>;
 
+/// The schema of a file of occasions, by which `majlis check` reads it.
+pub(crate) fn schema() -> Schema {
+    schema_for!(BTreeMap<String, BTreeMap<String, OneOrMore>>)
+}
+
 /// Days as they are written: one text, or a list of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "OneOrMore")]
 struct Written(Vec<Days>);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(untagged, expecting = "days must be a text such as \"09-23\", or a list of such texts")]
 enum OneOrMore {
-    One(String),
-    More(Vec<String>),
+    One(Dates),
+    More(Vec<Dates>),
+}
+
+/// Write `MM-DD` for each year, `YYYY-MM-DD` for that year or `hijri MM-DD`, and `A..B` from one to another.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline, extend("pattern" = pattern(), "examples" = ["09-23", "2027-02-08..2027-03-09", "hijri 12-10..12-13"]))]
+#[serde(transparent)]
+struct Dates(String);
+
+/// What [`read`] takes, but that of two days the first is not the later one, and that not each year has a 29th of February.
+fn pattern() -> String {
+    let of_year = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))";
+    let of_hijri = "(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|30)";
+    let one_or_two = |day: &str| format!(r"{day}(\s*\.\.\s*{day})?");
+    let (yearly, once) = (one_or_two(of_year), one_or_two(&format!("[0-9]{{4}}-{of_year}")));
+    format!(r"^\s*({yearly}|{once}|hijri\s+{})\s*$", one_or_two(of_hijri))
 }
 
 impl TryFrom<OneOrMore> for Written {
@@ -196,7 +218,7 @@ impl TryFrom<OneOrMore> for Written {
         };
         written
             .iter()
-            .map(|days| read(days).ok_or_else(|| wrong(days)))
+            .map(|Dates(days)| read(days).ok_or_else(|| wrong(days)))
             .collect::<std::result::Result<_, _>>()
             .map(Self)
     }
@@ -234,7 +256,7 @@ fn read(written: &str) -> Option<Days> {
 }
 
 fn parse(text: &str) -> std::result::Result<Tables, String> {
-    toml::from_str(text).map_err(|error| error.to_string())
+    toml::from_str(text).map_err(|error| crate::titles::told(text, &error))
 }
 
 #[cfg(test)]

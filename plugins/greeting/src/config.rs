@@ -26,15 +26,19 @@ pub struct Config {
     #[serde(default)]
     pub texts: Vec<TextFile>,
     /// A file of titles, which replace the built-in ones by their names.
-    #[schemars(extend("format" = "path"))]
+    #[schemars(length(min = 1), extend("format" = "path", "x-file" = { "format": "toml", "schema": crate::titles::schema() }))]
     #[serde(default)]
-    pub titles: String,
+    pub titles: Option<String>,
     /// How a greeting begins.
     #[serde(default)]
     pub salutation: Salutation,
     /// A file of occasions, which replace the built-in ones by country and name; `none` for none at all.
+    // No `path`, which would be joined to a folder: the word is none.
+    #[schemars(length(min = 1), extend("x-file" = {
+        "format": "toml", "schema": crate::calendar::schema(), "unless": [crate::calendar::NONE]
+    }))]
     #[serde(default)]
-    pub occasions: String,
+    pub occasions: Option<String>,
     /// The country whose days are kept, two letters (ISO 3166-1). Empty: that of the pipeline's language, `SA` of `ar-SA`.
     #[schemars(extend("pattern" = "^([A-Za-z]{2})?$", "examples" = ["SA"]))]
     #[serde(default)]

@@ -82,7 +82,7 @@ impl Stage for Greeting {
             |incoming: bool, port: u32| host.wires().iter().any(|wire| wire.incoming == incoming && wire.port == port);
         let mut greeting = Self {
             texts,
-            titles: Titles::open(&config.titles, host)?,
+            titles: Titles::open(config.titles.as_deref(), host)?,
             calendar,
             cool_down: CoolDown::open(config.again_after.get(), host),
             again: config.again,

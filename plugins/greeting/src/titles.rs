@@ -3,15 +3,22 @@
 use std::collections::BTreeMap;
 
 use majlis_plugin_api::{Error, Host, Result};
-use majlis_templates::{primary, unvocalised};
+use majlis_templates::{misread, place, primary};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
-use crate::rules::rules;
+use crate::rules::{SPEAK, rules};
 
 const BUILT_IN: &str = include_str!("titles.toml");
+const PAUSE: &str = "pause";
+
+/// The schema of a file of titles, by which `majlis check` reads it.
+pub(crate) fn schema() -> Schema {
+    schema_for!(BTreeMap<String, Title>)
+}
 
 /// How a title is said in one language.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Form {
     /// For the eye.
@@ -41,7 +48,8 @@ impl Form {
 }
 
 /// A title of one gender.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(extend("x-spoken" = { "keys": [SPEAK, PAUSE], "vocalised": rules().vocalised }))]
 struct Gendered {
     /// Words of the records that say this title of this gender.
     #[serde(default)]
@@ -51,7 +59,7 @@ struct Gendered {
     forms: BTreeMap<String, Form>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Title {
     /// Words of the records that say this title of either gender.
@@ -93,9 +101,9 @@ pub(crate) enum Place {
 pub(crate) struct Titles(BTreeMap<String, Title>);
 
 impl Titles {
-    pub(crate) fn open(file: &str, host: &Host) -> Result<Self> {
+    pub(crate) fn open(file: Option<&str>, host: &Host) -> Result<Self> {
         let mut titles = Self::built_in()?;
-        if !file.is_empty() {
+        if let Some(file) = file {
             let refused = |why: String| Error::config("titles", format!("{file}: {why}"));
             let text = std::fs::read_to_string(host.path(file)).map_err(|error| refused(error.to_string()))?;
             let brought = parse(&text).map_err(refused)?;
@@ -153,7 +161,13 @@ impl Gendered {
 }
 
 fn parse(text: &str) -> std::result::Result<BTreeMap<String, Title>, String> {
-    toml::from_str(text).map_err(|error| error.to_string())
+    toml::from_str(text).map_err(|error| told(text, &error))
+}
+
+/// What is wrong with a file, in one line.
+pub(crate) fn told(text: &str, error: &toml::de::Error) -> String {
+    let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+    format!("line {line}, column {column}: {}", error.message())
 }
 
 /// What a voice says of a title keeps the rules of the texts.
@@ -164,13 +178,9 @@ fn check(titles: &BTreeMap<String, Title>) -> std::result::Result<(), String> {
             let vocalised = rules.vocalised.iter().any(|tag| tag.eq_ignore_ascii_case(primary(language)));
             let second = form.after_another();
             for said in [form.speak.as_str(), form.pause(), second.speak.as_str(), second.pause()] {
-                if let Some(word) = unvocalised(said).filter(|_| vocalised) {
-                    return Err(format!(
-                        "`{word}` of the title `{name}` has no vowel marks, and a voice misreads it; write them on every letter"
-                    ));
-                }
-                if said.contains(char::is_numeric) {
-                    return Err(format!("`{said}` of the title `{name}` has digits; write the number in words"));
+                if let Some(misread) = misread(said, vocalised).next() {
+                    let message = misread.message(&format!("`{said}` of the title `{name}`"));
+                    return Err(format!("{message}; {}", misread.remedy()));
                 }
             }
         }

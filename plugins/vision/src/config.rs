@@ -21,6 +21,7 @@ pub struct Config {
     pub dialect: DialectName,
     /// Where the server is: `https://HOST/v1`; that of the dialect otherwise.
     #[serde(default)]
+    #[schemars(regex(pattern = "^https?://[^?#@]+$"))]
     pub base_url: Option<String>,
     /// The model; that of the dialect otherwise.
     #[serde(default)]

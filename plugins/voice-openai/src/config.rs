@@ -17,6 +17,7 @@ const MOST_BYTES: usize = 20 << 20;
 pub struct Config {
     /// Where the service is.
     #[serde(default = "openai")]
+    #[schemars(regex(pattern = "^https?://[^?#@]+$"))]
     pub base_url: String,
     /// The model.
     #[serde(default = "mini_tts")]

@@ -3,13 +3,16 @@
 mod arrows;
 mod config;
 mod effort;
+mod files;
 mod graph;
 mod language;
 mod messages;
 mod native;
 mod needs;
 mod queue;
+mod reference;
 mod stage;
+mod takes;
 mod threads;
 mod wiring;
 
@@ -30,6 +33,7 @@ use crate::pipeline::Pipeline;
 use crate::surroundings::Surroundings;
 use crate::syntax;
 
+pub(crate) use files::Rules;
 use stage::Draft;
 
 /// A pipeline file's text and its name.
@@ -106,6 +110,7 @@ fn assemble(
     threads::warn_of_lazy_company(&drafts, &threads, findings);
     language::check(&head.language, &drafts, findings);
     messages::check(&drafts, context, findings);
+    files::check(&drafts, context, findings);
     needs::check(&drafts, &wiring, findings);
     let until = read_until(&file, &drafts, findings);
     let lines = Lines::new(source.text);

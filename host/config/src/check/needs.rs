@@ -1,7 +1,9 @@
-//! What a value of a plugin's configuration needs besides itself: an input that is wired, or another key.
+//! What a value of a plugin's configuration needs besides itself: an input that is wired, another key, or a stage that waits for it.
 //!
 //! A manifest says whether an input has to be wired at all. Some have to be only where the configuration wants something of them,
 //! and that is better said before the visitors come than by the stage when it opens.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -10,9 +12,13 @@ use super::wiring::Wiring;
 use crate::codes::*;
 use crate::diagnostic::Findings;
 use crate::nearest::{either, shown};
+use crate::quantity::{parse_duration, show_duration};
 
-/// Beside a key of a plugin's schema: a list of `{ "for": [VALUES], "input": NAME }` and `{ "for": [VALUES], "key": NAME }`.
-/// Where the key has one of these values, written or by default, the input has to be wired or the other key has to be there.
+/// Beside a key of a plugin's schema: a list of
+/// - `{ "for": [VALUES], "input": NAME }` and `{ "for": [VALUES], "key": NAME }`: where the key has one of these values, written or
+///   by default, the input has to be wired or the other key has to be there. `"or": [VALUES]` are those that a remedy may offer
+///   instead: not every value that needs nothing is one that an operator should be led to.
+/// - `{ "within": "deadline" }`: the key is a length of time, at most the stage's `deadline`; `{ "least": "100ms" }`: at least so long.
 const NEEDS: &str = "x-needs";
 
 /// Looks at every stage.
@@ -22,16 +28,16 @@ pub(super) fn check(drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findin
         for (key, property) in properties.into_iter().flatten() {
             let Some(value) = draft.config(key).or_else(|| property.get("default")) else { continue };
             for need in property.get(NEEDS).and_then(Value::as_array).into_iter().flatten() {
-                if values(need).contains(&value) {
-                    Need { draft, key, value, need, property }.check(stage, wiring, findings);
+                let need = Need { draft, key, value, need };
+                need.check_deadline(findings);
+                need.check_least(findings);
+                if need.values("for").contains(&value) {
+                    need.check_input(stage, drafts, wiring, findings);
+                    need.check_key(findings);
                 }
             }
         }
     }
-}
-
-fn values(need: &Value) -> Vec<&Value> {
-    need.get("for").and_then(Value::as_array).into_iter().flatten().collect()
 }
 
 struct Need<'n, 'd> {
@@ -39,38 +45,92 @@ struct Need<'n, 'd> {
     key: &'n str,
     value: &'n Value,
     need: &'n Value,
-    property: &'n Value,
 }
 
 impl Need<'_, '_> {
-    fn check(&self, stage: usize, wiring: &Wiring, findings: &mut Findings<'_>) {
-        let draft = self.draft;
-        let set = format!("`{} = {}`", self.key, self.value);
-        let stage_name = shown(draft.name);
-        if let Some(input) = self.need.get("input").and_then(Value::as_str) {
-            let inputs = draft.plugin.map(|plugin| plugin.manifest.inputs.as_slice()).unwrap_or_default();
-            let Some(index) = inputs.iter().position(|port| port.name == input) else { return };
-            if wiring.is_wired(stage, index) || wiring.doubtful.contains(&(stage, index)) {
-                return;
-            }
-            let message =
-                format!("stage {stage_name} needs its input {}, of type {}, for {set}", shown(input), inputs[index].ty);
-            let wire = format!("wire it: `inputs = {{ {input} = \"STAGE.OUTPUT\" }}`");
-            findings.error(E0504, self.span(), message).hint(self.or_another_value(&wire));
+    fn check_input(&self, stage: usize, drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findings<'_>) {
+        let Some(input) = self.text("input") else { return };
+        let inputs = self.draft.plugin.map(|plugin| plugin.manifest.inputs.as_slice()).unwrap_or_default();
+        let Some(index) = inputs.iter().position(|port| port.name == input) else { return };
+        if wiring.is_wired(stage, index) || wiring.doubtful.contains(&(stage, index)) {
+            return;
         }
-        if let Some(other) = self.need.get("key").and_then(Value::as_str) {
-            let is_there = match draft.config(other) {
-                Some(Value::String(text)) => !text.trim().is_empty(),
-                Some(value) => !value.is_null(),
-                None => false,
-            };
-            if is_there {
-                return;
-            }
-            let message = format!("stage {stage_name} needs the key {} for {set}", shown(other));
-            let write = format!("write it into `[stage.{}.config]`", draft.name);
-            findings.error(E0205, self.span(), message).hint(self.or_another_value(&write));
+        let ty = &inputs[index].ty;
+        let message =
+            format!("stage {} needs its input {}, of type {ty}, for {}", self.stage(), shown(input), self.set());
+        let remedy = wiring.producers_of(drafts, ty, stage, input);
+        findings.error(E0504, self.span(), message).hint(self.or_another_value(remedy));
+    }
+
+    fn check_key(&self, findings: &mut Findings<'_>) {
+        let Some(other) = self.text("key") else { return };
+        let is_there = match self.draft.config(other) {
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            Some(value) => !value.is_null(),
+            None => false,
+        };
+        if is_there {
+            return;
         }
+        let message = format!("stage {} needs the key {} for {}", self.stage(), shown(other), self.set());
+        let schema = self.draft.plugin.map(|plugin| &plugin.manifest.config_schema);
+        let about = schema.and_then(|schema| schema.get("properties")?.get(other)?.get("description")?.as_str());
+        let mut remedy = format!("write `{other} = …` into `[stage.{}.config]`", self.draft.name);
+        if let Some(about) = about {
+            remedy.push_str(": ");
+            remedy.push_str(about.trim_end_matches('.'));
+        }
+        findings.error(E0205, self.span(), message).hint(self.or_another_value(remedy));
+    }
+
+    fn check_least(&self, findings: &mut Findings<'_>) {
+        let Some(least) = self.text("least").and_then(|least| parse_duration(least).ok()) else { return };
+        let Some(length) = self.length().filter(|length| *length < least) else { return };
+        let (least, length) = (show_duration(least), show_duration(length));
+        let message = format!("{} must be at least {least}, found {length}", shown(self.key));
+        findings.error(E0702, self.span(), message).hint(format!("write `{} = \"{least}\"` or more", self.key));
+    }
+
+    /// The value as a length of time. One that is none was told.
+    fn length(&self) -> Option<Duration> {
+        parse_duration(self.value.as_str()?).ok()
+    }
+
+    fn check_deadline(&self, findings: &mut Findings<'_>) {
+        let (Some("deadline"), Some(deadline)) = (self.text("within"), self.draft.deadline) else { return };
+        let Some(length) = self.length().filter(|length| *length > deadline) else { return };
+        let (key, most) = (shown(self.key), show_duration(deadline));
+        let is_written = self.draft.config(self.key).is_some();
+        let by_default = if is_written { "" } else { ", by default," };
+        let message = format!("{key}{by_default} is longer than the {most} of the stage's `deadline`");
+        let other = self.draft.deadline_span.as_ref().unwrap_or(&self.draft.span);
+        let span = if is_written { self.span() } else { other };
+        let error = findings.error(E0702, span, message);
+        error.hint(format!(
+            "write a `deadline` of more than {}, or `{} = …` of less than {most}",
+            show_duration(length),
+            self.key
+        ));
+        if is_written {
+            error.related(other, "the call is over by then");
+        }
+    }
+
+    fn text(&self, word: &str) -> Option<&str> {
+        self.need.get(word)?.as_str()
+    }
+
+    fn values(&self, word: &str) -> Vec<&Value> {
+        self.need.get(word).and_then(Value::as_array).into_iter().flatten().collect()
+    }
+
+    fn stage(&self) -> String {
+        shown(self.draft.name)
+    }
+
+    /// What the key says.
+    fn set(&self) -> String {
+        format!("`{} = {}`", self.key, self.value)
     }
 
     /// Where the value stands; the stage, where it is the default.
@@ -78,25 +138,13 @@ impl Need<'_, '_> {
         self.draft.config_span(&format!("/{}", self.key))
     }
 
-    /// The values that the key may have, where they are listed: in its schema, or in the part that it refers to.
-    fn words(&self) -> Vec<&Value> {
-        let root = self.draft.plugin.map(|plugin| &plugin.manifest.config_schema);
-        let target = self.property.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
-        let schema = target.and_then(|target| root?.pointer(target)).unwrap_or(self.property);
-        let list = |word: &str| schema.get(word).and_then(Value::as_array).into_iter().flatten();
-        list("enum").chain(list("oneOf").filter_map(|form| form.get("const"))).collect()
-    }
-
-    /// What to do, or which values do without.
-    fn or_another_value(&self, remedy: &str) -> String {
-        let needing = values(self.need);
-        let others: Vec<String> =
-            self.words().into_iter().filter(|word| !needing.contains(word)).map(Value::to_string).collect();
+    /// What to do, or the values that the plugin offers instead.
+    fn or_another_value(&self, remedy: String) -> String {
+        let others: Vec<String> = self.values("or").into_iter().map(Value::to_string).collect();
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        if others.is_empty() {
-            remedy.to_owned()
-        } else {
-            format!("{remedy}; or set `{}` to {}", self.key, either(&others))
+        match others.is_empty() {
+            true => remedy,
+            false => format!("{remedy}; or set `{}` to {}", self.key, either(&others)),
         }
     }
 }

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 
 use super::Context;
 use super::config::{self, Configured};
+use super::files::Named;
 use super::queue::Queues;
 use super::wiring::Wiring;
 use crate::catalogue;
@@ -40,7 +41,9 @@ pub(super) struct Draft<'d> {
     title: String,
     opening_title: Option<String>,
     sha256: Option<[u8; 32]>,
-    deadline: Option<Duration>,
+    pub(super) deadline: Option<Duration>,
+    /// Where `deadline` is written.
+    pub(super) deadline_span: Option<Range<usize>>,
     on_failure: OnFailure,
     restart: Restart,
     configured: Configured,
@@ -81,6 +84,7 @@ impl<'d> Draft<'d> {
             load_span: section.entry("load").map(Entry::span),
             thread: section.name("thread", findings).map(|thread| (thread, section.span_of("thread"))),
             deadline: section.duration("deadline", findings),
+            deadline_span: section.entry("deadline").map(Entry::span),
             on_failure: match section.choice("on_failure", findings) {
                 Some("stop") => OnFailure::Stop,
                 _ => OnFailure::Skip,
@@ -128,12 +132,17 @@ impl<'d> Draft<'d> {
         self.configured.value.get(key)
     }
 
+    /// Files that the configuration names and the plugin will read.
+    pub(super) fn files(&self) -> &[Named] {
+        &self.configured.files
+    }
+
     /// A text of the configuration as it may be shown, by its JSON pointer.
     pub(super) fn shown_text(&self, pointer: &str, text: &str) -> String {
         self.configured.shown(pointer, text)
     }
 
-    /// Where a value of the configuration stands, by its JSON pointer.
+    /// Where a value of the configuration stands, by its JSON pointer; the stage, where it does not stand there.
     pub(super) fn config_span(&self, pointer: &str) -> &Range<usize> {
         self.configured.spans.get(pointer).unwrap_or(&self.span)
     }

@@ -34,13 +34,50 @@ pub(super) struct Wiring {
     pub(super) doubtful: BTreeSet<(usize, usize)>,
     /// By stage: the wires that end there.
     into: Vec<Vec<usize>>,
+    givers: Givers,
 }
 
 impl Wiring {
+    /// A hint with what could be wired to an input.
+    pub(super) fn producers_of(&self, drafts: &[Draft<'_>], ty: &str, except: usize, input: &str) -> String {
+        self.givers.producers_of(drafts, ty, except, input)
+    }
+
     /// Whether an output feeds an input.
     pub(super) fn is_wired(&self, stage: usize, input: usize) -> bool {
         self.into[stage].iter().any(|wire| self.wires[*wire].input == input)
     }
+}
+
+/// By type: the outputs that give it.
+#[derive(Default)]
+struct Givers(BTreeMap<String, Vec<(usize, usize)>>);
+
+impl Givers {
+    /// A hint with what could be wired to an input.
+    fn producers_of(&self, drafts: &[Draft<'_>], ty: &str, except: usize, input: &str) -> String {
+        let given = self.0.iter().filter(|(given, _)| ty == "any" || *given == ty).flat_map(|(_, givers)| givers);
+        let mut others = given.filter(|(stage, _)| *stage != except).map(|(stage, output)| {
+            effort::step();
+            full_name(drafts, *stage, *output)
+        });
+        // One more than are named would be a list without an end.
+        let found: Vec<String> = others.by_ref().take(16).collect();
+        match (&found[..], others.next()) {
+            ([], _) => format!("no stage gives {ty}; add one that does"),
+            ([one], _) => format!("write `inputs = {{ {input} = \"{one}\" }}`"),
+            ([first, ..], Some(_)) => format!("it is given by many stages, by {} for one", shown(first)),
+            (several, None) => {
+                format!("it is given by {}", listed(&several.iter().map(String::as_str).collect::<Vec<_>>()))
+            }
+        }
+    }
+}
+
+/// `camera.frame`.
+fn full_name(drafts: &[Draft<'_>], stage: usize, output: usize) -> String {
+    let port = drafts[stage].plugin.map_or("OUTPUT", |plugin| plugin.manifest.outputs[output].name.as_str());
+    format!("{}.{port}", drafts[stage].name)
 }
 
 /// Reads the inputs of all stages.
@@ -50,7 +87,7 @@ pub(super) fn read(drafts: &[Draft<'_>], findings: &mut Findings<'_>) -> Wiring 
         reader.read_stage(to);
     }
     reader.fit_types();
-    Wiring { wires: reader.wires, doubtful: reader.doubtful, into: reader.into }
+    Wiring { wires: reader.wires, doubtful: reader.doubtful, into: reader.into, givers: reader.givers }
 }
 
 struct Reader<'r, 'd, 'f> {
@@ -64,7 +101,7 @@ struct Reader<'r, 'd, 'f> {
     names: Vec<&'d str>,
     by_name: HashMap<&'d str, usize>,
     /// By type: the outputs that give it.
-    givers: BTreeMap<&'d str, Vec<(usize, usize)>>,
+    givers: Givers,
     unknown_stages: usize,
 }
 
@@ -74,11 +111,11 @@ const SEARCHES: usize = 64;
 
 impl<'r, 'd, 'f> Reader<'r, 'd, 'f> {
     fn new(drafts: &'r [Draft<'d>], findings: &'r mut Findings<'f>) -> Self {
-        let mut givers: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
+        let mut givers = Givers::default();
         for (stage, draft) in drafts.iter().enumerate() {
             let outputs = draft.plugin.map(|plugin| plugin.manifest.outputs.as_slice()).unwrap_or_default();
             for (output, port) in outputs.iter().enumerate() {
-                givers.entry(&port.ty).or_default().push((stage, output));
+                givers.0.entry(port.ty.clone()).or_default().push((stage, output));
             }
         }
         Reader {
@@ -282,7 +319,7 @@ impl<'r, 'd, 'f> Reader<'r, 'd, 'f> {
             if is_written(&port.name) || misspelt(&port.name) {
                 continue;
             }
-            let hint = self.producers_of(&port.ty, to, &port.name);
+            let hint = self.givers.producers_of(self.drafts, &port.ty, to, &port.name);
             let span = draft.inputs.as_ref().map_or(&draft.span, |(_, span)| span);
             self.findings
                 .error(
@@ -312,31 +349,6 @@ impl<'r, 'd, 'f> Reader<'r, 'd, 'f> {
         }
     }
 
-    /// A hint with what could be wired to an input.
-    fn producers_of(&self, ty: &str, except: usize, input: &str) -> String {
-        let given = self.givers.iter().filter(|(given, _)| ty == "any" || **given == ty).flat_map(|(_, givers)| givers);
-        let mut others = given.filter(|(stage, _)| *stage != except).map(|(stage, output)| {
-            effort::step();
-            self.full_name(*stage, *output)
-        });
-        // One more than are named would be a list without an end.
-        let found: Vec<String> = others.by_ref().take(16).collect();
-        match (&found[..], others.next()) {
-            ([], _) => format!("no stage gives {ty}; add one that does"),
-            ([one], _) => format!("write `inputs = {{ {input} = \"{one}\" }}`"),
-            ([first, ..], Some(_)) => format!("it is given by many stages, by {} for one", shown(first)),
-            (several, None) => {
-                format!("it is given by {}", listed(&several.iter().map(String::as_str).collect::<Vec<_>>()))
-            }
-        }
-    }
-
-    /// `camera.frame`.
-    fn full_name(&self, stage: usize, output: usize) -> String {
-        let port = self.drafts[stage].plugin.map_or("OUTPUT", |plugin| plugin.manifest.outputs[output].name.as_str());
-        format!("{}.{port}", self.drafts[stage].name)
-    }
-
     fn fit_types(&mut self) {
         let types = self.types_of_wires();
         for (index, ty) in types.into_iter().enumerate() {
@@ -358,7 +370,7 @@ impl<'r, 'd, 'f> Reader<'r, 'd, 'f> {
                                 "the versions differ: install builds of plugins {producer} and {consumer} for the same one"
                             )
                         }
-                        _ => self.producers_of(&input.ty, wire.to, &input.name),
+                        _ => self.givers.producers_of(self.drafts, &input.ty, wire.to, &input.name),
                     };
                     let (span, other) = (self.wires[index].span.clone(), producer.span.clone());
                     self.findings

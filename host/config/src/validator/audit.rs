@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::types_of;
+use super::{spoken, types_of, unique};
+use crate::check::Rules;
 use crate::nearest::shown;
 
 /// Refuses a schema that says something which [`violations`] would not look at.
@@ -15,7 +16,7 @@ pub(crate) fn audit(schema: &Value) -> Result<(), String> {
     }
     let root_types = types_of(schema);
     if !root_types.is_empty() && !root_types.contains(&"object") {
-        return Err(format!("its root is of type {}, and a configuration is a table", root_types.join(", ")));
+        return Err(format!("its root is of type {}, and it describes a table", root_types.join(", ")));
     }
     audit_part(schema, schema, "#")
 }
@@ -95,6 +96,9 @@ fn audit_part(root: &Value, schema: &Value, at: &str) -> Result<(), String> {
                     return Err(format!("{here} leads nowhere inside the schema"));
                 }
             }
+            "x-file" => audit_file(schema, value, &here)?,
+            "x-unique" => unique::audit(value).map_err(|reason| format!("{here}: {reason}"))?,
+            "x-spoken" => spoken::audit(value).map_err(|reason| format!("{here}: {reason}"))?,
             known if CHECKED.contains(&known) || DESCRIBING.contains(&known) || known.starts_with("x-") => {}
             unknown => {
                 return Err(format!("the keyword {} at {at} would not be checked", shown(unknown)));
@@ -102,6 +106,16 @@ fn audit_part(root: &Value, schema: &Value, at: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Rules for a file stand beside the text that names it, and have a schema of their own.
+fn audit_file(beside: &Value, rules: &Value, at: &str) -> Result<(), String> {
+    let types = types_of(beside);
+    if !types.is_empty() && !types.contains(&"string") {
+        return Err(format!("{at} stands beside what is no text; of a list it stands in `items`"));
+    }
+    let rules = Rules::of(rules).map_err(|reason| format!("{at}: {reason}"))?;
+    rules.schema().map_or(Ok(()), |schema| audit(schema).map_err(|reason| format!("{at}/schema: {reason}")))
 }
 
 fn audit_pattern(pattern: &str, at: &str) -> Result<(), String> {

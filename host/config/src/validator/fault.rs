@@ -67,6 +67,25 @@ pub enum Fault {
         /// "have at least 1 item".
         rule: String,
     },
+    /// An item of a list that says the same as one before it, in what must differ.
+    Repeated {
+        /// JSON pointer of the same in the first of them.
+        first: String,
+    },
+    /// A text that a voice would misread.
+    Spoken {
+        /// The sentence, with `{}` for the name of the text.
+        told: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A table of a language without the text for the voice, which would misread the one for the eye.
+    Unspoken {
+        /// The key that is missing.
+        key: String,
+        /// The language.
+        language: String,
+    },
     /// Fits none, or more than one, of several forms.
     Form {
         /// What the forms are.
@@ -84,9 +103,9 @@ impl Fault {
             Fault::Range { .. } => codes::E0702,
             Fault::Choice { .. } => codes::E0703,
             Fault::UnknownKey { .. } => codes::E0204,
-            Fault::MissingKey { .. } => codes::E0205,
-            Fault::Text { .. } => codes::E0709,
-            Fault::Count { .. } => codes::E0710,
+            Fault::MissingKey { .. } | Fault::Unspoken { .. } => codes::E0205,
+            Fault::Text { .. } | Fault::Spoken { .. } => codes::E0709,
+            Fault::Count { .. } | Fault::Repeated { .. } => codes::E0710,
             Fault::Form { .. } => codes::E0711,
         }
     }
@@ -101,6 +120,11 @@ impl Fault {
             Fault::MissingKey { key, .. } => format!("{name} needs the key {}", shown(key)),
             Fault::Text { rule, found, .. } => format!("{name} must {rule}, found {found}"),
             Fault::Count { rule } => format!("{name} must {rule}"),
+            Fault::Repeated { .. } => format!("{name} stands here for the second time"),
+            Fault::Spoken { told, .. } => told.replacen("{}", name, 1),
+            Fault::Unspoken { key, language } => {
+                format!("{name} needs the key {}: a voice misreads {} without vowel marks", shown(key), shown(language))
+            }
             Fault::Form { ambiguous: false, .. } => format!("{name} has none of the forms that it may have"),
             Fault::Form { ambiguous: true, .. } => format!("{name} fits more than one of the forms that it may have"),
         }
@@ -130,6 +154,9 @@ impl Fault {
                 rule if rule.starts_with("have at most") => "remove what is too much".to_owned(),
                 _ => "remove what is repeated".to_owned(),
             }),
+            Fault::Repeated { .. } => Some("keep one of them".to_owned()),
+            Fault::Spoken { remedy, .. } => Some((*remedy).to_owned()),
+            Fault::Unspoken { key, .. } => Some(format!("add `{key} = …`, with the marks on every letter")),
             Fault::Choice { allowed, found } => {
                 let bare = found.trim_matches('`');
                 match nearest(bare, allowed.iter().map(String::as_str)) {
@@ -160,6 +187,9 @@ impl Fault {
         | Fault::Text { found, .. } = &mut self
         {
             words.clone_into(found);
+        }
+        if let Fault::Spoken { told, .. } = &mut self {
+            "a voice would misread {}".clone_into(told);
         }
         self
     }

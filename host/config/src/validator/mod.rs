@@ -9,12 +9,15 @@
 mod audit;
 mod fault;
 mod forms;
+mod spoken;
+mod unique;
 mod words;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::nearest::nearest;
 pub(crate) use audit::audit;
 pub use fault::{Fault, Violation};
 use words::{choice_fault, count_rule, matches, number_fault, text_fault, type_fault};
@@ -141,8 +144,13 @@ impl Validator<'_> {
                 let unknown = match schema.get("additionalProperties") {
                     Some(Value::Bool(allowed)) => !allowed,
                     Some(others) => {
+                        let before = out.len();
                         self.walk(others, value, &below, true, depth + 1, out);
-                        false
+                        let slip = properties.is_some_and(|known| is_slip(key, known, table, &out[before..], &below));
+                        if slip {
+                            out.truncate(before);
+                        }
+                        slip
                     }
                     None if schema.get("unevaluatedProperties") == Some(&Value::Bool(true)) => false,
                     None if closed && is_mixed(schema) => {
@@ -151,7 +159,8 @@ impl Validator<'_> {
                     None => closed && properties.is_some(),
                 };
                 if unknown {
-                    let known = self.known_keys(schema).unwrap_or_default().into_iter().collect();
+                    let named = || properties.into_iter().flatten().map(|(key, _)| key.clone()).collect();
+                    let known = self.known_keys(schema).unwrap_or_else(named).into_iter().collect();
                     out.push(Violation { pointer: below, fault: Fault::UnknownKey { key: key.clone(), known } });
                 }
             }
@@ -165,6 +174,7 @@ impl Validator<'_> {
                 fault: Fault::MissingKey { key: key.to_owned(), secret },
             });
         }
+        out.extend(spoken::faults(schema, table, pointer));
         let rule = count_rule(schema, table.len(), ["minProperties", "maxProperties"], "key");
         out.extend(rule.map(|rule| Violation { pointer: pointer.to_owned(), fault: Fault::Count { rule } }));
     }
@@ -183,6 +193,7 @@ impl Validator<'_> {
                 self.walk(schema, item, &format!("{pointer}/{index}"), true, depth + 1, out);
             }
         }
+        out.extend(unique::faults(schema, items, pointer));
         let mut rules: Vec<String> =
             count_rule(schema, items.len(), ["minItems", "maxItems"], "item").into_iter().collect();
         let repeated = items.iter().enumerate().any(|(index, item)| items[..index].contains(item));
@@ -211,6 +222,21 @@ impl Validator<'_> {
         }
         Some(keys)
     }
+}
+
+/// Whether a key of a table that takes any is one of those that it names, mistyped: its value is of another type than others
+/// have, and the key that was probably meant is not there.
+fn is_slip(
+    key: &str,
+    known: &Map<String, Value>,
+    table: &Map<String, Value>,
+    found: &[Violation],
+    pointer: &str,
+) -> bool {
+    let of_another_type =
+        found.iter().any(|found| found.pointer == pointer && matches!(found.fault, Fault::Type { .. }));
+    let missing = || known.keys().map(String::as_str).filter(|known| !table.contains_key(*known));
+    of_another_type && nearest(key, missing()).is_some()
 }
 
 /// Several schemas describe the keys of one table.
@@ -329,6 +355,36 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_takes_any_key_still_knows_a_slip_in_those_that_it_names() {
+        let schema = json!({ "type": "object", "properties": { "sees": { "type": "string" } }, "required": ["sees"],
+            "additionalProperties": { "type": "object" } });
+        assert_eq!(codes_of(&schema, &json!({ "sees": "a", "ar": {} })), []);
+        let slip = codes_of(&schema, &json!({ "see": "a" }));
+        assert_eq!(slip, [("/see".to_owned(), codes::E0204), (String::new(), codes::E0205)]);
+        let both = codes_of(&schema, &json!({ "sees": "a", "see": "a" }));
+        assert_eq!(both, [("/see".to_owned(), codes::E0701)], "the key that it could be is there");
+    }
+
+    #[test]
+    fn items_differ_in_the_keys_that_they_have() {
+        let schema = json!({ "type": "object", "properties": { "say": { "type": "array", "x-unique": [["text"], ["kind", "in"]] } } });
+        let say = |items: Value| codes_of(&schema, &json!({ "say": items }));
+        assert_eq!(
+            say(
+                json!([{ "text": "a" }, { "text": "b" }, { "kind": "g", "in": "ar" }, { "kind": "g", "in": "en" }, { "kind": "g" }])
+            ),
+            []
+        );
+        let again = [("/say/1/text".to_owned(), codes::E0710), ("/say/3/kind".to_owned(), codes::E0710)];
+        assert_eq!(
+            say(
+                json!([{ "text": "a  b" }, { "text": " a b" }, { "kind": "g", "in": "ar" }, { "kind": "g", "in": "ar" }])
+            ),
+            again
+        );
+    }
+
+    #[test]
     fn numbers_obey_their_bounds_and_their_rust_type() {
         let schema = json!({ "type": "object", "properties": {
             "share": { "type": "number", "minimum": 0, "exclusiveMaximum": 1 },
@@ -362,6 +418,13 @@ mod tests {
             json!({ "properties": { "a": { "$ref": "#/$defs/None" } } }),
             json!({ "type": "string" }),
             json!(["type"]),
+            json!({ "properties": { "a": { "type": "array", "x-file": {} } } }),
+            json!({ "properties": { "a": { "x-file": { "format": "toml" } } } }),
+            json!({ "properties": { "a": { "x-file": { "format": "xml", "schema": {} } } } }),
+            json!({ "properties": { "a": { "x-file": { "format": "toml", "schema": { "not": {} } } } } }),
+            json!({ "properties": { "a": { "x-file": { "inside": "b.toml" } } } }),
+            json!({ "properties": { "a": { "x-unique": ["b"] } } }),
+            json!({ "properties": { "a": { "x-spoken": { "key": ["b"] } } } }),
         ] {
             assert!(audit(&wrong).is_err(), "{wrong} was accepted");
         }

@@ -168,12 +168,31 @@ pub(super) fn text_fault(schema: &Map<String, Value>, text: &str) -> Option<Faul
         if matches(pattern, text) {
             return None;
         }
-        // A regular expression is not for everybody: it is shown where the schema has no words at all.
-        let fits = about(schema)
-            .unwrap_or_else(|| format!("the plugin describes it by the regular expression {}", shown(pattern)));
-        ("have the form that the plugin asks for".to_owned(), fits)
+        if let Some(part) = literal(pattern) {
+            let rule = format!("have {} in it", shown(&part));
+            (rule, about(schema).unwrap_or_else(|| "write it where it belongs".to_owned()))
+        } else {
+            // A regular expression is not for everybody: it is shown where the schema has no words at all.
+            let fits = about(schema)
+                .unwrap_or_else(|| format!("the plugin describes it by the regular expression {}", shown(pattern)));
+            ("have the form that the plugin asks for".to_owned(), fits)
+        }
     };
     Some(Fault::Text { rule, found: describe(&Value::String(text.to_owned())), fits })
+}
+
+/// The text that a pattern looks for, where it looks for nothing else: `{tags}` of `\\{tags\\}`.
+fn literal(pattern: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => text.push(letters.next().filter(char::is_ascii_punctuation)?),
+            '.' | '^' | '$' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' => return None,
+            _ => text.push(letter),
+        }
+    }
+    Some(text)
 }
 
 pub(super) fn count_rule(

@@ -57,6 +57,43 @@ bye =
     }
 ";
 
+/// A file with a mistake of each kind.
+const TAGS: &str = "\
+form = 'elsewhere'
+
+[[tag]]
+tag = 'Flowers'
+sees = 'a bouquet'
+ar = { display = 'ما أجمل هذه الزهور!', speak = 'مَا أَجْمَلَ هذه الزُّهُورْ!' }
+en = { display = 'What beautiful flowers!', speek = 'What beautiful flowers!' }
+
+[[tag]]
+tag = 'gift'
+see = 'a gift'
+ar.display = 'هدية'
+en = { display = 'A gift', speak = '1 gift' }
+
+[[tag]]
+tag = 'gift'
+sees = 3
+";
+
+/// Lines that are not TOML, and one that is and has a mistake.
+const NOT_TOML: &str = "\
+[[tag]
+tag = 'a'
+
+[[tag]]
+tag = 'b'
+sees = b
+sees = 'b'
+sees = 'c'
+[[tag]]
+tag = 'c'
+sees = 'c'
+en = { display = 'c', dispaly = 'c' }
+";
+
 /// Some variables and files.
 pub(crate) fn surroundings() -> Fixed {
     let pairs =
@@ -77,6 +114,19 @@ pub(crate) fn surroundings() -> Fixed {
             ("expo/words/ar.ftl", ARABIC),
             ("expo/words/fr.ftl", "hello =\n    .display = Salut { $nom } !\n    .speak = Salut { $nom } !\n"),
             ("expo/words/nl.ftl", "hello =\n    .display = Dag { $name }\n    .speak = Dag { $name }\nbye =\n    .display = Dag\n    .speak = Dag\n"),
+            ("expo/phrases/tags.toml", TAGS),
+            ("expo/phrases/not.toml", NOT_TOML),
+            ("expo/recordings/say.toml", "[[say]]\nfile = 'wav/a.wav'\ntext = 'a'\n[[say]]\nfile = 'b.wav'\ntext = 'b'\n"),
+            ("expo/recordings/wav/a.wav", ""),
+            ("expo/profiles/bey.toml", "rate = '24k'\n"),
+            ("expo/profiles/tavus.toml", "url = 'https://tavus.example'\nrate = 96_000\n"),
+            ("expo/profiles/README.md", "# Profiles\n"),
+            ("expo/good/tags.toml", "[[tag]]\ntag = 'gift'\nsees = 'a gift'\nar = { display = 'هدية', speak = 'هَدِيَّةْ' }\nfa = { display = 'هدیه' }\n"),
+            ("expo/good/say.toml", "[[say]]\nfile = 'wav/a.wav'\ntext = 'a'\n"),
+            ("expo/good/wav/a.wav", ""),
+            ("expo/good/profiles/a.toml", "url = 'https://a.example'\n"),
+            ("expo/good/profiles/b.txt", "no profile"),
+            ("/data/expo/profile.toml", "url = 'https://tavus.example'\nrate = 24_000\n"),
             ("expo/words/en.ftl", "bye =\n    .display = Bye\n    .speak = Bye\n"),
         ]
             .map(|(path, text)| (PathBuf::from(path), text.to_owned()))

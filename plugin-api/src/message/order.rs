@@ -36,8 +36,8 @@ pub struct Speech {
     pub target: SpeechTarget,
     /// From when.
     pub from: SpeechFrom,
-    /// The utterance that is under way, or that the end of the avatar before cut off, is said again from its beginning by the
-    /// target. Once for each turn; nothing happens where none was begun.
+    /// What the target before had begun and not ended is said again by this one, from its beginning and once. Nothing, where it
+    /// had begun nothing.
     #[serde(default)]
     pub again: bool,
 }

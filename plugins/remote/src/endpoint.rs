@@ -7,12 +7,17 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 /// How a server wants to be shown the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// `Authorization: Bearer KEY`.
     Bearer,
-    /// A header of its own that holds the key, such as `x-api-key`.
-    Header(&'static str),
+    /// Another header or another scheme, such as `x-api-key: KEY` or `Authorization: Basic KEY`.
+    Header {
+        /// The header's name.
+        name: String,
+        /// What stands before the key, with the space behind it: `Basic `. Empty for the key alone.
+        prefix: String,
+    },
 }
 
 /// Where a service is, with what key, and how long it may take.
@@ -67,9 +72,13 @@ impl Endpoint {
         if key.is_empty() {
             return Err(Error::config("api_key", "it is empty; leave it out for a server that needs none"));
         }
-        let (name, text) = match self.auth {
+        let (name, text) = match &self.auth {
             Auth::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
-            Auth::Header(name) => (HeaderName::from_static(name), key.to_owned()),
+            Auth::Header { name, prefix } => {
+                let header = HeaderName::try_from(name)
+                    .map_err(|_| Error::new(format!("`{name}` is no name of a header that could hold the key")))?;
+                (header, format!("{prefix}{key}"))
+            }
         };
         let mut value = HeaderValue::from_str(&text)
             .map_err(|_| Error::config("api_key", "it holds characters that no key has; copy it again"))?;
@@ -80,9 +89,11 @@ impl Endpoint {
     }
 }
 
-/// The address of a path: below the base, or from the server's root where it begins with `/`.
+/// The address of a path: below the base, or from the server's root where it begins with `/`. What stands behind a `?` is its query.
 pub(crate) fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    url.set_query(query);
     if path.starts_with('/') {
         url.set_path(path);
     } else {

@@ -20,6 +20,7 @@ mod failure;
 mod judge;
 mod remote;
 mod reply;
+mod request;
 mod sse;
 mod tries;
 
@@ -28,4 +29,5 @@ pub use events::Events;
 pub use failure::Failure;
 pub use remote::{Remote, Warmed};
 pub use reply::Reply;
+pub use request::{Method, Refusal, Request};
 pub use sse::ServerEvent;

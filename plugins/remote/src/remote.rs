@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use majlis_plugin_api::{self as api, Error, Host};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use majlis_plugin_api::{self as api, Error, Host, Secret};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
 use tokio::time::{Instant, sleep, timeout};
@@ -15,6 +15,7 @@ use crate::endpoint::{self, Endpoint};
 use crate::failure::Failure;
 use crate::judge::judge;
 use crate::reply::Reply;
+use crate::request::{Refusal, Request};
 
 /// So much of an error's body is read.
 const MOST_OF_AN_ERROR: usize = 16 * 1024;
@@ -96,7 +97,7 @@ impl Remote {
     pub async fn post(&self, path: &str, body: Bytes) -> Result<Reply, Failure> {
         let url = endpoint::below(&self.inner.base, path);
         let request = self.inner.client.post(url).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.send(request.body(body)).await
+        Ok(self.send(request.body(body), true, &[]).await?)
     }
 
     /// What stands at a path, as [`post`](Remote::post) counts it.
@@ -104,7 +105,27 @@ impl Remote {
     /// # Errors
     /// As [`post`](Remote::post).
     pub async fn get(&self, path: &str) -> Result<Reply, Failure> {
-        self.send(self.inner.client.get(endpoint::below(&self.inner.base, path))).await
+        Ok(self.send(self.inner.client.get(endpoint::below(&self.inner.base, path)), true, &[]).await?)
+    }
+
+    /// One request of any form, for services that are asked for more than an answer. It is one try, and tells all that is known of
+    /// one that went wrong.
+    ///
+    /// # Errors
+    /// What the server or the way to it says.
+    pub async fn request(&self, request: Request) -> Result<Reply, Refusal> {
+        let refused = |why: String| Refusal::unsent(Failure::last(format!("{} cannot be asked: {why}", self.server())));
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let name = HeaderName::try_from(name).map_err(|_| refused(format!("`{name}` is no name of a header")))?;
+            let value = HeaderValue::try_from(value).map_err(|_| refused(format!("the value of `{name}` is none")))?;
+            headers.insert(name, value);
+        }
+        let mut builder = self.inner.client.request(request.method, endpoint::below(&self.inner.base, &request.path));
+        if let Some(body) = request.body {
+            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+        }
+        self.send(builder.headers(headers), request.with_key, &request.secrets).await
     }
 
     /// Opens a connection before it is needed, by asking for `path` twice, which should be something small that costs nothing; and
@@ -125,22 +146,30 @@ impl Remote {
         Ok(Warmed { cold: took[0], warm: took[1] })
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
+    async fn send(&self, request: RequestBuilder, with_key: bool, secrets: &[Secret]) -> Result<Reply, Refusal> {
         let Inner { endpoint, server, headers, .. } = &*self.inner;
-        let request = request.headers(headers.clone()).header(ACCEPT, HeaderValue::from_static("*/*"));
+        let request = if with_key { request.headers(headers.clone()) } else { request };
+        let request = request.header(ACCEPT, HeaderValue::from_static("*/*"));
         let limit = endpoint.first_byte_timeout;
         let response = match timeout(limit, request.send()).await {
-            Err(_) => return Err(Failure::passing(format!("{server} did not begin to answer within {limit:?}"))),
-            Ok(Err(error)) => return Err(broken(server, &error, "broke off before it answered")),
+            Err(_) => {
+                let failure = Failure::passing(format!("{server} did not begin to answer within {limit:?}"));
+                return Err(Refusal::unanswered(failure));
+            }
+            Ok(Err(error)) => {
+                let failure = broken(server, &error, "broke off before it answered");
+                let is_unsent = error.is_connect() || error.is_builder();
+                return Err(if is_unsent { Refusal::unsent(failure) } else { Refusal::unanswered(failure) });
+            }
             Ok(Ok(response)) => response,
         };
         if response.status().is_success() {
             return Ok(Reply::new(response, server, endpoint.most_bytes, limit));
         }
-        Err(self.refusal(response).await)
+        Err(self.refusal(response, secrets).await)
     }
 
-    async fn refusal(&self, response: Response) -> Failure {
+    async fn refusal(&self, response: Response, secrets: &[Secret]) -> Refusal {
         let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
         let mut reply = Reply::new(response, self.server(), MOST_OF_AN_ERROR, self.inner.endpoint.first_byte_timeout);
         let mut said = Vec::new();
@@ -149,11 +178,14 @@ impl Remote {
         }
         let mut said = String::from_utf8_lossy(&said).into_owned();
         // Some servers repeat the key that they do not accept.
-        let key = self.inner.endpoint.api_key.as_ref().map(|key| key.expose().trim()).unwrap_or_default();
-        if !key.is_empty() {
-            said = said.replace(key, "***");
+        for secret in self.inner.endpoint.api_key.iter().chain(secrets) {
+            let secret = secret.expose().trim();
+            if !secret.is_empty() {
+                said = said.replace(secret, "***");
+            }
         }
-        judge(self.server(), status, &headers, &url, &said)
+        let failure = judge(self.server(), status, &headers, &url, &said);
+        Refusal { failure, status: Some(status.as_u16()), said, is_known: true }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum What {
     Refusal,
     /// So many milliseconds of a tone.
     Sound { millis: u32 },
+    /// What a vendor of avatars answers when all is well.
+    Session,
     /// This status, with this body.
     Status { status: u16, content_type: &'static str, body: String },
     /// A good head, and then so many bytes.
@@ -66,6 +68,12 @@ impl Act {
     #[must_use]
     pub fn sound(millis: u32) -> Self {
         Self::new(What::Sound { millis })
+    }
+
+    /// A vendor of avatars starts a session, or does whatever else it is asked for, and says so.
+    #[must_use]
+    pub fn session() -> Self {
+        Self::new(What::Session)
     }
 
     /// An error as vendors write it. The body can be replaced.

@@ -1,5 +1,5 @@
-//! A server of our own that speaks `/v1/chat/completions` and `/v1/audio/speech` as vendors do, and misbehaves on demand: tests
-//! of vision, voices and whole shows ask it over real sockets.
+//! A server of our own that speaks `/v1/chat/completions`, `/v1/audio/speech` and, below `/VENDOR`, the APIs of vendors of avatars as
+//! those do, and misbehaves on demand: tests of vision, voices, avatars and whole shows ask it over real sockets.
 //!
 //! ```no_run
 //! use majlis_test_server::{Act, Server};
@@ -20,12 +20,14 @@
 
 mod act;
 mod answer;
+mod avatars;
 mod door;
 mod oracle;
 mod seen;
 mod server;
 
 pub use act::Act;
+pub use avatars::{AvatarCall, Session, avatar_faults};
 pub use door::Proof;
 pub use oracle::{Kind, faults};
 pub use seen::Request;

@@ -12,6 +12,8 @@ pub enum Kind {
     Chat,
     /// `POST /v1/audio/speech`.
     Speech,
+    /// What vendors of avatars are asked; see [`avatar_faults`](crate::avatar_faults).
+    Avatars,
 }
 
 /// What of a request's body does not fit the description; nothing where the description is not at hand, which is said loudly.
@@ -38,7 +40,13 @@ pub fn faults(kind: Kind, body: &Value) -> Vec<String> {
     let oracle = match kind {
         Kind::Chat => chat,
         Kind::Speech => speech,
+        Kind::Avatars => return Vec::new(),
     };
+    found(oracle, body)
+}
+
+/// What of a body does not fit.
+pub(crate) fn found(oracle: &Validator, body: &Value) -> Vec<String> {
     let told = |error: jsonschema::ValidationError<'_>| {
         // A picture in a message would be all of it.
         let words: String = error.to_string().chars().take(200).collect();

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::act::Act;
+use crate::act::{Act, What};
 use crate::answer::answer;
+use crate::avatars::{AvatarCall, Avatars, Session, avatar_faults};
 use crate::door::{Door, Proof, Tls};
 use crate::oracle::{Kind, faults};
-use crate::seen::{Counter, Request};
+use crate::seen::{Counted, Counter, Request};
 
 /// A body of more bytes is no question.
 const MOST: usize = 32 << 20;
@@ -36,6 +37,7 @@ struct Shared {
     ready: Mutex<VecDeque<Act>>,
     requests: Mutex<Vec<Request>>,
     faults: Mutex<Vec<String>>,
+    avatars: Avatars,
     connections: Counter,
     streams: Counter,
 }
@@ -113,6 +115,18 @@ impl Server {
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("{}/v1", self.url())
+    }
+
+    /// What a stage is given as `base_url` of a vendor of avatars, such as `tavus`.
+    #[must_use]
+    pub fn avatars_url(&self, vendor: &str) -> String {
+        format!("{}/{vendor}", self.url())
+    }
+
+    /// The sessions of avatars that were ever begun, in order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        self.shared.avatars.sessions()
     }
 
     /// The certificate, in PEM, of the authority that vouches for it.
@@ -228,6 +242,9 @@ async fn serve(State(shared): State<Arc<Shared>>, request: axum::extract::Reques
         version: format!("{:?}", head.version),
         at,
     });
+    if let Some(call) = AvatarCall::read(&head.method, head.uri.path()) {
+        return avatars(&shared, &call, &head.headers, &body, open).await;
+    }
     let kind = match (&head.method, head.uri.path()) {
         (&Method::POST, path) if path.ends_with("/chat/completions") => Kind::Chat,
         (&Method::POST, path) if path.ends_with("/audio/speech") => Kind::Speech,
@@ -248,8 +265,34 @@ async fn serve(State(shared): State<Arc<Shared>>, request: axum::extract::Reques
     let act = next.or_else(|| shared.usual.lock().clone()).unwrap_or_else(|| match kind {
         Kind::Chat => Act::say(r#"{"people":2,"tags":[]}"#),
         Kind::Speech => Act::sound(400),
+        Kind::Avatars => Act::session(),
     });
     answer(act, kind, &body, open).await
+}
+
+/// What a vendor of avatars does. A start follows the script; what ends and lists sessions follows that of requests that are no questions.
+async fn avatars(
+    shared: &Shared,
+    call: &AvatarCall,
+    headers: &axum::http::HeaderMap,
+    body: &Value,
+    open: Counted,
+) -> Response<Body> {
+    let found = avatar_faults(call, headers, body);
+    if !found.is_empty() {
+        let said = json!({ "message": found.join("; ") });
+        shared.faults.lock().extend(found);
+        return answer(Act::status(400).body(&said.to_string()), Kind::Avatars, body, open).await;
+    }
+    let next = if call.is_start() {
+        let next = shared.script.lock().pop_front();
+        next.or_else(|| shared.usual.lock().clone())
+    } else {
+        shared.ready.lock().pop_front()
+    };
+    let act = next.unwrap_or_else(Act::session);
+    let act = if matches!(act.what, What::Session) { shared.avatars.do_it(call, body, act) } else { act };
+    answer(act, Kind::Avatars, body, open).await
 }
 
 fn plain(status: StatusCode) -> Response<Body> {

@@ -1,0 +1,131 @@
+//! A stage whose vendors are the test server's, and a room that the test plays.
+
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::time::Duration;
+
+use majlis_avatar_livekit::{Avatars, input, manifest__, output};
+use majlis_plugin_api::{
+    AvatarSeen, AvatarStep, Invite, Listener, RoomOrder, Secret, SpeechFrom, SpeechTarget, VisitId,
+};
+use majlis_test_server::Server;
+use majlis_testkit::{Builder, Kit};
+use serde_json::{Map, Value, json};
+
+pub(crate) const KEY: &str = "key-hunter2hunter2";
+pub(crate) const TOKEN: &str = "token-hunter3hunter3";
+/// Long for a machine and short for who waits in vain.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// What each vendor needs besides its key.
+pub(crate) fn options(vendor: &str) -> Value {
+    match vendor {
+        "tavus" => json!({ "face_id": "f1", "pal_id": "p1" }),
+        "simli" => json!({ "face_id": "f1" }),
+        "did" | "lemonslice" => json!({ "agent_id": "agent-1" }),
+        "avatartalk" => json!({ "avatar": "a1" }),
+        _ => json!({ "avatar_id": "a1" }),
+    }
+}
+
+/// A configuration in which these vendors are the test server's.
+pub(crate) fn config(server: &Server, vendors: &[&str]) -> Value {
+    let options: Map<String, Value> = vendors
+        .iter()
+        .map(|vendor| {
+            let mut options = options(vendor);
+            options["api_key"] = json!(KEY);
+            options["base_url"] = json!(server.avatars_url(vendor));
+            ((*vendor).to_owned(), options)
+        })
+        .collect();
+    json!({ "vendors": vendors, "vendor_options": options })
+}
+
+pub(crate) fn builder() -> Builder<Avatars> {
+    Kit::<Avatars>::builder()
+        .manifest(manifest__::TEXT)
+        .log_level(5)
+        .wire(input::invite, "room.invite")
+        .wire(input::seen, "room.avatar")
+        .wire_out(output::order, "room.order")
+}
+
+pub(crate) fn opened(config: Value) -> Kit<Avatars> {
+    builder().open(config).expect("it opens")
+}
+
+pub(crate) fn identity(visit: VisitId, attempt: u64) -> String {
+    format!("avatar-{visit}-{attempt}")
+}
+
+pub(crate) fn invitation(visit: VisitId, attempt: u64) -> Invite {
+    Invite {
+        attempt,
+        url: "ws://127.0.0.1:7880".into(),
+        region: String::new(),
+        room: "stand-1".into(),
+        identity: identity(visit, attempt),
+        agent_identity: "agent".into(),
+        token: Secret::new(format!("{TOKEN}-{attempt}")),
+        listener: Some(Listener {
+            identity: format!("ear-{visit}-{attempt}"),
+            token: Secret::new(format!("{TOKEN}-ear-{attempt}")),
+        }),
+        extra: Default::default(),
+    }
+}
+
+pub(crate) fn invite(kit: &mut Kit<Avatars>, visit: VisitId, attempt: u64) {
+    kit.send(input::invite, visit, invitation(visit, attempt)).expect("the call goes well");
+}
+
+pub(crate) fn see(kit: &mut Kit<Avatars>, visit: VisitId, attempt: u64, step: AvatarStep) {
+    let seen = AvatarSeen {
+        attempt,
+        identity: identity(visit, attempt),
+        step,
+        position: None,
+        interrupted: false,
+        extra: Default::default(),
+    };
+    kit.send(input::seen, visit, seen).expect("the call goes well");
+}
+
+/// A visitor comes, and the room invites an avatar.
+pub(crate) fn visitor(kit: &mut Kit<Avatars>) -> VisitId {
+    let visit = kit.open_visit().expect("it is told");
+    invite(kit, visit, 1);
+    visit
+}
+
+/// The last order of a visit; one of nothing before the first.
+pub(crate) fn order(kit: &Kit<Avatars>, visit: VisitId) -> RoomOrder {
+    let orders = kit.emitted(output::order);
+    let last = orders.into_iter().rev().find(|(of, _)| *of == Some(visit));
+    last.map(|(_, order)| order).unwrap_or_default()
+}
+
+pub(crate) fn speech(kit: &Kit<Avatars>, visit: VisitId) -> Option<(SpeechTarget, SpeechFrom, bool)> {
+    order(kit, visit).speech.map(|speech| (speech.target, speech.from, speech.again))
+}
+
+pub(crate) fn speaks_itself(kit: &Kit<Avatars>, visit: VisitId) -> bool {
+    speech(kit, visit).is_some_and(|(target, _, _)| target == SpeechTarget::OwnTrack)
+}
+
+pub(crate) fn dismissed(kit: &Kit<Avatars>, visit: VisitId) -> Vec<String> {
+    order(kit, visit).dismissed.into_iter().map(|dismissed| dismissed.identity).collect()
+}
+
+/// Waits until the stage wants an invitation for this attempt, and gives it.
+pub(crate) fn invite_when_wanted(kit: &mut Kit<Avatars>, visit: VisitId, attempt: u64) {
+    kit.wait(SOON, |kit| order(kit, visit).invite >= attempt).expect("no call fails");
+    invite(kit, visit, attempt);
+}
+
+/// Nothing that the stage told holds a secret.
+pub(crate) fn nothing_secret_is_told(kit: &Kit<Avatars>) {
+    let told = format!("{:?} {:?} {:?} {:?}", kit.logs(), kit.facts(), kit.works(), kit.printed());
+    assert!(!told.contains("hunter"), "{told}");
+}

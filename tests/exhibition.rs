@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use majlis_test_guests::{Avatar, Conduct, Hall, Picture, Visitor};
-use majlis_test_server::{Act, AvatarCall, Server};
+use majlis_test_server::{Act, Server};
 use majlis_tests::{Folder, Report, Running, espeak_is_here, majlis, replaced, root, with_whole_paths};
 
 /// They must stand in no log, report, trace, packet or error.
@@ -179,7 +179,7 @@ fn whatever_the_vendor_does_the_visitor_is_greeted_by_the_best_that_works() {
     for (case, (acts, conducts)) in cases {
         let began = Instant::now();
         let Some(stand) = Stand::open(case, conducts, |text| text) else { return };
-        stand.vendor.script_avatars(AvatarCall::start("tavus"), acts.clone());
+        stand.vendor.script(acts);
         let visitor = stand.visitor("visitor", "1-salem.png");
         visitor.until(case, by_name);
         visitor.until(case, |visitor| visitor.heard_of().iter().any(|who| visitor.heard(who).seconds() > 1.0));

@@ -31,6 +31,9 @@ pub struct Config {
     /// avatar that comes later speaks from the next utterance on.
     #[serde(default = "four_seconds")]
     pub speak_by: Span,
+    /// How long a vendor that failed again and again is left out at first; then twice as long each time, up to twenty times.
+    #[serde(default = "half_a_minute")]
+    pub rest: Span,
     /// What is there where no avatar is: the agent's own voice with the text, or the text alone.
     #[serde(default)]
     pub without_avatar: WithoutAvatar,
@@ -76,6 +79,10 @@ pub struct VendorOptions {
 
 fn four_seconds() -> Span {
     Span::from_millis(4_000)
+}
+
+fn half_a_minute() -> Span {
+    Span::from_millis(30_000)
 }
 
 fn paths(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -6,12 +6,14 @@ use majlis_plugin_api::Time;
 
 /// After so many failures in a row nobody is made to wait for it.
 const MOST_MISSES: u32 = 2;
-const SHORTEST_REST: Duration = Duration::from_secs(30);
-const LONGEST_REST: Duration = Duration::from_secs(600);
+/// It rests twice as long each time, up to so many times the first.
+const LONGEST_REST: u32 = 20;
 
 /// How a vendor did of late.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Health {
+    /// So long it rests at first.
+    rest: Duration,
     misses: u32,
     /// It is not asked until then; afterwards one is let through.
     rests: Option<(Time, Duration)>,
@@ -20,6 +22,10 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    pub(crate) fn new(rest: Duration) -> Self {
+        Self { rest, misses: 0, rests: None, probing: false }
+    }
+
     /// Whether it may be asked now.
     pub(crate) fn may_ask(&self, now: Time) -> bool {
         self.rests.is_none_or(|(until, _)| until <= now && !self.probing)
@@ -34,7 +40,7 @@ impl Health {
 
     /// It did what it should.
     pub(crate) fn well(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.rest);
     }
 
     /// It did not. Answers how long it rests from now on, if it did not before or the rest begins anew.
@@ -46,8 +52,8 @@ impl Health {
         let rest = match self.rests {
             // Others that were under way tell nothing new.
             Some((until, _)) if until > now => return None,
-            Some((_, before)) => (before * 2).min(LONGEST_REST),
-            None => SHORTEST_REST,
+            Some((_, before)) => (before * 2).min(self.rest * LONGEST_REST),
+            None => self.rest,
         };
         (self.rests, self.probing) = (Some((now + rest, rest)), false);
         Some(rest)
@@ -63,20 +69,22 @@ impl Health {
 mod tests {
     use super::*;
 
+    const REST: Duration = Duration::from_secs(30);
+
     fn at(seconds: u64) -> Time {
         Time::from_nanos(seconds * 1_000_000_000)
     }
 
     #[test]
     fn who_fails_twice_rests_and_then_one_is_let_through() {
-        let mut health = Health::default();
+        let mut health = Health::new(REST);
         assert_eq!(health.missed(at(0), false), None);
         assert!(health.admit(at(1)));
-        assert_eq!(health.missed(at(1), false), Some(SHORTEST_REST));
+        assert_eq!(health.missed(at(1), false), Some(REST));
         assert!(!health.admit(at(30)));
         assert!(health.admit(at(31)));
         assert!(!health.admit(at(31)), "one only");
-        assert_eq!(health.missed(at(40), false), Some(SHORTEST_REST * 2));
+        assert_eq!(health.missed(at(40), false), Some(REST * 2));
         assert!(!health.admit(at(99)) && health.admit(at(100)));
         health.undecided();
         assert!(health.admit(at(101)), "the first was given up by its visitor");
@@ -86,8 +94,8 @@ mod tests {
 
     #[test]
     fn what_somebody_must_mend_makes_it_rest_at_once() {
-        let mut health = Health::default();
-        assert_eq!(health.missed(at(0), true), Some(SHORTEST_REST));
+        let mut health = Health::new(REST);
+        assert_eq!(health.missed(at(0), true), Some(REST));
         assert!(!health.may_ask(at(1)));
     }
 }

@@ -82,7 +82,8 @@ impl Stage for Avatars {
             left_behind: Arc::default(),
         };
         desk.sweep(vendors.clone(), drop);
-        let health = vendors.iter().map(|_| Arc::default()).collect();
+        let rest = config.rest.get();
+        let health = vendors.iter().map(|_| Arc::new(Mutex::new(Health::new(rest)))).collect();
         let (speak_by, without_avatar) = (config.speak_by.get(), config.without_avatar);
         Ok(Self { vendors, health, visits: BTreeMap::new(), desk, speak_by, without_avatar })
     }

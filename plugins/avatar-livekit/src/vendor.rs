@@ -216,7 +216,7 @@ impl Vendor {
         let what = Mutex::new((Meaning::Failed, false));
         let remote = self.remote(scope);
         let outcome = remote
-            .ask(until, || async {
+            .ask_unguarded(until, || async {
                 // Until something else is known; a future that is dropped in the middle tells nothing.
                 *what.lock() = (Meaning::Failed, step.begins);
                 let request = request(&step.request, &step.headers, step.key, body.as_ref(), scope);

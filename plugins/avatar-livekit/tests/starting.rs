@@ -229,3 +229,38 @@ fn the_text_alone_is_there_where_the_operator_wants_it() {
         .expect("no call fails");
     kit.close().expect("it closes");
 }
+
+#[test]
+fn a_start_that_costs_nothing_finds_out_that_a_vendor_takes_sessions_again() {
+    let server = Server::start();
+    server.script([Act::status(401)]);
+    let mut config = config(&server, &["tavus"]);
+    config["rest"] = json!("200ms");
+    let mut kit = opened(config);
+    let first = visitor(&mut kit);
+    kit.wait(SOON, |kit| speaks_itself(kit, first)).expect("no call fails");
+    kit.advance(Duration::from_millis(200)).expect("nothing is due");
+    server.wait("the free start", |server| server.sessions().iter().any(|session| session.is_test));
+    let takes_again =
+        |kit: &majlis_testkit::Kit<_>| kit.logs().iter().any(|log| log.message.contains("takes sessions again"));
+    kit.wait(SOON, takes_again).expect("no call fails");
+    visitor(&mut kit);
+    server.wait("the second visitor's", |server| server.sessions().len() == 2);
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| !request.body.to_string().contains("hunter3") || request.body["test_mode"].is_null())
+    );
+    kit.close().expect("it closes");
+}
+
+#[test]
+fn a_limit_below_what_a_vendor_usually_takes_is_warned_of() {
+    let server = Server::start();
+    let mut config = config(&server, &["lemonslice"]);
+    config["vendor_options"]["lemonslice"]["start_within"] = json!("5s");
+    let kit = opened(config);
+    let told = format!("{:?}", kit.logs());
+    assert!(told.contains("LemonSlice usually takes 60s to start and is given 5s"), "{told}");
+}

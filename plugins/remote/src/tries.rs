@@ -21,14 +21,32 @@ impl Remote {
     ///
     /// # Errors
     /// What the last try says; that there was no answer until then; or, without asking, what the breaker was opened for.
-    pub async fn ask<T, F>(&self, until: Instant, mut ask: impl FnMut() -> F) -> Result<T, Failure>
+    pub async fn ask<T, F>(&self, until: Instant, ask: impl FnMut() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        self.tries(until, ask, true).await
+    }
+
+    /// The same without the breaker: for who keeps one of their own, because more can go wrong than an answer tells.
+    ///
+    /// # Errors
+    /// What the last try says; that there was no answer until then.
+    pub async fn ask_unguarded<T, F>(&self, until: Instant, ask: impl FnMut() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        self.tries(until, ask, false).await
+    }
+
+    async fn tries<T, F>(&self, until: Instant, mut ask: impl FnMut() -> F, guarded: bool) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let mut tries = 0;
         let mut before = None;
         loop {
-            let admission = self.breaker().admit(tries > 0)?;
+            let admission = if guarded { Some(self.breaker().admit(tries > 0)?) } else { None };
             tries += 1;
             let outcome = match timeout_at(until, ask()).await {
                 Ok(outcome) => outcome,
@@ -37,7 +55,9 @@ impl Remote {
                     Err(before.unwrap_or_else(|| Failure::last(format!("{} did not answer in time", self.server()))))
                 }
             };
-            admission.settle(outcome.as_ref().err());
+            if let Some(admission) = admission {
+                admission.settle(outcome.as_ref().err());
+            }
             let failure = match outcome {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,

@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PLUGINS := $(TARGET)/debug
 MAJLIS := $(TARGET)/debug/majlis
 
-.PHONY: help demo test build bench onnxruntime lint doc fmt clean
+.PHONY: help demo test build bench onnxruntime livekit lint doc fmt clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -34,6 +34,9 @@ bench: ## measure, print a table, write target/bench.json (build first: 6 minute
 
 onnxruntime: ## fetch the pinned ONNX Runtime into the user's cache, by pip, checked by its hash
 	@bash models/onnxruntime.sh
+
+livekit: ## fetch LiveKit's library into the user's cache, by pip, checked by its hash; and, where Go is, build its server for the tests
+	@sh plugins/livekit/install.sh
 
 lint: ## what CI demands of the text: formatting, clippy without warnings, documentation
 	cargo fmt --all --check

@@ -11,6 +11,14 @@ if ! bash models/onnxruntime.sh; then
   want "ONNX Runtime could not be fetched: tests of real recognition are skipped." \
        "Run 'make onnxruntime' with Python 3 and pip at hand."
 fi
+# The server is built from its source, which takes minutes on a fresh machine: with a Go of pip's where nothing may be missing.
+if ! sh plugins/livekit/install.sh library; then
+  want "LiveKit's library could not be fetched: tests of rooms are skipped." \
+       "Run 'make livekit' with Python 3 and pip at hand."
+elif ! sh plugins/livekit/install.sh ${MAJLIS_REQUIRE:+server}; then
+  want "The LiveKit server could not be built: tests of rooms are skipped." \
+       "Run 'sh plugins/livekit/install.sh server'."
+fi
 if ! command -v espeak-ng >/dev/null 2>&1; then
   want "espeak-ng is not installed: tests in which a voice is heard are skipped." \
        "Debian has it: apt-get install espeak-ng."

@@ -1,0 +1,50 @@
+//! Where `make livekit` puts what the tests use.
+
+use std::path::PathBuf;
+
+/// A folder of the user's cache that belongs to Majlis.
+fn cache(folder: &str) -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let caches = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let caches = caches.or_else(|| variable("HOME").map(|home| home.join(".cache"))).unwrap_or_default();
+    caches.join("majlis").join(folder)
+}
+
+/// A file, or nothing: then the test says what it skips.
+fn file(skipped: &str, variable: &str, path: PathBuf) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).filter(|value| !value.is_empty()).map_or(path, PathBuf::from);
+    if path.is_file() {
+        return Some(path);
+    }
+    let missing = format!("{} is not there; `make livekit` puts it there", path.display());
+    assert!(std::env::var_os("MAJLIS_REQUIRE").is_none_or(|all| all != "all"), "{skipped}: {missing}");
+    eprintln!("\n*** SKIPPED: {skipped}\n*** {missing}\n");
+    None
+}
+
+/// LiveKit's own library; `skipped` says what is not tested without it.
+///
+/// # Panics
+/// It is not there, and nothing may be missing (`MAJLIS_REQUIRE=all`).
+#[must_use]
+pub fn library(skipped: &str) -> Option<PathBuf> {
+    file(skipped, "LIVEKIT_FFI_PATH", cache("livekit/1.2.1/liblivekit_ffi.so"))
+}
+
+/// The descriptors of the library's messages: one `FileDescriptorSet`.
+///
+/// # Panics
+/// They are not there, and nothing may be missing.
+#[must_use]
+pub fn descriptors(skipped: &str) -> Option<PathBuf> {
+    file(skipped, "LIVEKIT_FFI_DESCRIPTORS", cache("livekit/1.2.1/livekit_ffi.fds"))
+}
+
+/// The official server.
+///
+/// # Panics
+/// It is not there, and nothing may be missing.
+#[must_use]
+pub fn server_binary(skipped: &str) -> Option<PathBuf> {
+    file(skipped, "LIVEKIT_SERVER", cache("livekit-server/1.13.5/livekit-server"))
+}

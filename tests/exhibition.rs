@@ -80,7 +80,11 @@ impl Stand {
             assert!(!ended.stdout.contains(&token) && !ended.stderr.contains(&token), "a token was told");
             for path in self.folder.files() {
                 let text = std::fs::read(&path).expect("it is there");
-                assert!(!text.windows(token.len()).any(|part| part == token.as_bytes()), "a token in {}", path.display());
+                assert!(
+                    !text.windows(token.len()).any(|part| part == token.as_bytes()),
+                    "a token in {}",
+                    path.display()
+                );
             }
         }
         let stderr = ended.stderr.clone();
@@ -140,9 +144,8 @@ fn a_visitor_is_recognised_while_the_avatar_starts_and_greeted_by_name_by_the_av
     let visitor = stand.visitor("visitor", "1-salem.png");
     visitor.until("the greeting in writing", by_name);
     visitor.until("the avatar", |visitor| visitor.present().iter().any(|who| visitor.shown(who).is_some()));
-    visitor.until("the greeting aloud", |visitor| {
-        visitor.present().iter().any(|who| visitor.heard(who).seconds() > 1.0)
-    });
+    visitor
+        .until("the greeting aloud", |visitor| visitor.present().iter().any(|who| visitor.heard(who).seconds() > 1.0));
     std::thread::sleep(Duration::from_secs(2));
     visitor.leave();
     std::thread::sleep(Duration::from_secs(1));
@@ -172,7 +175,10 @@ fn whatever_the_vendor_does_the_visitor_is_greeted_by_the_best_that_works() {
         ("it accepts and never joins", conduct(|conduct| conduct.joins = false)),
         ("it joins without a picture", conduct(|conduct| conduct.publishes = false)),
         ("it publishes and never sends a frame", conduct(|conduct| conduct.sends_frames = false)),
-        ("it dies in the middle of its speech", conduct(|conduct| conduct.dies_after = Some(Duration::from_millis(600)))),
+        (
+            "it dies in the middle of its speech",
+            conduct(|conduct| conduct.dies_after = Some(Duration::from_millis(600))),
+        ),
         ("it never says what was played", conduct(|conduct| conduct.reports = false)),
         ("it is slow", conduct(|conduct| conduct.joins_after = Duration::from_millis(1_845))),
     ];

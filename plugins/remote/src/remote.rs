@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use majlis_plugin_api::{self as api, Error, Host, Secret};
+use majlis_plugin_api::{self as api, Host, Secret};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use tokio::time::{Instant, sleep, timeout};

@@ -1,5 +1,7 @@
 //! The library itself: found, checked, started, ended. One test, for all of it is one instance of one process.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by its panic")]
+
 mod common;
 
 use std::time::{Duration, Instant};

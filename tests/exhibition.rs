@@ -21,7 +21,7 @@ const TRANSCRIPTION: &str = "lk.transcription";
 struct Stand {
     hall: Arc<Hall>,
     vendor: Arc<Server>,
-    vision: Server,
+    _vision: Server,
     avatars: Option<JoinHandle<Vec<Avatar>>>,
     over: Arc<AtomicBool>,
     run: Option<Running>,
@@ -51,13 +51,13 @@ impl Stand {
             .env("LIVEKIT_FFI_PATH", majlis_test_livekit::library(what)?)
             .arg(file)
             .start();
-        run.until_line("the room is joined");
+        run.until_line("is joined at");
         let over = Arc::new(AtomicBool::new(false));
         let avatars = {
             let (hall, vendor, over) = (Arc::clone(&hall), Arc::clone(&vendor), Arc::clone(&over));
             std::thread::spawn(move || bring(&hall, &vendor, &over, conducts))
         };
-        Some(Self { hall, vendor, vision, avatars: Some(avatars), over, run: Some(run), folder })
+        Some(Self { hall, vendor, _vision: vision, avatars: Some(avatars), over, run: Some(run), folder })
     }
 
     /// A visitor whose camera shows one of the drawn pictures.
@@ -89,6 +89,19 @@ impl Stand {
         }
         let stderr = ended.stderr.clone();
         (avatars, ended.report(), stderr)
+    }
+}
+
+/// A test that fails says what the program said.
+impl Drop for Stand {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(run) = self.run.take().filter(|_| std::thread::panicking()) {
+            run.signal("TERM");
+            let ended = run.wait();
+            let asked: Vec<String> = self.vendor.all_requests().iter().map(|request| request.path.clone()).collect();
+            eprintln!("--- the program said\n{}\n--- the vendor was asked {asked:?}", ended.stderr);
+        }
     }
 }
 

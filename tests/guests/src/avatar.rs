@@ -243,7 +243,7 @@ impl Speaks {
                 let track = self.room.publish_audio("voice", &source, &PublishAudio::default()).await;
                 voice = track.ok().map(|track| (rate, source, track));
             }
-            let Some((_, source, _)) = &voice else { continue };
+            let Some((_, source, _)) = &mut voice else { continue };
             if self.one(reader, rate, source).await {
                 let _ = died.send(()).await;
                 return;
@@ -252,7 +252,7 @@ impl Speaks {
     }
 
     /// Plays one speech at its own pace. Answers whether the avatar died of it.
-    async fn one(&mut self, reader: ByteReader, rate: u32, source: &AudioSource) -> bool {
+    async fn one(&mut self, reader: ByteReader, rate: u32, source: &mut AudioSource) -> bool {
         let place = {
             let mut noted = self.noted.lock();
             let began = Instant::now();

@@ -92,7 +92,8 @@ pub(crate) fn below(base: &Url, path: &str) -> Url {
 }
 
 /// Whether a host is this machine: no proxy of a company leads there.
-pub(crate) fn is_here(url: &Url) -> bool {
+#[must_use]
+pub fn is_here(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

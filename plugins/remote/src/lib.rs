@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod breaker;
+mod client;
 mod endpoint;
 mod events;
 mod failure;
@@ -23,7 +24,8 @@ mod reply;
 mod sse;
 mod tries;
 
-pub use endpoint::{Auth, Endpoint};
+pub use client::{ClientOptions, cause};
+pub use endpoint::{Auth, Endpoint, is_here};
 pub use events::Events;
 pub use failure::Failure;
 pub use remote::{Remote, Warmed};

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use majlis_plugin_api::{self as api, Error, Host};
+use majlis_plugin_api::{self as api, Host};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::breaker::Breaker;
+use crate::client::{ClientOptions, cause};
 use crate::endpoint::{self, Endpoint};
 use crate::failure::Failure;
 use crate::judge::judge;
@@ -20,8 +20,6 @@ use crate::reply::Reply;
 const MOST_OF_AN_ERROR: usize = 16 * 1024;
 /// Soon after its answer a connection is free again; a question that comes sooner opens another one.
 const SETTLE: Duration = Duration::from_millis(20);
-/// A connection that nobody uses is kept so long: most servers close it after a minute.
-const IDLE: Duration = Duration::from_secs(55);
 
 /// A service that is asked over HTTP: one client, cheap to clone. What it holds open ends with the last clone.
 #[derive(Clone)]
@@ -67,7 +65,12 @@ impl Remote {
         if !headers.is_empty() && base.scheme() == "http" && !endpoint::is_here(&base) {
             tracing::warn!("the key travels unencrypted, because `base_url` begins with http: and is not this machine");
         }
-        let client = client(&endpoint, &base)?;
+        let way = ClientOptions {
+            ca_file: endpoint.ca_file.clone(),
+            connect_timeout: endpoint.connect_timeout,
+            ..ClientOptions::default()
+        };
+        let client = way.client(&base)?;
         let server = base.origin().ascii_serialization();
         let breaker = Breaker::new(host);
         Ok(Self { inner: Arc::new(Inner { client, endpoint, base, headers, server, breaker }) })
@@ -157,43 +160,6 @@ impl Remote {
     }
 }
 
-fn client(endpoint: &Endpoint, base: &Url) -> api::Result<Client> {
-    // The first of a process counts; a second stage finds it installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut trusted = Vec::new();
-    if let Some(file) = &endpoint.ca_file {
-        let wrong = |why: String| Error::config("ca_file", format!("{}: {why}", file.display()));
-        let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-        trusted = Certificate::from_pem_bundle(&pem).map_err(|_| wrong("it is no PEM file of certificates".into()))?;
-        if trusted.is_empty() {
-            return Err(wrong("there is no certificate in it".into()));
-        }
-    }
-    let builder = || {
-        let builder = Client::builder()
-            .user_agent(concat!("majlis/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(endpoint.connect_timeout)
-            .pool_idle_timeout(IDLE)
-            .tcp_keepalive(Duration::from_secs(30))
-            // A key goes to the address that an operator wrote, and nowhere else.
-            .redirect(Policy::none())
-            .referer(false);
-        // A company's proxy does not lead to this machine.
-        if endpoint::is_here(base) { builder.no_proxy() } else { builder }
-    };
-    builder().tls_certs_merge(trusted).build().or_else(|error| {
-        // A system without certificates can still reach a server that needs none.
-        let bare = (base.scheme() == "http").then(|| builder().tls_certs_only([]).build().ok()).flatten();
-        bare.ok_or_else(|| {
-            Error::new(format!(
-                "no server can be trusted: {}; install the system's certificates (package ca-certificates), or name a file of \
-                 them in `ca_file`",
-                cause(&error)
-            ))
-        })
-    })
-}
-
 /// The failure that an error of the way is. Its text has no address, which the sentence names itself.
 pub(crate) fn broken(server: &str, error: &reqwest::Error, how: &str) -> Failure {
     if is_of_trust(error) {
@@ -209,15 +175,6 @@ pub(crate) fn broken(server: &str, error: &reqwest::Error, how: &str) -> Failure
         return Failure::passing(format!("{server} cannot be reached: {}", cause(error)));
     }
     Failure::passing(format!("the connection to {server} {how}: {}", cause(error)))
-}
-
-/// The innermost error: what is around it repeats the address or says that something failed.
-fn cause(error: &reqwest::Error) -> String {
-    let mut error: &dyn StdError = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 fn is_of_trust(error: &reqwest::Error) -> bool {

@@ -57,6 +57,8 @@ impl Default for VisitorPass {
 /// An agent that joins a room without a job: a stand's fixed room.
 #[derive(Clone, Debug)]
 pub struct AgentPass {
+    /// The identity of an agent that comes back; otherwise one is made.
+    pub identity: Option<String>,
     /// What participants see as its name.
     pub name: String,
     /// So long the token is good for joining.
@@ -65,7 +67,7 @@ pub struct AgentPass {
 
 impl Default for AgentPass {
     fn default() -> Self {
-        Self { name: String::new(), good_for: Duration::from_secs(120) }
+        Self { identity: None, name: String::new(), good_for: Duration::from_secs(120) }
     }
 }
 
@@ -120,7 +122,10 @@ impl Keys {
     /// # Errors
     /// As [`visitor`](Keys::visitor).
     pub fn agent(&self, room: &str, pass: &AgentPass) -> Result<Pass> {
-        let identity = new_identity("agent")?;
+        let identity = match &pass.identity {
+            Some(identity) => identity.clone(),
+            None => new_identity("agent")?,
+        };
         let grants = VideoGrants {
             agent: true,
             // Without it `lk.agent.state` is never seen, and nobody says why.

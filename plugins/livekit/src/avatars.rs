@@ -1,0 +1,224 @@
+//! Whom this room invited, and what was seen of them. What anybody else does is not told.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use majlis_plugin_api::{AvatarSeen, AvatarStep, VisitId};
+
+/// So many identities of avatars that were sent away are kept, to send them away again.
+const REMEMBERED: usize = 256;
+
+/// The avatars that were invited.
+#[derive(Debug, Default)]
+pub(crate) struct Avatars {
+    invited: BTreeMap<String, Avatar>,
+    /// How many invitations each visit has.
+    attempts: BTreeMap<Option<VisitId>, u64>,
+    /// Who has no place here, the oldest first.
+    dismissed: VecDeque<String>,
+}
+
+#[derive(Debug)]
+struct Avatar {
+    visit: Option<VisitId>,
+    attempt: u64,
+    /// The steps of its stay.
+    seen: Vec<AvatarStep>,
+    /// A page shows it, and our own picture is not there yet.
+    shown_early: bool,
+}
+
+/// Something that was seen, and of whose visit it is.
+pub(crate) type Seen = (Option<VisitId>, AvatarSeen);
+
+impl Avatars {
+    /// The number of a visit's next invitation.
+    pub(crate) fn next_attempt(&self, visit: Option<VisitId>) -> u64 {
+        self.attempts.get(&visit).copied().unwrap_or(0) + 1
+    }
+
+    /// An invitation went out.
+    pub(crate) fn invited(&mut self, visit: Option<VisitId>, attempt: u64, identity: &str) {
+        self.attempts.insert(visit, attempt);
+        self.invited.insert(identity.to_owned(), Avatar { visit, attempt, seen: Vec::new(), shown_early: false });
+    }
+
+    /// Whether this identity was given out by this room, and to nobody else than an avatar.
+    pub(crate) fn is_invited(&self, identity: &str) -> bool {
+        self.invited.contains_key(identity) || self.is_dismissed(identity)
+    }
+
+    /// Whether it is here.
+    pub(crate) fn is_here(&self, identity: &str) -> bool {
+        self.has(identity, AvatarStep::Joined)
+    }
+
+    /// Whether a first picture of it is still wanted.
+    pub(crate) fn is_awaited(&self, identity: &str) -> bool {
+        self.is_here(identity) && !self.has(identity, AvatarStep::Decoded)
+    }
+
+    fn has(&self, identity: &str, step: AvatarStep) -> bool {
+        self.invited.get(identity).is_some_and(|avatar| avatar.seen.contains(&step))
+    }
+
+    /// A step of an avatar's stay. Nothing if it is none of ours, not here, or this was told already.
+    pub(crate) fn saw(&mut self, identity: &str, step: AvatarStep) -> Option<Seen> {
+        let avatar = self.invited.get_mut(identity)?;
+        let is_here = avatar.seen.contains(&AvatarStep::Joined);
+        match step {
+            AvatarStep::Joined if is_here => return None,
+            AvatarStep::Joined => avatar.seen.push(step),
+            _ if !is_here => return None,
+            AvatarStep::Left => {
+                avatar.seen.clear();
+                avatar.shown_early = false;
+            }
+            AvatarStep::Shown if !avatar.seen.contains(&AvatarStep::Decoded) => {
+                avatar.shown_early = true;
+                return None;
+            }
+            AvatarStep::Video | AvatarStep::Decoded | AvatarStep::Shown if avatar.seen.contains(&step) => return None,
+            AvatarStep::Video | AvatarStep::Decoded | AvatarStep::Shown => avatar.seen.push(step),
+            AvatarStep::PlaybackStarted | AvatarStep::PlaybackFinished => {}
+        }
+        let (attempt, identity) = (avatar.attempt, identity.to_owned());
+        let seen =
+            AvatarSeen { attempt, identity, step, position: None, interrupted: false, extra: Default::default() };
+        Some((avatar.visit, seen))
+    }
+
+    /// Whether a page said that it shows this one before our own picture of it was there.
+    pub(crate) fn was_shown_early(&self, identity: &str) -> bool {
+        self.invited.get(identity).is_some_and(|avatar| avatar.shown_early)
+    }
+
+    /// The avatar that a visitor's page means that says that it shows one: the one that it names, or the newest of its visit.
+    pub(crate) fn shown_to(&self, visit: Option<VisitId>, named: &str) -> Option<String> {
+        let here = |(identity, avatar): &(&String, &Avatar)| {
+            avatar.visit == visit
+                && avatar.seen.contains(&AvatarStep::Video)
+                && (named.is_empty() || named == identity.as_str())
+        };
+        let newest = self.invited.iter().filter(here).max_by_key(|(_, avatar)| avatar.attempt);
+        newest.map(|(identity, _)| identity.clone())
+    }
+
+    /// Those who are here.
+    pub(crate) fn here(&self) -> Vec<String> {
+        let here = self.invited.iter().filter(|(_, avatar)| avatar.seen.contains(&AvatarStep::Joined));
+        here.map(|(identity, _)| identity.clone()).collect()
+    }
+
+    /// Somebody has no place here. Answers whether that is news.
+    pub(crate) fn dismiss(&mut self, identity: &str) -> bool {
+        if self.is_dismissed(identity) {
+            return false;
+        }
+        if self.dismissed.len() == REMEMBERED {
+            self.dismissed.pop_front();
+        }
+        self.dismissed.push_back(identity.to_owned());
+        true
+    }
+
+    /// Whether this one is to be sent away whenever it comes.
+    pub(crate) fn is_dismissed(&self, identity: &str) -> bool {
+        self.dismissed.iter().any(|dismissed| dismissed == identity)
+    }
+
+    /// A visit is over: its avatars have no place here any more. Answers those who are not yet known to be dismissed.
+    pub(crate) fn over(&mut self, visit: Option<VisitId>) -> Vec<String> {
+        self.attempts.remove(&visit);
+        let theirs: Vec<String> = self
+            .invited
+            .iter()
+            .filter(|(_, avatar)| avatar.visit == visit)
+            .map(|(identity, _)| identity.clone())
+            .collect();
+        self.invited.retain(|_, avatar| avatar.visit != visit);
+        theirs.into_iter().filter(|identity| self.dismiss(identity)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visit(number: u64) -> Option<VisitId> {
+        VisitId::from_number(number)
+    }
+
+    fn invited() -> Avatars {
+        let mut avatars = Avatars::default();
+        avatars.invited(visit(1), avatars.next_attempt(visit(1)), "avatar-1");
+        avatars
+    }
+
+    #[test]
+    fn only_those_whom_this_room_invited_are_told_of_and_each_step_once_in_a_stay() {
+        let mut avatars = invited();
+        assert!(avatars.saw("forger", AvatarStep::Joined).is_none());
+        assert!(avatars.saw("avatar-1", AvatarStep::PlaybackStarted).is_none(), "it is not here yet");
+        let (of, seen) = avatars.saw("avatar-1", AvatarStep::Joined).expect("it is told");
+        assert_eq!((of, seen.attempt, seen.identity.as_str()), (visit(1), 1, "avatar-1"));
+        assert!(avatars.saw("avatar-1", AvatarStep::Joined).is_none());
+        assert!(avatars.is_awaited("avatar-1"));
+        assert!(avatars.saw("avatar-1", AvatarStep::Decoded).is_some());
+        assert!(avatars.saw("avatar-1", AvatarStep::Decoded).is_none());
+        assert!(!avatars.is_awaited("avatar-1"));
+        for _ in 0..2 {
+            assert!(avatars.saw("avatar-1", AvatarStep::PlaybackStarted).is_some(), "each segment is told");
+        }
+        assert!(avatars.saw("avatar-1", AvatarStep::Left).is_some());
+        assert!(avatars.saw("avatar-1", AvatarStep::Left).is_none());
+        assert!(avatars.saw("avatar-1", AvatarStep::Joined).is_some(), "it may come back");
+    }
+
+    #[test]
+    fn a_page_shows_the_newest_avatar_of_its_visit_or_the_one_that_it_names() {
+        let mut avatars = invited();
+        avatars.invited(visit(1), avatars.next_attempt(visit(1)), "avatar-2");
+        avatars.invited(visit(2), avatars.next_attempt(visit(2)), "avatar-3");
+        assert_eq!(avatars.shown_to(visit(1), ""), None, "nobody has a picture");
+        for identity in ["avatar-1", "avatar-2", "avatar-3"] {
+            avatars.saw(identity, AvatarStep::Joined);
+            avatars.saw(identity, AvatarStep::Video);
+        }
+        assert_eq!(avatars.shown_to(visit(1), "").as_deref(), Some("avatar-2"));
+        assert_eq!(avatars.shown_to(visit(1), "avatar-1").as_deref(), Some("avatar-1"));
+        assert_eq!(avatars.shown_to(visit(1), "avatar-3"), None, "that is another's");
+    }
+
+    #[test]
+    fn a_page_that_is_quicker_than_we_are_is_told_of_afterwards() {
+        let mut avatars = invited();
+        avatars.saw("avatar-1", AvatarStep::Joined);
+        avatars.saw("avatar-1", AvatarStep::Video);
+        assert!(avatars.saw("avatar-1", AvatarStep::Shown).is_none());
+        assert!(avatars.was_shown_early("avatar-1"));
+        assert!(avatars.saw("avatar-1", AvatarStep::Decoded).is_some());
+        assert!(avatars.saw("avatar-1", AvatarStep::Shown).is_some());
+    }
+
+    #[test]
+    fn the_avatars_of_a_visit_go_with_it_and_are_known_when_they_come_back() {
+        let mut avatars = invited();
+        avatars.saw("avatar-1", AvatarStep::Joined);
+        assert_eq!(avatars.over(visit(1)), ["avatar-1"]);
+        assert!(avatars.is_dismissed("avatar-1") && avatars.is_invited("avatar-1"));
+        assert!(avatars.saw("avatar-1", AvatarStep::Left).is_none(), "nobody is told of it any more");
+        assert!(!avatars.dismiss("avatar-1"), "that is no news");
+        for number in 0..REMEMBERED {
+            avatars.dismiss(&number.to_string());
+        }
+        assert!(!avatars.is_dismissed("avatar-1"), "memory has an end");
+    }
+
+    #[test]
+    fn attempts_of_a_visit_rise_and_begin_anew_with_the_next() {
+        let mut avatars = invited();
+        assert_eq!((avatars.next_attempt(visit(1)), avatars.next_attempt(visit(2))), (2, 1));
+        avatars.over(visit(1));
+        assert_eq!(avatars.next_attempt(visit(1)), 1);
+    }
+}

@@ -1,0 +1,193 @@
+//! Says what has the floor: to an avatar as a stream of bytes, or with the agent's own track.
+//!
+//! It carries out what [`crate::floor`] decides, and reports when something was said or is silent. One thing is said at a time.
+
+mod avatar;
+mod own;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use majlis_livekit_ffi::{Ffi, Room};
+use majlis_plugin_api::Result;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::floor::Speaker;
+use crate::running::Running;
+use crate::word::Report;
+pub(crate) use avatar::Playback;
+use avatar::Stream;
+use own::OwnTrack;
+
+/// A piece of what is being said.
+enum Piece {
+    Samples(Arc<[i16]>),
+    End,
+}
+
+/// Pieces as they come.
+struct Pieces {
+    pieces: UnboundedReceiver<Piece>,
+    ended: bool,
+}
+
+impl Pieces {
+    /// What is there, `most` samples or a little more, as soon as there is something; nothing after the end.
+    async fn next(&mut self, most: usize) -> Option<Vec<i16>> {
+        let mut samples = Vec::new();
+        while !self.ended && samples.len() < most {
+            let piece = if samples.is_empty() { self.pieces.recv().await } else { self.pieces.try_recv().ok() };
+            match piece {
+                Some(Piece::Samples(more)) => samples.extend_from_slice(&more),
+                Some(Piece::End) => self.ended = true,
+                // Nothing more at the moment; or whoever spoke is gone, and this with it.
+                None => break,
+            }
+        }
+        (!samples.is_empty()).then_some(samples)
+    }
+}
+
+/// What is being said.
+struct Saying {
+    number: u64,
+    speaker: Speaker,
+    pieces: UnboundedSender<Piece>,
+    /// What its avatar tells of its playing.
+    playback: UnboundedSender<Playback>,
+    /// Whether anything of it went out.
+    begun: Arc<AtomicBool>,
+    _running: Running,
+}
+
+/// What falls silent.
+struct Ending {
+    speaker: Speaker,
+    playback: UnboundedSender<Playback>,
+    _running: Running,
+}
+
+/// The mouth of a room that is joined. Dropped, it is silent.
+pub(crate) struct Mouth {
+    room: Arc<Room>,
+    reports: UnboundedSender<Report>,
+    own: Arc<OwnTrack>,
+    saying: Option<Saying>,
+    ending: Option<Ending>,
+    /// Avatars that are known to tell when they begin to play, and those that tell when they have played.
+    beginning: BTreeSet<String>,
+    telling: BTreeSet<String>,
+}
+
+impl Mouth {
+    pub(crate) fn new(ffi: Ffi, room: Arc<Room>, reports: UnboundedSender<Report>) -> Self {
+        let own = Arc::new(OwnTrack::new(ffi, room.clone()));
+        Self { room, reports, own, saying: None, ending: None, beginning: BTreeSet::new(), telling: BTreeSet::new() }
+    }
+
+    /// Something begins to be said.
+    pub(crate) fn begin(&mut self, number: u64, speaker: Speaker, rate: u32) {
+        let (pieces, receiver) = unbounded_channel();
+        let (playback, told) = unbounded_channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let (reports, pieces_of) = (self.reports.clone(), Pieces { pieces: receiver, ended: false });
+        let report = move |whole: Result<bool>| {
+            let whole = whole.unwrap_or_else(|error| {
+                tracing::warn!("speech broke off: {error}");
+                false
+            });
+            // The room has ended: nobody waits for it.
+            let _ = reports.send(Report::Spoke { saying: number, whole });
+        };
+        let running = match &speaker {
+            Speaker::Avatar { identity, to, sample_rate } => {
+                let stream = Stream {
+                    room: self.room.clone(),
+                    number,
+                    to: to.clone(),
+                    from: rate,
+                    rate: *sample_rate,
+                    begun: begun.clone(),
+                    says_when_it_begins: self.beginning.contains(identity),
+                };
+                Running::new(async move { report(stream.speak(pieces_of, told).await) })
+            }
+            Speaker::OwnTrack => {
+                let (own, begun) = (self.own.clone(), begun.clone());
+                Running::new(async move { report(own.speak(pieces_of, rate, &begun).await) })
+            }
+        };
+        self.ending = None;
+        self.saying = Some(Saying { number, speaker, pieces, playback, begun, _running: running });
+    }
+
+    /// More of it.
+    pub(crate) fn feed(&self, number: u64, samples: Arc<[i16]>) {
+        self.piece(number, Piece::Samples(samples));
+    }
+
+    /// That was all.
+    pub(crate) fn end(&self, number: u64) {
+        self.piece(number, Piece::End);
+    }
+
+    fn piece(&self, number: u64, piece: Piece) {
+        if let Some(saying) = self.saying.as_ref().filter(|saying| saying.number == number) {
+            // It broke off by itself, which is on its way in a report.
+            let _ = saying.pieces.send(piece);
+        }
+    }
+
+    /// It is to fall silent; a report says when it is.
+    pub(crate) fn break_off(&mut self, number: u64) {
+        let reports = self.reports.clone();
+        let Some(Saying { speaker, begun, .. }) = self.saying.take_if(|saying| saying.number == number) else {
+            let _ = reports.send(Report::Silent { saying: number });
+            return;
+        };
+        let (room, own, begun) = (self.room.clone(), self.own.clone(), begun.load(Ordering::Acquire));
+        let (playback, told) = unbounded_channel();
+        let of = speaker.clone();
+        let tells = matches!(&speaker, Speaker::Avatar { identity, .. } if self.telling.contains(identity));
+        let running = Running::new(async move {
+            match of {
+                _ if !begun => {}
+                Speaker::OwnTrack => own.fall_silent(),
+                Speaker::Avatar { identity, .. } => avatar::fall_silent(&room, &identity, told, tells).await,
+            }
+            let _ = reports.send(Report::Silent { saying: number });
+        });
+        self.ending = Some(Ending { speaker, playback, _running: running });
+    }
+
+    /// Whoever said it is gone.
+    pub(crate) fn forget(&mut self, number: u64) {
+        let saying = self.saying.take_if(|saying| saying.number == number);
+        if saying.is_some_and(|saying| saying.speaker == Speaker::OwnTrack) {
+            self.own.fall_silent();
+        }
+        self.ending = None;
+    }
+
+    /// An avatar says that it plays, or has played.
+    pub(crate) fn plays(&mut self, identity: &str, playback: Playback) {
+        let known = match playback {
+            Playback::Started { .. } => &mut self.beginning,
+            Playback::Finished { .. } => &mut self.telling,
+        };
+        known.insert(identity.to_owned());
+        let theirs =
+            |speaker: &Speaker| matches!(speaker, Speaker::Avatar { identity: whose, .. } if whose == identity);
+        if let Some(saying) = self.saying.as_ref().filter(|saying| theirs(&saying.speaker)) {
+            let _ = saying.playback.send(playback);
+        } else if let Some(ending) = self.ending.as_ref().filter(|ending| theirs(&ending.speaker)) {
+            let _ = ending.playback.send(playback);
+        }
+    }
+
+    /// A track of ours is received by somebody.
+    pub(crate) fn received(&self, sid: &str) {
+        self.own.received(sid);
+    }
+}

@@ -1,0 +1,106 @@
+//! Speech to an avatar: one stream of bytes for each utterance, faster than it is heard.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use majlis_livekit_ffi::{Room, StreamOptions};
+use majlis_plugin_api::Result;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Pieces;
+use crate::resample::Resampler;
+
+const TOPIC: &str = "lk.audio_stream";
+/// The question that empties an avatar's buffer.
+const CLEAR: &str = "lk.clear_buffer";
+/// So many samples go into one packet of the stream: 15,000 bytes at most.
+const PACKET: usize = 7_000;
+/// An avatar that does not say when it has played is given the sound's length and so much more.
+const MARGIN: Duration = Duration::from_secs(1);
+/// An avatar has so long to fall silent.
+const SILENT_WITHIN: Duration = Duration::from_secs(2);
+
+/// What an avatar says of a segment of speech.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Playback {
+    Started { at: Instant },
+    Finished { at: Instant, interrupted: bool },
+}
+
+/// A stream that is to be spoken.
+pub(super) struct Stream {
+    pub(super) room: Arc<Room>,
+    pub(super) number: u64,
+    pub(super) to: String,
+    /// Samples a second as they come.
+    pub(super) from: u32,
+    /// Samples a second as the avatar takes them.
+    pub(super) rate: u32,
+    pub(super) begun: Arc<AtomicBool>,
+    /// Whether the avatar is known to say when it begins to play.
+    pub(super) says_when_it_begins: bool,
+}
+
+impl Stream {
+    /// Sends all of it, and waits until it was heard, as far as that can be known. Answers whether it was heard to its end.
+    pub(super) async fn speak(self, mut pieces: Pieces, mut told: UnboundedReceiver<Playback>) -> Result<bool> {
+        let mut resampler = Resampler::new(self.from, self.rate)?;
+        let options = StreamOptions {
+            topic: TOPIC.into(),
+            name: Some(format!("AUDIO_{}", self.number)),
+            to: vec![self.to],
+            attributes: [("sample_rate".into(), self.rate.to_string()), ("num_channels".into(), "1".into())].into(),
+            total_length: None,
+        };
+        self.begun.store(true, Ordering::Release);
+        let mut stream = self.room.open_bytes(&options).await?;
+        let (mut heard_from, mut samples) = (Instant::now(), 0_u64);
+        while let Some(piece) = pieces.next(PACKET).await {
+            let piece = resampler.push(&piece)?;
+            samples += piece.len() as u64;
+            for packet in piece.chunks(PACKET) {
+                stream.write(bytes(packet)).await?;
+            }
+        }
+        let rest = resampler.finish()?;
+        samples += rest.len() as u64;
+        for packet in rest.chunks(PACKET) {
+            stream.write(bytes(packet)).await?;
+        }
+        stream.close().await?;
+        let sent = Instant::now();
+        let length = Duration::from_secs_f64(samples as f64 / f64::from(self.rate));
+        // What is told of a segment before this one may come late, and is not taken for this one's.
+        let mut plays = !self.says_when_it_begins;
+        loop {
+            tokio::select! {
+                playback = told.recv() => match playback {
+                    Some(Playback::Started { at }) => (heard_from, plays) = (at, true),
+                    Some(Playback::Finished { at, interrupted }) if plays && at >= sent => return Ok(!interrupted),
+                    Some(Playback::Finished { .. }) => {}
+                    None => return Ok(true),
+                },
+                () = sleep_until(heard_from + length + MARGIN) => return Ok(true),
+            }
+        }
+    }
+}
+
+fn bytes(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// Empties the avatar's buffer. `tells`: it is known to say when it has stopped, which is waited for.
+pub(super) async fn fall_silent(room: &Room, identity: &str, mut told: UnboundedReceiver<Playback>, tells: bool) {
+    let cleared = async {
+        match room.perform_rpc(identity, CLEAR, "", SILENT_WITHIN).await {
+            Ok(_) => while tells && !matches!(told.recv().await, Some(Playback::Finished { .. }) | None) {},
+            Err(error) => tracing::debug!("an avatar was not told to be silent: {error}"),
+        }
+    };
+    if timeout(SILENT_WITHIN, cleared).await.is_err() {
+        tracing::debug!("an avatar did not say within {SILENT_WITHIN:?} that it is silent");
+    }
+}

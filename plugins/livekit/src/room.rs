@@ -1,0 +1,318 @@
+//! One room, kept: joined, left when it is told so, joined again when it was lost.
+//!
+//! An actor: what the stage hands over, what happens in the room and what its tasks report is taken one by one, so everything that
+//! is known of the room is owned here. What follows from it is in the parts: who is there, who was invited, what is said.
+
+mod avatars;
+mod link;
+mod people;
+mod speech;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use majlis_livekit_dispatch::{Api, Keys, new_identity};
+use majlis_livekit_ffi::{Ffi, RoomEvent};
+use majlis_plugin_api::{Host, Origin, Result, Time, Utterance, Visit, VisitId};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::avatars::Avatars;
+use crate::config::{Config, Visits};
+use crate::floor::Floor;
+use crate::guests::Guests;
+use crate::session::Session;
+use crate::signs::{Progress, Shown};
+use crate::word::{Report, Word};
+use link::{Link, News};
+
+/// A visit for which there is no room yet is tried again so often.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+/// The library gets a lost connection back by itself in this time, or the room is joined anew.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Leaving may take so long.
+const LEAVE_WITHIN: Duration = Duration::from_secs(3);
+
+/// What a room is kept with.
+pub(crate) struct Means {
+    pub(crate) host: Host,
+    pub(crate) config: Config,
+    pub(crate) ffi: Ffi,
+    pub(crate) keys: Keys,
+    pub(crate) api: Api,
+    /// Whether somebody takes invitations and says who speaks.
+    pub(crate) ordered: bool,
+    pub(crate) words: UnboundedReceiver<Word>,
+}
+
+/// A visit that is open.
+struct Stay {
+    /// Ours to close; nothing where another stage made it.
+    own: Option<Visit>,
+    arrived: Time,
+    /// Something was to be said.
+    spoken_to: bool,
+    /// What could not be shown yet.
+    texts: VecDeque<Utterance>,
+}
+
+/// The room.
+pub(crate) struct Keeper {
+    host: Host,
+    origin: Origin,
+    config: Config,
+    ffi: Ffi,
+    keys: Keys,
+    api: Api,
+    ordered: bool,
+    words: UnboundedReceiver<Word>,
+    reports: UnboundedReceiver<Report>,
+    reporting: UnboundedSender<Report>,
+    link: Link,
+    session: Option<Session>,
+    /// Under which identity it is joined, each time.
+    identity: String,
+    /// Which life of the room was joined last.
+    life: Option<link::Life>,
+    guests: Guests,
+    avatars: Avatars,
+    floor: Floor,
+    stays: BTreeMap<VisitId, Stay>,
+    /// Avatars that wait for their visitor, by whose order.
+    standby: BTreeMap<Option<VisitId>, Vec<String>>,
+    /// When visits are tried to be opened that could not be.
+    open_again: Option<Instant>,
+    /// Until when the library may try to get the connection back.
+    reconnect_until: Option<Instant>,
+    draining: bool,
+    /// Questions to the server's API that are under way.
+    errands: JoinSet<()>,
+    /// Whose camera is looked through, where visits are of people before it.
+    watched: Option<String>,
+}
+
+impl Keeper {
+    pub(crate) fn new(means: Means) -> Result<Self> {
+        let Means { host, config, ffi, keys, api, ordered, words } = means;
+        let (reporting, reports) = unbounded_channel();
+        let identity = new_identity("agent")?;
+        Ok(Self {
+            origin: host.origin(),
+            guests: Guests::new(config.ingress, config.rejoin_grace.get()),
+            floor: Floor::new(ordered, config.shared),
+            avatars: Avatars::default(),
+            host,
+            config,
+            ffi,
+            keys,
+            api,
+            ordered,
+            words,
+            reports,
+            reporting,
+            link: Link::new(),
+            session: None,
+            identity,
+            life: None,
+            stays: BTreeMap::new(),
+            standby: BTreeMap::new(),
+            open_again: None,
+            reconnect_until: None,
+            draining: false,
+            errands: JoinSet::new(),
+            watched: None,
+        })
+    }
+
+    /// Keeps the room until it is told to leave.
+    pub(crate) async fn keep(mut self) -> Result<()> {
+        loop {
+            let due = self.due();
+            let Self { words, reports, link, .. } = &mut self;
+            tokio::select! {
+                word = words.recv() => match word {
+                    Some(Word::Leave(done)) => {
+                        self.leave().await;
+                        // Whoever asked may have lost patience.
+                        let _ = done.send(());
+                        return Ok(());
+                    }
+                    Some(word) => self.word(word),
+                    // The stage was dropped without its last call: with this ends all that it held.
+                    None => return Ok(()),
+                },
+                Some(report) = reports.recv() => self.report(report),
+                news = link.next() => self.news(news),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            }
+            self.pass(Instant::now());
+            self.act();
+        }
+    }
+
+    fn word(&mut self, word: Word) {
+        match word {
+            Word::Opened(visit, at) => self.opened(visit, at),
+            Word::Closed(visit) => self.over(visit),
+            Word::Flush(visit) => self.floor.flush(Some(visit)),
+            Word::Heard(key, sound) => self.floor.heard(key, sound),
+            Word::Said(visit, utterance) => self.said(visit, utterance),
+            Word::Order(visit, order) => self.order(visit, &order),
+            Word::Drain => self.draining = true,
+            Word::Leave(_) => {}
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Asked(question, invocation) => self.asked(question, invocation),
+            Report::Decoded(identity) => self.decoded(&identity),
+            Report::Spoke { saying, whole } => self.floor.said(saying, whole),
+            Report::Silent { saying } => self.floor.silent(saying),
+            Report::Wrote { visit, utterance, sent } => self.wrote(visit, utterance, sent),
+        }
+    }
+
+    fn news(&mut self, news: News) {
+        match news {
+            News::Retry => self.join(),
+            News::Joined(Ok(joined)) => self.joined(*joined),
+            News::Joined(Err(error)) => {
+                tracing::warn!("the room `{}` cannot be joined: {error}", self.config.room);
+                self.link.wait();
+            }
+            News::Event(event) => self.event(*event),
+            News::Ended => self.lost("its events ended"),
+        }
+    }
+
+    fn event(&mut self, event: RoomEvent) {
+        match event {
+            RoomEvent::ParticipantConnected(who) => {
+                let now = self.host.now();
+                let arrived = match &mut self.session {
+                    Some(session) => {
+                        session.clock.learn(who.joined_at, now);
+                        session.clock.just_now(who.joined_at, now)
+                    }
+                    None => now,
+                };
+                self.came(&who, Vec::new(), arrived);
+            }
+            RoomEvent::ParticipantDisconnected { identity, reason } => self.went(&identity, reason),
+            RoomEvent::PermissionChanged { identity, permission } => {
+                if permission.is_some_and(|permission| permission.hidden) {
+                    self.hidden(&identity);
+                }
+            }
+            RoomEvent::TrackPublished { identity, publication } => self.published(&identity, publication),
+            RoomEvent::TrackUnpublished { identity, sid } => self.unpublished(&identity, &sid),
+            RoomEvent::TrackSubscribed { identity, track } => self.subscribed(&identity, track),
+            RoomEvent::TrackUnsubscribed { sid, .. } => {
+                if let Some(session) = &mut self.session {
+                    session.cameras.end(&sid);
+                }
+            }
+            RoomEvent::TrackSubscriptionFailed { sid, reason, .. } => {
+                tracing::warn!("the track {sid} cannot be received: {reason}");
+            }
+            RoomEvent::LocalTrackSubscribed { sid } => {
+                if let Some(session) = &self.session {
+                    session.mouth.received(&sid);
+                }
+            }
+            RoomEvent::Reconnecting => {
+                self.reconnect_until.get_or_insert_with(|| Instant::now() + RECONNECT_WITHIN);
+            }
+            RoomEvent::Reconnected => {
+                self.reconnect_until = None;
+                if let Some(session) = &self.session {
+                    session.signs.again();
+                }
+                self.send_texts();
+            }
+            RoomEvent::Disconnected { reason } => self.lost(&format!("{reason:?}")),
+            RoomEvent::Moved(room) => {
+                tracing::warn!("the server moved the agent from the room `{}` into `{}`", self.config.room, room.name);
+            }
+            // Streams and packets of others are not for the agent: dropped unread, they are refused.
+            _ => {}
+        }
+    }
+
+    /// When something is due though nothing happens.
+    fn due(&self) -> Option<Instant> {
+        [self.guests.due(), self.open_again, self.reconnect_until].into_iter().flatten().min()
+    }
+
+    /// Time passed.
+    fn pass(&mut self, now: Instant) {
+        for identity in self.guests.given_up(now) {
+            self.gone(&identity);
+        }
+        if self.open_again.is_some_and(|due| due <= now) {
+            self.open_visits();
+        }
+        if self.reconnect_until.is_some_and(|until| until <= now) {
+            self.lost("the connection did not come back");
+        }
+        while self.errands.try_join_next().is_some() {}
+    }
+
+    /// Does what follows from what is known now.
+    fn act(&mut self) {
+        self.watch_stand();
+        self.floor.pages(self.guests.pages());
+        self.speak();
+        let shown = Shown { doing: Some(self.floor.doing()), progress: self.progress(), standby: self.standby() };
+        if let Some(session) = &self.session {
+            session.signs.show(&shown);
+        }
+    }
+
+    fn standby(&self) -> Vec<String> {
+        self.standby.values().flatten().collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    }
+
+    /// How far the reception of the newest visitor is.
+    fn progress(&self) -> Progress {
+        let Some((visit, stay)) = self.stays.iter().next_back() else { return Progress::Waiting };
+        match (self.floor.has_speaker(Some(*visit)), stay.spoken_to) {
+            (true, true) => Progress::Ready,
+            (false, true) => Progress::AvatarStarting,
+            (_, false) => Progress::Recognising,
+        }
+    }
+
+    fn of_people(&self) -> bool {
+        self.config.visits == Visits::Presence
+    }
+
+    /// Leaves: everything is closed, and the server knows.
+    async fn leave(&mut self) {
+        for visit in self.stays.keys().copied().collect::<Vec<_>>() {
+            self.over(visit);
+        }
+        for identity in self.avatars.over(None) {
+            self.send_away(&identity, None);
+        }
+        self.floor.connected(false);
+        for step in self.floor.take() {
+            self.deliver(&step);
+        }
+        let session = self.session.take();
+        let errands = &mut self.errands;
+        let left = async {
+            // Whoever is to leave with us goes first: a vendor may bill it until then.
+            while errands.join_next().await.is_some() {}
+            if let Some(session) = session {
+                session.leave().await;
+            }
+        };
+        if timeout(LEAVE_WITHIN, left).await.is_err() {
+            tracing::debug!("the server did not say within {LEAVE_WITHIN:?} that the room is left");
+        }
+        self.link = Link::new();
+    }
+}

@@ -1,0 +1,186 @@
+//! Avatars: who is invited, what is seen of them, who is sent away.
+
+use std::time::Duration;
+
+use majlis_livekit_dispatch::AvatarPass;
+use majlis_livekit_ffi::{Invocation, RpcError};
+use majlis_plugin_api::{AvatarStep, Invite, RoomOrder, VisitId};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use super::Keeper;
+use crate::mouth::Playback;
+use crate::output;
+use crate::word::Question;
+
+/// Somebody is sent away in so many tries, with this wait between two.
+const TRIES: u32 = 3;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+
+/// What an avatar says when it has played a segment; more may stand there.
+#[derive(Default, Deserialize)]
+struct Finished {
+    #[serde(default)]
+    playback_position: Option<f64>,
+    #[serde(default)]
+    interrupted: bool,
+}
+
+impl Keeper {
+    /// Invites an avatar for a visit, or for none, under an identity that nobody had.
+    pub(super) fn invite(&mut self, visit: Option<VisitId>) {
+        if !self.ordered {
+            return;
+        }
+        let agent = self.identity.clone();
+        let (room, url) = (self.config.room.clone(), self.api.address().ws());
+        let pass = match self.keys.avatar(&room, &AvatarPass::of(&agent)) {
+            Ok(pass) => pass,
+            Err(error) => return tracing::error!("no avatar can be invited: {error}"),
+        };
+        let attempt = self.avatars.next_attempt(visit);
+        self.avatars.invited(visit, attempt, &pass.identity);
+        let arrived =
+            visit.and_then(|visit| self.stays.get(&visit)).map_or_else(|| self.host.now(), |stay| stay.arrived);
+        let invite = Invite {
+            attempt,
+            url,
+            region: String::new(),
+            room,
+            identity: pass.identity,
+            agent_identity: agent,
+            token: pass.token,
+            listener: None,
+            extra: Default::default(),
+        };
+        if self.origin.emit(output::invite, visit, arrived, invite).is_err() {
+            tracing::warn!("an invitation was not taken: the visit has no avatar by it");
+        }
+    }
+
+    /// The room begins anew: everybody who was invited is gone.
+    pub(super) fn invite_anew(&mut self) {
+        for visit in self.stays.keys().copied().collect::<Vec<_>>() {
+            self.invite(Some(visit));
+        }
+    }
+
+    /// All that is wanted of the room for a visit.
+    pub(super) fn order(&mut self, visit: Option<VisitId>, order: &RoomOrder) {
+        if visit.is_none_or(|visit| self.stays.contains_key(&visit)) {
+            self.want(visit, order);
+        }
+        // After who speaks: whoever is sent away falls silent first.
+        for dismissed in &order.dismissed {
+            let elsewhere = dismissed.room.as_ref().filter(|room| **room != self.config.room);
+            if self.avatars.dismiss(&dismissed.identity) {
+                self.send_away(&dismissed.identity, elsewhere.cloned());
+            }
+        }
+    }
+
+    fn want(&mut self, visit: Option<VisitId>, order: &RoomOrder) {
+        for _ in self.avatars.next_attempt(visit)..=order.invite {
+            self.invite(visit);
+        }
+        self.standby.insert(visit, order.standby.clone());
+        self.floor.ordered(visit, order.speech.as_ref());
+    }
+
+    /// Tells a step of an avatar's stay, if it is ours and this is news.
+    pub(super) fn tell_seen(&mut self, identity: &str, step: AvatarStep) {
+        if let Some(seen) = self.avatars.saw(identity, step) {
+            self.tell(seen);
+        }
+    }
+
+    fn tell(&self, (visit, seen): crate::avatars::Seen) {
+        if self.origin.emit(output::seen, visit, self.host.now(), seen).is_err() {
+            tracing::debug!("what was seen of an avatar was not taken");
+        }
+    }
+
+    /// The first picture of an avatar is there: its track is left, it costs and nobody looks here.
+    pub(super) fn decoded(&mut self, identity: &str) {
+        self.tell_seen(identity, AvatarStep::Decoded);
+        if self.avatars.was_shown_early(identity) {
+            self.tell_seen(identity, AvatarStep::Shown);
+        }
+        let Some(session) = &mut self.session else { return };
+        for publication in session.publications.get(identity).into_iter().flatten() {
+            session.cameras.end(&publication.sid);
+            // It may have left already.
+            let _ = publication.set_subscribed(false);
+        }
+    }
+
+    /// Somebody asks something. Only those are answered who may say it.
+    pub(super) fn asked(&mut self, question: Question, invocation: Invocation) {
+        let caller = invocation.caller.clone();
+        let is_taken = match question {
+            Question::Shown => self.shown(&caller, &invocation.payload),
+            Question::PlaybackStarted => self.plays(&caller, None),
+            Question::PlaybackFinished => {
+                let finished = serde_json::from_str(&invocation.payload).unwrap_or_default();
+                self.plays(&caller, Some(finished))
+            }
+        };
+        let answer = if is_taken {
+            Ok("ok".to_owned())
+        } else {
+            let message = "this is not yours to say".to_owned();
+            Err(RpcError { code: RpcError::APPLICATION_ERROR, message, data: None })
+        };
+        if let Err(error) = invocation.answer(answer) {
+            tracing::debug!("an answer was not taken: {error}");
+        }
+    }
+
+    /// A page says that it shows an avatar.
+    fn shown(&mut self, page: &str, named: &str) -> bool {
+        if !self.guests.is_here(page) {
+            return false;
+        }
+        let visit = if self.of_people() { self.stays.keys().next_back().copied() } else { self.guests.visit_of(page) };
+        let Some(avatar) = self.avatars.shown_to(visit, named) else { return false };
+        self.tell_seen(&avatar, AvatarStep::Shown);
+        true
+    }
+
+    /// An avatar says that it began to play, or what it has played.
+    fn plays(&mut self, avatar: &str, finished: Option<Finished>) -> bool {
+        let step = if finished.is_some() { AvatarStep::PlaybackFinished } else { AvatarStep::PlaybackStarted };
+        let Some((visit, mut seen)) = self.avatars.saw(avatar, step) else { return false };
+        let at = Instant::now();
+        let playback = match &finished {
+            None => Playback::Started { at },
+            Some(finished) => {
+                seen.position = finished.playback_position.filter(|position| position.is_finite());
+                seen.interrupted = finished.interrupted;
+                Playback::Finished { at, interrupted: finished.interrupted }
+            }
+        };
+        self.tell((visit, seen));
+        if let Some(session) = &mut self.session {
+            session.mouth.plays(avatar, playback);
+        }
+        true
+    }
+
+    /// Sends somebody out of a room: this one, unless another is named.
+    pub(super) fn send_away(&mut self, identity: &str, elsewhere: Option<String>) {
+        let (api, identity) = (self.api.clone(), identity.to_owned());
+        let room = elsewhere.unwrap_or_else(|| self.config.room.clone());
+        self.errands.spawn(async move {
+            for tried in 1..=TRIES {
+                match api.remove_participant(&room, &identity).await {
+                    Ok(_) => return,
+                    Err(error) if tried == TRIES => {
+                        tracing::warn!("an avatar could not be sent out of the room `{room}`: {error}");
+                    }
+                    Err(_) => sleep(BETWEEN_TRIES).await,
+                }
+            }
+        });
+    }
+}

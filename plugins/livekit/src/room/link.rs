@@ -1,0 +1,193 @@
+//! The way to the room: joining, and joining again.
+
+use std::time::{Duration, SystemTime};
+
+use majlis_livekit_dispatch::AgentPass;
+use majlis_livekit_ffi::{ConnectOptions, Events, Joined, Room, RoomEvent};
+use majlis_plugin_api::{AvatarStep, Error};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::Keeper;
+use crate::library::told;
+use crate::session::Session;
+
+/// Waits before joining is tried again: the first, and the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Where the connection stands.
+pub(super) struct Link {
+    state: State,
+    wait: Duration,
+}
+
+enum State {
+    Down { again: Instant },
+    Joining(JoinHandle<Result<Joined, majlis_livekit_ffi::Error>>),
+    Up(Events),
+}
+
+/// What comes of it.
+pub(super) enum News {
+    /// It is time to try.
+    Retry,
+    /// The room is joined, or it cannot be.
+    Joined(Result<Box<Joined>, Error>),
+    /// Something happened there.
+    Event(Box<RoomEvent>),
+    /// No event comes any more.
+    Ended,
+}
+
+/// One life of a room: whether the server is still the one that knew us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    sid: Option<String>,
+    created: SystemTime,
+}
+
+impl Link {
+    /// To be joined at once.
+    pub(super) fn new() -> Self {
+        Self { state: State::Down { again: Instant::now() }, wait: FIRST_WAIT }
+    }
+
+    /// To be tried again later, and later each time.
+    pub(super) fn wait(&mut self) {
+        self.state = State::Down { again: Instant::now() + self.wait };
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+    }
+
+    /// What comes next. Dropped and asked again, nothing is lost.
+    pub(super) async fn next(&mut self) -> News {
+        match &mut self.state {
+            State::Down { again } => {
+                sleep_until(*again).await;
+                News::Retry
+            }
+            State::Joining(task) => match task.await {
+                Ok(Ok(joined)) => News::Joined(Ok(Box::new(joined))),
+                Ok(Err(error)) => News::Joined(Err(told(error))),
+                Err(error) => News::Joined(Err(error.into())),
+            },
+            State::Up(events) => events.next().await.map_or(News::Ended, |event| News::Event(Box::new(event))),
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let State::Joining(task) = &self.state {
+            task.abort();
+        }
+    }
+}
+
+impl Keeper {
+    /// Begins to join.
+    pub(super) fn join(&mut self) {
+        let pass =
+            AgentPass { name: self.config.name.clone(), identity: Some(self.identity.clone()), ..AgentPass::default() };
+        let pass = match self.keys.agent(&self.config.room, &pass) {
+            Ok(pass) => pass,
+            Err(error) => {
+                tracing::error!("{error}");
+                return self.link.wait();
+            }
+        };
+        let (ffi, url) = (self.ffi.clone(), self.api.address().ws());
+        self.link.state = State::Joining(tokio::spawn(async move {
+            Room::connect(&ffi, &url, pass.token.expose(), &ConnectOptions::default()).await
+        }));
+    }
+
+    /// The room is joined.
+    pub(super) fn joined(&mut self, joined: Joined) {
+        let Joined { room, events, mut present } = joined;
+        let info = room.info();
+        let life = Life { sid: info.sid.clone(), created: info.created_at };
+        let is_new = self.life.as_ref().is_some_and(|before| !before.goes_on(&life));
+        self.life = Some(life);
+        let session = match Session::new(&self.ffi, &self.host, self.config.fps, &self.reporting, room) {
+            Ok(session) => session,
+            Err(error) => {
+                tracing::error!("the room `{}` is joined and cannot be used: {error}", self.config.room);
+                return self.link.wait();
+            }
+        };
+        let clock = session.clock;
+        self.session = Some(session);
+        self.link.state = State::Up(events);
+        self.link.wait = FIRST_WAIT;
+        tracing::info!("the room `{}` is joined at {}", self.config.room, self.api.address());
+        self.floor.connected(true);
+        // Of those who were here before, avatars that are not any more have left; visitors are waited for.
+        let is_present = |identity: &str| present.iter().any(|one| one.participant.identity == identity);
+        for identity in self.avatars.here() {
+            if is_new || !is_present(&identity) {
+                self.tell_seen(&identity, AvatarStep::Left);
+            }
+        }
+        present.sort_by_key(|one| one.participant.joined_at);
+        for one in present {
+            let arrived = clock.place(one.participant.joined_at);
+            self.came(&one.participant, one.publications, arrived);
+        }
+        if is_new {
+            self.invite_anew();
+        }
+        self.send_texts();
+    }
+
+    /// The room is lost: nobody is seen any more, and it is joined again.
+    pub(super) fn lost(&mut self, why: &str) {
+        tracing::warn!("the room `{}` was lost ({why}); it is joined again", self.config.room);
+        // Dropped, it is left.
+        self.session = None;
+        self.reconnect_until = None;
+        self.guests.lost(Instant::now());
+        self.floor.connected(false);
+        self.link.wait();
+    }
+}
+
+impl Life {
+    /// Whether both are the same life of the room.
+    fn goes_on(&self, now: &Self) -> bool {
+        match (&self.sid, &now.sid) {
+            (Some(before), Some(now)) => before == now,
+            _ => self.created == now.created,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_of_the_same_name_that_was_made_anew_is_another() {
+        let life = |sid: Option<&str>, second| Life {
+            sid: sid.map(str::to_owned),
+            created: SystemTime::UNIX_EPOCH + Duration::from_secs(second),
+        };
+        assert!(life(Some("RM_1"), 1).goes_on(&life(Some("RM_1"), 1)));
+        assert!(!life(Some("RM_1"), 1).goes_on(&life(Some("RM_2"), 1)));
+        assert!(life(None, 1).goes_on(&life(Some("RM_2"), 1)));
+        assert!(!life(None, 1).goes_on(&life(Some("RM_2"), 2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn joining_is_tried_again_later_each_time_and_not_later_than_every_five_seconds() {
+        let mut link = Link::new();
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            let begun = Instant::now();
+            assert!(matches!(link.next().await, News::Retry));
+            waits.push(begun.elapsed().as_millis());
+            link.wait();
+        }
+        assert_eq!(waits, [0, 250, 500, 1_000, 2_000, 4_000, 5_000]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Avatars: invited, seen, sent away; and who only claims to be one.
+
+mod common;
+
+use common::{Stand, Wired, avatar, speech, tone, until};
+use majlis_livekit::output;
+use majlis_plugin_api::{AvatarSeen, AvatarStep, Dismissed, Invite, RoomOrder, VisitId};
+use serde_json::json;
+
+use AvatarStep::{Decoded, Joined, Left, PlaybackFinished, PlaybackStarted, Shown, Video};
+
+/// A visit and its first invitation.
+fn invited(stand: &mut Stand) -> (common::Guest, VisitId, Invite) {
+    let (guest, visit) = stand.visit("guest");
+    stand.wait(|kit| !kit.emitted(output::invite).is_empty());
+    let (of, invite) = stand.invites().remove(0);
+    assert_eq!(of, Some(visit));
+    (guest, visit, invite)
+}
+
+#[test]
+fn an_avatar_is_invited_with_the_visit_and_one_more_for_each_attempt_that_is_wanted() {
+    let Some(mut stand) = Stand::new("invitations", Wired::Avatars, json!({})) else { return };
+    let (_guest, visit, first) = invited(&mut stand);
+    assert_eq!((first.attempt, first.room.as_str(), first.url.as_str()), (1, "stand-1", stand.server.url().as_str()));
+    assert_eq!(stand.kit.stamps(output::invite)[0], stand.kit.arrival(visit));
+    assert!(!format!("{first:?}").contains(first.token.expose()), "a token is shown");
+    stand.order(visit, RoomOrder { invite: 3, ..RoomOrder::default() });
+    stand.order(visit, RoomOrder { invite: 2, ..RoomOrder::default() });
+    stand.wait(|kit| kit.emitted(output::invite).len() >= 3);
+    stand.quiet();
+    let all: Vec<_> = stand.invites().into_iter().map(|(_, invite)| invite).collect();
+    assert_eq!(all.iter().map(|invite| invite.attempt).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(all.iter().all(|invite| invite.agent_identity == first.agent_identity));
+    assert_ne!(all[1].identity, all[2].identity);
+}
+
+#[test]
+fn nobody_is_invited_where_nobody_gives_orders() {
+    let Some(mut stand) = Stand::new("no invitations", Wired::Voice, json!({})) else { return };
+    let _guest = stand.visit("guest");
+    stand.quiet();
+    assert!(stand.invites().is_empty());
+}
+
+#[test]
+fn an_avatar_is_seen_step_by_step() {
+    let Some(mut stand) = Stand::new("an avatar", Wired::Avatars, json!({})) else { return };
+    let (guest, _, invite) = invited(&mut stand);
+    let mut avatar = stand.avatar(&invite);
+    assert_eq!(
+        avatar.room.participant().attributes.get("lk.publish_on_behalf").map(String::as_str),
+        Some(invite.agent_identity.as_str())
+    );
+    let identity = invite.identity.clone();
+    stand.wait(|kit| common::steps(kit, &identity) == [Joined]);
+    avatar.camera(128, 128, vec![90; 128 * 128 * 4]);
+    stand.wait(|kit| common::steps(kit, &identity) == [Joined, Video, Decoded]);
+    assert!(stand.kit.emitted(output::frame).is_empty(), "an avatar's picture is none of a visitor's");
+    assert_eq!(guest.ask(&invite.agent_identity, "majlis.shown", "").expect("it is taken"), "ok");
+    stand.wait(|kit| common::steps(kit, &identity).last() == Some(&Shown));
+    for (method, payload) in [
+        ("lk.playback_started", ""),
+        ("lk.playback_finished", r#"{"playback_position": 1.5, "interrupted": true, "synchronized_transcript": null}"#),
+    ] {
+        avatar.ask(&invite.agent_identity, method, payload).expect("it is taken");
+    }
+    stand.wait(|kit| common::steps(kit, &identity).ends_with(&[PlaybackStarted, PlaybackFinished]));
+    let last: AvatarSeen = stand.kit.emitted(output::seen).pop().expect("it was told").1;
+    assert_eq!((last.attempt, last.position, last.interrupted), (1, Some(1.5), true));
+    avatar.leave();
+    stand.wait(|kit| common::steps(kit, &identity).last() == Some(&Left));
+}
+
+#[test]
+fn what_others_claim_to_have_shown_or_played_changes_nothing() {
+    let Some(mut stand) = Stand::new("forged words", Wired::Avatars, json!({})) else { return };
+    let (guest, _, invite) = invited(&mut stand);
+    let avatar = stand.avatar(&invite);
+    let token = stand.server.access("agent-2").with_kind("agent").with_grants(stand.server.grants(common::ROOM));
+    let stranger = stand.guest(&token.to_jwt().expect("a token"));
+    stand.wait(|kit| !common::steps(kit, &invite.identity).is_empty());
+    let agent = &invite.agent_identity;
+    for method in ["lk.playback_started", "lk.playback_finished"] {
+        for liar in [&guest, &stranger] {
+            assert!(liar.ask(agent, method, "").is_err(), "{method} of {}", liar.identity());
+        }
+    }
+    for liar in [&stranger, &avatar] {
+        assert!(liar.ask(agent, "majlis.shown", "").is_err(), "majlis.shown of {}", liar.identity());
+    }
+    stand.quiet();
+    assert_eq!(stand.steps(&invite.identity), [Joined]);
+}
+
+#[test]
+fn whoever_is_dismissed_is_removed_and_removed_again_when_it_returns() {
+    let Some(mut stand) = Stand::new("dismissing", Wired::Avatars, json!({})) else { return };
+    let (guest, visit, invite) = invited(&mut stand);
+    let avatar = stand.avatar(&invite);
+    stand.wait(|kit| !common::steps(kit, &invite.identity).is_empty());
+    let dismissed = vec![Dismissed { identity: invite.identity.clone(), room: None }];
+    stand.order(visit, RoomOrder { invite: 1, dismissed, ..RoomOrder::default() });
+    until(&mut stand, "the avatar is out", |_| avatar.see(|noticed| noticed.out));
+    until(&mut stand, "the visitor sees it", |_| guest.see(|noticed| !noticed.present.contains(&invite.identity)));
+    let again = stand.avatar(&invite);
+    until(&mut stand, "it is out again", |_| again.see(|noticed| noticed.out));
+    assert_eq!(stand.kit.opened(), [visit]);
+}
+
+#[test]
+fn the_avatars_of_a_visit_leave_with_it() {
+    let Some(mut stand) = Stand::new("the end of a visit", Wired::Avatars, json!({ "rejoin_grace": "1ms" })) else {
+        return;
+    };
+    let (guest, visit, invite) = invited(&mut stand);
+    let avatar = stand.avatar(&invite);
+    stand.wait(|kit| !common::steps(kit, &invite.identity).is_empty());
+    guest.leave();
+    stand.wait(|kit| kit.closed(visit).is_some());
+    until(&mut stand, "the avatar is out", |_| avatar.see(|noticed| noticed.out));
+}
+
+#[test]
+fn pages_read_how_far_the_agent_is_and_never_that_it_listens() {
+    let Some(mut stand) = Stand::new("what pages read", Wired::Avatars, json!({})) else { return };
+    let (guest, visit, invite) = invited(&mut stand);
+    let agent = invite.agent_identity.clone();
+    let reads = |name: &str| guest.see(|noticed| noticed.attributes.get(&agent).and_then(|all| all.get(name).cloned()));
+    until(&mut stand, "it recognises", |_| reads("majlis.stage").as_deref() == Some("recognising"));
+    assert_eq!(reads("lk.agent.state").as_deref(), Some("idle"));
+    stand.say(visit, 1, 16_000, &tone(16_000, 440.0, 0.5));
+    until(&mut stand, "an avatar is awaited", |_| reads("majlis.stage").as_deref() == Some("avatar-starting"));
+    until(&mut stand, "it thinks", |_| reads("lk.agent.state").as_deref() == Some("thinking"));
+    let standby = vec!["avatar-x".to_owned()];
+    let order = RoomOrder {
+        invite: 1,
+        speech: Some(speech(1, avatar(&invite.identity, 16_000))),
+        standby,
+        ..RoomOrder::default()
+    };
+    stand.order(visit, order);
+    let _avatar = stand.avatar(&invite);
+    until(&mut stand, "it speaks", |_| reads("lk.agent.state").as_deref() == Some("speaking"));
+    until(&mut stand, "it is ready", |_| reads("majlis.stage").as_deref() == Some("ready"));
+    assert_eq!(reads("majlis.standby").as_deref(), Some("avatar-x"));
+    until(&mut stand, "it is idle", |_| reads("lk.agent.state").as_deref() == Some("idle"));
+    assert!(guest.see(|noticed| noticed.states.iter().all(|state| state != "listening")));
+}

@@ -1,0 +1,408 @@
+//! What the tests share: the stage under test in a room of the official server, and those whom it meets there, played by the same
+//! library.
+#![allow(dead_code)] // each test file uses a part
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use majlis_livekit::{Livekit, input, manifest__, output};
+use majlis_livekit_ffi::{
+    ConnectOptions, Events, Ffi, Invocation, Joined, Library, Method, Options, Picture, PublishVideo, Room, RoomEvent,
+    StreamInfo, VideoRotation, VideoSource,
+};
+use majlis_plugin_api::{
+    Audio, AudioMut, AvatarSeen, AvatarStep, Delivered, Delivery, Invite, Piece, RoomOrder, SampleFormat, Speech,
+    SpeechFrom, SpeechTarget, Utterance, VisitId,
+};
+use majlis_test_livekit::Server;
+use majlis_testkit::{Builder, Kit};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+/// Longer than anything takes on two busy cores.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// Long enough for what must not happen.
+pub(crate) const QUIET: Duration = Duration::from_millis(700);
+pub(crate) const ROOM: &str = "stand-1";
+
+/// What the stage is wired to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wired {
+    /// A camera alone.
+    Camera,
+    /// A voice and texts; nobody gives orders.
+    Voice,
+    /// A voice, texts, and somebody who starts avatars.
+    Avatars,
+}
+
+/// The stage in its room.
+pub(crate) struct Stand {
+    pub(crate) kit: Kit<Livekit>,
+    pub(crate) server: Server,
+    pub(crate) ffi: Ffi,
+    pub(crate) runtime: Runtime,
+}
+
+pub(crate) fn builder(wired: Wired) -> Builder<Livekit> {
+    let mut builder = Kit::<Livekit>::builder().manifest(manifest__::TEXT).log_level(3);
+    if wired != Wired::Camera {
+        builder = builder.wire(input::audio, "voice.audio").wire(input::utterance, "greeting.utterance");
+    }
+    if wired == Wired::Avatars {
+        builder = builder.wire(input::order, "avatar.order").wire_out(output::invite, "avatar.invite");
+    }
+    builder
+}
+
+pub(crate) fn config(server: &Server, more: &Value) -> Value {
+    let mut config =
+        json!({ "url": server.url(), "key": server.key(), "secret": server.secret(), "visits": "participant" });
+    config.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+    config
+}
+
+impl Stand {
+    /// Nothing where the library or the server is absent: then it was said what is skipped.
+    pub(crate) fn new(skipped: &str, wired: Wired, more: Value) -> Option<Self> {
+        let path = majlis_test_livekit::library(skipped)?;
+        let server = Server::start(skipped)?;
+        let kit = builder(wired).open(config(&server, &more)).expect("the stage opens");
+        let library = Library::open(&path).expect("it is the pinned one");
+        let ffi = Ffi::shared(&library, Options::default()).expect("it runs");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Some(Self { kit, server, ffi, runtime: runtime.expect("a runtime") })
+    }
+
+    /// Waits until the stage has done something.
+    #[track_caller]
+    pub(crate) fn wait(&mut self, there: impl Fn(&Kit<Livekit>) -> bool) {
+        self.kit.wait(SOON, there).expect("no call fails");
+    }
+
+    /// Gives the stage time to do what it must not.
+    pub(crate) fn quiet(&mut self) {
+        let until = Instant::now() + QUIET;
+        self.kit.wait(SOON, |_| Instant::now() >= until).expect("no call fails");
+    }
+
+    /// A visitor, as its page joins.
+    pub(crate) fn visitor(&self, identity: &str) -> Guest {
+        self.guest(&self.server.token(identity, ROOM))
+    }
+
+    /// A visitor whose visit is open.
+    pub(crate) fn visit(&mut self, identity: &str) -> (Guest, VisitId) {
+        let before = self.kit.opened().len();
+        let guest = self.visitor(identity);
+        self.wait(|kit| kit.opened().len() > before);
+        (guest, self.kit.opened()[before])
+    }
+
+    pub(crate) fn guest(&self, token: &str) -> Guest {
+        let (url, options) = (self.server.url(), ConnectOptions::default());
+        let joining = Room::connect(&self.ffi, &url, token, &options);
+        let joined = self.runtime.block_on(within("joining", joining)).expect("the room is joined");
+        Guest::new(joined, self)
+    }
+
+    /// The avatar of an invitation, in the room.
+    pub(crate) fn avatar(&self, invite: &Invite) -> Guest {
+        self.guest(invite.token.expose())
+    }
+
+    /// Invitations so far.
+    pub(crate) fn invites(&self) -> Vec<(Option<VisitId>, Invite)> {
+        self.kit.emitted(output::invite)
+    }
+
+    /// What was seen of an avatar.
+    pub(crate) fn steps(&self, identity: &str) -> Vec<AvatarStep> {
+        steps(&self.kit, identity)
+    }
+
+    pub(crate) fn order(&mut self, visit: VisitId, order: RoomOrder) {
+        self.kit.send(input::order, visit, order).expect("it is handed over");
+    }
+
+    /// Says which avatar speaks.
+    pub(crate) fn let_speak(&mut self, visit: VisitId, turn: u64, identity: &str, rate: u32) {
+        self.order(
+            visit,
+            RoomOrder { invite: 1, speech: Some(speech(turn, avatar(identity, rate))), ..RoomOrder::default() },
+        );
+    }
+
+    /// A text and its sound in packets of 20 ms, all of it.
+    pub(crate) fn say(&mut self, visit: VisitId, number: u64, rate: u32, samples: &[i16]) {
+        self.text(visit, number, "welcome");
+        self.sound(visit, number, rate, samples, true);
+    }
+
+    pub(crate) fn text(&mut self, visit: VisitId, number: u64, text: &str) {
+        let utterance = Utterance { number, ..Utterance::plain(text, "en") };
+        self.kit.send(input::utterance, visit, utterance).expect("it is handed over");
+    }
+
+    pub(crate) fn sound(&mut self, visit: VisitId, number: u64, rate: u32, samples: &[i16], is_all: bool) {
+        let size = rate as usize / 50;
+        let count = samples.len().div_ceil(size);
+        for (index, samples) in samples.chunks(size).enumerate() {
+            let piece =
+                Piece { utterance: number, position: (index * size) as u64, last: is_all && index + 1 == count };
+            let audio = self.packet(rate, samples, piece);
+            self.kit.send(input::audio, visit, audio).expect("it is handed over");
+        }
+    }
+
+    fn packet(&self, rate: u32, samples: &[i16], piece: Piece) -> Audio {
+        let made = AudioMut::new(self.kit.host(), rate, 1, SampleFormat::S16, samples.len()).expect("sound");
+        let mut made = made.piece(piece);
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        made.samples_mut().copy_from_slice(&bytes);
+        made.freeze().expect("sound")
+    }
+
+    /// What became of an utterance.
+    pub(crate) fn delivered(&self, utterance: u64) -> Vec<Delivery> {
+        delivered(&self.kit, utterance)
+    }
+
+    pub(crate) fn within<T>(&self, what: &str, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(within(what, future))
+    }
+}
+
+pub(crate) fn steps(kit: &Kit<Livekit>, identity: &str) -> Vec<AvatarStep> {
+    let seen: Vec<(_, AvatarSeen)> = kit.emitted(output::seen);
+    seen.into_iter().filter(|(_, seen)| seen.identity == identity).map(|(_, seen)| seen.step).collect()
+}
+
+pub(crate) fn delivered(kit: &Kit<Livekit>, utterance: u64) -> Vec<Delivery> {
+    let told: Vec<(_, Delivered)> = kit.emitted(output::delivered);
+    told.into_iter().filter(|(_, told)| told.utterance == utterance).map(|(_, told)| told.delivery).collect()
+}
+
+pub(crate) fn speech(turn: u64, target: SpeechTarget) -> Speech {
+    Speech { turn, target, from: SpeechFrom::Now, again: false }
+}
+
+pub(crate) fn avatar(identity: &str, sample_rate: u32) -> SpeechTarget {
+    SpeechTarget::Avatar { identity: identity.into(), listener: None, sample_rate, country: String::new() }
+}
+
+/// Waits, but not for ever.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(SOON, future).await;
+    waited.unwrap_or_else(|_| panic!("{what} took more than {SOON:?}"))
+}
+
+/// A stream that somebody received.
+pub(crate) struct Stream {
+    pub(crate) info: StreamInfo,
+    pub(crate) bytes: Vec<u8>,
+    /// Its sender closed it, and did not break it off.
+    pub(crate) whole: bool,
+}
+
+/// What a guest of the room noticed.
+#[derive(Default)]
+pub(crate) struct Noticed {
+    pub(crate) streams: Vec<Stream>,
+    pub(crate) texts: Vec<(StreamInfo, String)>,
+    /// Attributes of others, by identity.
+    pub(crate) attributes: HashMap<String, HashMap<String, String>>,
+    pub(crate) present: Vec<String>,
+    /// Tracks that others publish, by identity.
+    pub(crate) tracks: Vec<String>,
+    /// How many tracks of ours are received.
+    pub(crate) received: usize,
+    /// Samples of the agent's own track.
+    pub(crate) heard: Vec<i16>,
+    /// Questions that were answered.
+    pub(crate) asked: Vec<String>,
+    /// It was sent away.
+    pub(crate) out: bool,
+    pub(crate) states: Vec<String>,
+}
+
+/// Somebody in the room who is not the stage.
+pub(crate) struct Guest {
+    pub(crate) room: Arc<Room>,
+    pub(crate) noticed: Arc<Mutex<Noticed>>,
+    tasks: Vec<JoinHandle<()>>,
+    ffi: Ffi,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Guest {
+    fn new(joined: Joined, stand: &Stand) -> Self {
+        let Joined { room, events, present } = joined;
+        let noticed = Arc::<Mutex<Noticed>>::default();
+        {
+            let mut noticed = noticed.lock().expect("no test panics with it");
+            for one in &present {
+                noticed.present.push(one.participant.identity.clone());
+                noticed.attributes.insert(one.participant.identity.clone(), one.participant.attributes.clone());
+            }
+        }
+        let runtime = stand.runtime.handle().clone();
+        let tasks = vec![runtime.spawn(notice(events, noticed.clone()))];
+        Self { room: Arc::new(room), noticed, tasks, ffi: stand.ffi.clone(), runtime }
+    }
+
+    pub(crate) fn identity(&self) -> &str {
+        self.room.identity()
+    }
+
+    /// Shows something of what it noticed.
+    pub(crate) fn see<T>(&self, see: impl FnOnce(&Noticed) -> T) -> T {
+        see(&self.noticed.lock().expect("no test panics with it"))
+    }
+
+    /// Shows a picture 15 times a second: RGBA.
+    pub(crate) fn camera(&mut self, width: u32, height: u32, pixels: Vec<u8>) {
+        self.video(width, height, pixels, PublishVideo { limits: Some((3_000_000, 15.0)), ..PublishVideo::default() });
+    }
+
+    pub(crate) fn video(&mut self, width: u32, height: u32, pixels: Vec<u8>, how: PublishVideo) {
+        let source = VideoSource::new(&self.ffi, width, height).expect("a source");
+        let (room, begun) = (self.room.clone(), Instant::now());
+        let showing = async move {
+            let _track = room.publish_video("camera", &source, &how).await.expect("it is published");
+            loop {
+                let picture = Picture::rgba(width as usize, height as usize, &pixels).expect("a picture");
+                let at = begun.elapsed().as_micros() as i64;
+                if source.capture(&picture, at, VideoRotation::Rotation0).is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(66)).await;
+            }
+        };
+        self.tasks.push(self.runtime.spawn(showing));
+    }
+
+    /// Answers questions of a name, and notes them.
+    pub(crate) fn answer(&mut self, method: &str, then: impl Fn(&Invocation) -> String + Send + 'static) {
+        let mut method_of: Method = self.room.register_rpc(method).expect("it is registered");
+        let (name, noticed) = (method.to_owned(), self.noticed.clone());
+        let answering = async move {
+            while let Some(invocation) = method_of.next().await {
+                let answer = then(&invocation);
+                noticed.lock().expect("no test panics with it").asked.push(name.clone());
+                let _ = invocation.answer(Ok(answer));
+            }
+        };
+        self.tasks.push(self.runtime.spawn(answering));
+    }
+
+    /// Asks the agent.
+    pub(crate) fn ask(&self, agent: &str, method: &str, payload: &str) -> majlis_livekit_ffi::Result<String> {
+        self.runtime
+            .block_on(within("an answer", self.room.perform_rpc(agent, method, payload, Duration::from_secs(5))))
+    }
+
+    /// Leaves, as a page does.
+    pub(crate) fn leave(mut self) {
+        for task in self.tasks.drain(..) {
+            task.abort();
+            let _ = self.runtime.block_on(task);
+        }
+        let Self { room, runtime, .. } = self;
+        let room = Arc::try_unwrap(room).expect("its tasks are over");
+        runtime.block_on(within("leaving", room.disconnect())).expect("it leaves");
+    }
+}
+
+async fn notice(mut events: Events, noticed: Arc<Mutex<Noticed>>) {
+    let note = |change: &mut dyn FnMut(&mut Noticed)| change(&mut noticed.lock().expect("no test panics with it"));
+    while let Some(event) = events.next().await {
+        match event {
+            RoomEvent::ParticipantConnected(who) => note(&mut |noticed| {
+                noticed.present.push(who.identity.clone());
+                noticed.attributes.insert(who.identity.clone(), who.attributes.clone());
+            }),
+            RoomEvent::ParticipantDisconnected { identity, .. } => {
+                note(&mut |noticed| noticed.present.retain(|present| *present != identity));
+            }
+            RoomEvent::AttributesChanged { identity, attributes, changed } => note(&mut |noticed| {
+                noticed.states.extend(changed.get("lk.agent.state").cloned());
+                noticed.attributes.insert(identity.clone(), attributes.clone());
+            }),
+            RoomEvent::TrackPublished { identity, publication } => {
+                // The agent's own voice is heard, as pages do.
+                if publication.kind == majlis_livekit_ffi::TrackKind::Audio {
+                    let _ = publication.set_subscribed(true);
+                }
+                note(&mut |noticed| noticed.tracks.push(identity.clone()));
+            }
+            RoomEvent::TrackSubscribed { track, .. } if track.kind == majlis_livekit_ffi::TrackKind::Audio => {
+                let noticed = noticed.clone();
+                tokio::spawn(async move {
+                    let Ok(mut sound) = majlis_livekit_ffi::AudioStream::new(&track, 48_000, 1) else { return };
+                    while let Some(frame) = sound.next().await {
+                        noticed.lock().expect("no test panics with it").heard.extend_from_slice(frame.samples());
+                    }
+                });
+            }
+            RoomEvent::LocalTrackSubscribed { .. } => note(&mut |noticed| noticed.received += 1),
+            RoomEvent::TextStream(text) => {
+                let (noticed, info) = (noticed.clone(), text.info().clone());
+                tokio::spawn(async move {
+                    if let Ok(text) = text.whole().await {
+                        noticed.lock().expect("no test panics with it").texts.push((info, text));
+                    }
+                });
+            }
+            RoomEvent::ByteStream(stream) => {
+                let (noticed, info) = (noticed.clone(), stream.info().clone());
+                tokio::spawn(async move {
+                    let Ok(mut pieces) = stream.pieces() else { return };
+                    let (mut bytes, mut whole) = (Vec::new(), false);
+                    while let Ok(piece) = pieces.next().await {
+                        let Some(piece) = piece else {
+                            whole = true;
+                            break;
+                        };
+                        bytes.extend(piece);
+                    }
+                    noticed.lock().expect("no test panics with it").streams.push(Stream { info, bytes, whole });
+                });
+            }
+            RoomEvent::Disconnected { .. } => note(&mut |noticed| noticed.out = true),
+            _ => {}
+        }
+    }
+}
+
+/// Waits until something is so, on the side of the guests.
+#[track_caller]
+pub(crate) fn until(stand: &mut Stand, what: &str, there: impl Fn(&Stand) -> bool) {
+    let begun = Instant::now();
+    while !there(stand) {
+        assert!(begun.elapsed() < SOON, "{what} did not come true within {SOON:?}");
+        let pause = Instant::now() + Duration::from_millis(20);
+        stand.kit.wait(SOON, |_| Instant::now() >= pause).expect("no call fails");
+    }
+}
+
+/// A tone of this pitch.
+pub(crate) fn tone(rate: u32, hertz: f64, seconds: f64) -> Vec<i16> {
+    let count = (f64::from(rate) * seconds) as u32;
+    let sample = |at: u32| (f64::from(at) / f64::from(rate) * hertz * std::f64::consts::TAU).sin();
+    (0..count).map(|at| (sample(at) * 12_000.0) as i16).collect()
+}
+
+/// Samples from bytes.
+pub(crate) fn samples(bytes: &[u8]) -> Vec<i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// The pitch of a tone: how often it crosses zero upwards in a second.
+pub(crate) fn pitch(rate: u32, samples: &[i16]) -> f64 {
+    let crossings = samples.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+    crossings as f64 * f64::from(rate) / samples.len() as f64
+}

@@ -147,8 +147,8 @@ impl Ledger {
         ]) else {
             return Vec::new();
         };
-        let gone: BTreeMap<String, bool> = answers[1].iter().filter_map(owner).collect();
-        let rows = answers[2].iter().filter_map(session);
+        let gone: BTreeMap<String, bool> = answers[1].iter().filter_map(|row| owner(row)).collect();
+        let rows = answers[2].iter().filter_map(|row| session(row));
         let abandoned = rows.filter(|(owner, is_left, _)| match gone.get(owner) {
             Some(true) | None => true,
             Some(false) => *is_left && *owner == self.owner,
@@ -169,14 +169,14 @@ impl Ledger {
 }
 
 /// A row of `owners`: who, and whether it is gone.
-fn owner(row: &Vec<Value>) -> Option<(String, bool)> {
+fn owner(row: &[Value]) -> Option<(String, bool)> {
     let [
         Value::Text(id),
         Value::Text(machine),
         Value::Text(namespace),
         Value::Integer(number),
         Value::Integer(started),
-    ] = &row[..]
+    ] = row
     else {
         return None;
     };
@@ -190,7 +190,7 @@ fn owner(row: &Vec<Value>) -> Option<(String, bool)> {
 }
 
 /// A row of `sessions`: its owner, whether it was left, and the rest.
-fn session(row: &Vec<Value>) -> Option<(String, bool, Row)> {
+fn session(row: &[Value]) -> Option<(String, bool, Row)> {
     let [
         Value::Integer(number),
         Value::Text(owner),
@@ -201,7 +201,7 @@ fn session(row: &Vec<Value>) -> Option<(String, bool, Row)> {
         session,
         Value::Integer(until),
         Value::Integer(is_left),
-    ] = &row[..]
+    ] = row
     else {
         return None;
     };

@@ -52,7 +52,7 @@ impl Vendor {
         let name = profile.name.clone();
         let at = |key: &str| format!("vendor_options.{name}.{key}");
         let mut options = written.options.clone();
-        for key in options.keys().filter(|key| !profile.options.contains_key(*key)) {
+        if let Some(key) = options.keys().find(|key| !profile.options.contains_key(*key)) {
             let known: Vec<_> = profile.options.keys().map(|key| format!("`{key}`")).collect();
             let message = format!("{} has no such option; it has {}", profile.title, known.join(", "));
             return Err(Error::config(at(key), message));

@@ -264,3 +264,15 @@ fn a_limit_below_what_a_vendor_usually_takes_is_warned_of() {
     let told = format!("{:?}", kit.logs());
     assert!(told.contains("LemonSlice usually takes 60s to start and is given 5s"), "{told}");
 }
+
+#[test]
+fn an_answer_that_comes_after_speech_was_withdrawn_still_counts() {
+    let server = Server::start();
+    server.script([Act::status(400).after(Duration::from_millis(200))]);
+    let mut kit = opened(config(&server, &["tavus", "bey"]));
+    let visit = visitor(&mut kit);
+    kit.flush(visit).expect("it is told");
+    invite_when_wanted(&mut kit, visit, 2);
+    server.wait("the next vendor's session", |server| server.sessions().len() == 1);
+    kit.close().expect("it closes");
+}

@@ -224,7 +224,7 @@ pub fn avatar_faults(call: &AvatarCall, headers: &HeaderMap, body: &Value) -> Ve
     let key = headers.get(header).and_then(|value| value.to_str().ok());
     // The second request of Simli shows a token in its body instead.
     let needs_key = known.prepare.is_none() || !call.is_start();
-    if needs_key && !key.is_some_and(|key| key.strip_prefix(prefix).is_some_and(|key| !key.is_empty())) {
+    if needs_key && key.and_then(|key| key.strip_prefix(prefix)).is_none_or(str::is_empty) {
         faults.push(format!("{}: `{header}` holds no key behind `{prefix}`", known.name));
     }
     if !needs_key && key.is_some() {

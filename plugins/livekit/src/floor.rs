@@ -146,6 +146,14 @@ impl Floor {
         }
     }
 
+    /// Whether nothing is said for a visit, and nothing waits to be said.
+    pub(crate) fn is_quiet(&self, visit: Option<VisitId>) -> bool {
+        let is_theirs = |item: &Item| item.key.visit == visit;
+        let is_cut_off = self.lines.get(&visit).is_some_and(|line| line.cut_off.is_some());
+        let is_said = self.current.as_ref().is_some_and(|current| is_theirs(&current.item));
+        !is_said && !is_cut_off && !self.waiting.iter().any(is_theirs)
+    }
+
     /// Whether anybody is said to speak for a visit.
     pub(crate) fn has_speaker(&self, visit: Option<VisitId>) -> bool {
         !self.ordered || self.lines.get(&visit).is_some_and(|line| line.target.is_some())

@@ -153,7 +153,7 @@ impl Mouth {
         let running = Running::new(async move {
             match of {
                 _ if !begun => {}
-                Speaker::OwnTrack => own.fall_silent(),
+                Speaker::OwnTrack => own.fall_silent().await,
                 Speaker::Avatar { identity, .. } => avatar::fall_silent(&room, &identity, told, tells).await,
             }
             let _ = reports.send(Report::Silent { saying: number });
@@ -165,7 +165,9 @@ impl Mouth {
     pub(crate) fn forget(&mut self, number: u64) {
         let saying = self.saying.take_if(|saying| saying.number == number);
         if saying.is_some_and(|saying| saying.speaker == Speaker::OwnTrack) {
-            self.own.fall_silent();
+            // What it was saying was dropped, or is in a moment.
+            let own = self.own.clone();
+            tokio::spawn(async move { own.fall_silent().await });
         }
         self.ending = None;
     }

@@ -258,6 +258,9 @@ impl Keeper {
             self.lost("the connection did not come back");
         }
         while self.errands.try_join_next().is_some() {}
+        if self.draining {
+            self.end_quiet_visits();
+        }
     }
 
     /// Does what follows from what is known now.

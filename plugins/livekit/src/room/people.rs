@@ -117,6 +117,17 @@ impl Keeper {
         }
     }
 
+    /// No more visitors come, and those who are here need not leave for the show to end: a visit ends when nothing is said in it.
+    pub(super) fn end_quiet_visits(&mut self) {
+        for (visit, stay) in &mut self.stays {
+            if self.floor.is_quiet(Some(*visit))
+                && let Some(own) = stay.own.take()
+            {
+                own.end();
+            }
+        }
+    }
+
     /// Somebody publishes a track: what is wanted of it is received, and nothing else.
     pub(super) fn published(&mut self, identity: &str, publication: Publication) {
         let is_picture = publication.kind == TrackKind::Video;

@@ -31,6 +31,15 @@ impl Server {
     /// It is not there and nothing may be missing (`MAJLIS_REQUIRE=all`); or it does not start.
     #[must_use]
     pub fn start(skipped: &str) -> Option<Self> {
+        Self::configured(skipped, "")
+    }
+
+    /// As [`Server::start`], with more at the end of its configuration: whole keys of the top level, in YAML.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn configured(skipped: &str, more: &str) -> Option<Self> {
         let binary = place::server_binary(skipped)?;
         // Somebody else may take a port between our look and the server's.
         for _ in 0..5 {
@@ -38,7 +47,7 @@ impl Server {
             let secret = std::iter::repeat_with(fastrand::alphanumeric).take(40).collect();
             let mut server =
                 Self { child: None, binary: binary.clone(), folder, port: 0, key: "testkey".into(), secret };
-            server.configure();
+            server.configure(more);
             if server.launch() {
                 return Some(server);
             }
@@ -46,7 +55,7 @@ impl Server {
         panic!("{} does not start on any port", binary.display());
     }
 
-    fn configure(&mut self) {
+    fn configure(&mut self, more: &str) {
         let tcp = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let (http, ice) = (tcp(), tcp());
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
@@ -56,7 +65,7 @@ impl Server {
         let text = format!(
             "port: {}\nbind_addresses: [127.0.0.1]\nkeys:\n  {}: {}\nlogging: {{ level: info, json: true }}\n\
              rtc:\n  tcp_port: {ice}\n  udp_port: {udp}\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n  \
-             use_external_ip: false\n",
+             use_external_ip: false\n{more}",
             self.port, self.key, self.secret
         );
         std::fs::write(self.folder.path().join("livekit.yaml"), text).expect("a file can be written");

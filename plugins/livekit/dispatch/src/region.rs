@@ -18,11 +18,12 @@ use crate::twirp::{bearer, refusal, whole};
 
 /// A server is measured so often, each time over a new connection; the best counts, since the first pays for the name's lookup.
 const ROUNDS: usize = 2;
-/// A server that takes longer is not near.
-const LIMIT: Duration = Duration::from_secs(5);
-/// When the first server is measured, the others have this many times as long as it took, and at least so long.
-const GRACE: u32 = 4;
-const LEAST_GRACE: Duration = Duration::from_millis(300);
+/// A server that takes longer is not there. It holds nobody up, unless no other answers.
+const LIMIT: Duration = Duration::from_secs(10);
+/// When the first server is measured, the others have twice as long again, and at least a second: what they lost by is worth that
+/// much, and no more.
+const GRACE: u32 = 2;
+const LEAST_GRACE: Duration = Duration::from_secs(1);
 /// Room of the token that a measurement shows. Nobody joins it, so it is never made.
 const NOBODYS_ROOM: &str = "majlis-measures";
 /// In the words of a LiveKit server that has no such room and makes none.
@@ -197,7 +198,7 @@ impl Regions {
     async fn get(&self, address: &Address, path: &str, asked: &'static str) -> Result<Vec<u8>> {
         let server = address.ws();
         let client = &self.clients[usize::from(is_here(address.url()))];
-        let pass = self.keys.visitor(NOBODYS_ROOM, VisitorPass { good_for: LIMIT * 12, ..VisitorPass::default() })?;
+        let pass = self.keys.visitor(NOBODYS_ROOM, VisitorPass { good_for: LIMIT * 6, ..VisitorPass::default() })?;
         let request = client.get(address.at(path)).header(AUTHORIZATION, bearer(&pass.token)?);
         let whole = async {
             let response = request.send().await.map_err(|error| Error::of_the_way(&server, &error))?;

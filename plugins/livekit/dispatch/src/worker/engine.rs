@@ -140,8 +140,6 @@ impl Engine {
                         Outcome::Success => (JobStatus::JsSuccess, String::new()),
                         Outcome::Failed(why) => (JobStatus::JsFailed, why),
                     };
-                    // That it ran is no news any more.
-                    self.untold.retain(|update| update.job_id != job);
                     self.untold.push(update(job, status, error));
                 }
             }

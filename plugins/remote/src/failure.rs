@@ -34,13 +34,6 @@ impl Failure {
         Self { kind: Kind::Permanent, said: said.into() }
     }
 
-    /// The same with words in front of it.
-    #[must_use]
-    pub fn within(mut self, words: &str) -> Self {
-        self.said = format!("{words}: {}", self.said);
-        self
-    }
-
     pub(crate) fn after(mut self, pause: Option<Duration>) -> Self {
         if let Kind::Passing { after } = &mut self.kind {
             *after = pause;

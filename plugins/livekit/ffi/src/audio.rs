@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::{Core, done};
+use crate::core::{Answer, Core, done};
 use crate::error::{Error, Result};
 use crate::ffi::Ffi;
 use crate::handle::Handle;
@@ -14,6 +14,7 @@ use crate::proto::{
     NewAudioSourceRequest, NewAudioStreamRequest,
 };
 use crate::ring::Ring;
+use crate::routes::StreamRoute;
 use crate::track::RemoteTrack;
 
 /// How many frames of 10 ms wait to be taken before the oldest is dropped.
@@ -46,6 +47,7 @@ impl AudioFrame {
 pub struct AudioStream {
     handle: Handle,
     ring: Arc<Ring<AudioFrame>>,
+    _track: Arc<Handle>,
 }
 
 impl AudioStream {
@@ -68,14 +70,14 @@ impl AudioStream {
         match core.call("new_audio_stream", Request::NewAudioStream(request))? {
             Response::NewAudioStream(answer) => {
                 let handle = core.own(&answer.stream.handle);
-                routes.sounds.insert(handle.id(), ring.clone());
-                Ok(Self { handle, ring })
+                routes.sounds.insert(handle.id(), StreamRoute { ring: ring.clone(), track: track.key() });
+                Ok(Self { handle, ring, _track: track.handle.clone() })
             }
             _ => Err(Error::Unexpected("new_audio_stream")),
         }
     }
 
-    /// The next 10 ms; none when the track has ended.
+    /// The next 10 ms; none when the track is not received any more.
     pub async fn next(&mut self) -> Option<AudioFrame> {
         self.ring.next().await
     }
@@ -89,8 +91,8 @@ impl AudioStream {
 
 impl Drop for AudioStream {
     fn drop(&mut self) {
-        let ring = self.handle.core().routes.lock().sounds.remove(&self.handle.id());
-        drop(ring);
+        let route = self.handle.core().routes.lock().sounds.remove(&self.handle.id());
+        drop(route);
     }
 }
 
@@ -99,6 +101,8 @@ pub struct AudioSource {
     pub(crate) handle: Handle,
     sample_rate: u32,
     channels: u32,
+    /// A frame that was not waited for to its end.
+    under_way: Option<Answer<()>>,
 }
 
 impl AudioSource {
@@ -123,7 +127,7 @@ impl AudioSource {
         };
         match ffi.0.call("new_audio_source", Request::NewAudioSource(request))? {
             Response::NewAudioSource(answer) => {
-                Ok(Self { handle: ffi.0.own(&answer.source.handle), sample_rate, channels })
+                Ok(Self { handle: ffi.0.own(&answer.source.handle), sample_rate, channels, under_way: None })
             }
             _ => Err(Error::Unexpected("new_audio_source")),
         }
@@ -135,16 +139,17 @@ impl AudioSource {
         (self.sample_rate / 100 * self.channels) as usize
     }
 
-    /// Gives in 10 ms, and waits while the queue is full. The samples are kept until the library is done with them, whether
-    /// this is waited for or not.
+    /// Gives in 10 ms after those before, and waits while the queue is full: two at once might change places. Dropped in the
+    /// middle they are sent all the same, unless they still waited for those before; the samples are kept until then.
     ///
     /// # Errors
     /// [`Error::Invalid`]: not 10 ms. [`Error::Failed`].
-    pub async fn capture(&self, samples: Vec<i16>) -> Result<()> {
+    pub async fn capture(&mut self, samples: Vec<i16>) -> Result<()> {
         if samples.len() != self.frame() {
             let (found, frame) = (samples.len(), self.frame());
             return Err(Error::Invalid(format!("10 ms of sound are {frame} samples here, and not {found}")));
         }
+        self.settle().await?;
         let buffer = AudioFrameBufferInfo {
             data_ptr: samples.as_ptr() as u64,
             num_channels: self.channels,
@@ -163,7 +168,15 @@ impl AudioSource {
             Event::CaptureAudioFrame(answer) => Some(done("capture_audio_frame", answer.error)),
             _ => None,
         });
-        answer.await
+        self.under_way = Some(answer);
+        self.settle().await
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        let Some(under_way) = &mut self.under_way else { return Ok(()) };
+        let captured = under_way.await;
+        self.under_way = None;
+        captured
     }
 
     /// Forgets what waits in the queue.

@@ -10,7 +10,8 @@ use crate::core::Core;
 use crate::native::Lent;
 use crate::participant::{Participant, Permission};
 use crate::proto::{
-    AttributesEntry, ConnectionState, DataPacketKind, DataPacketReceived, DisconnectReason, RoomEventMessage as Message,
+    AttributesEntry, ConnectionState, DataPacketKind, DataPacketReceived, DataPacketReceivedValue, DisconnectReason,
+    RoomEventMessage as Message,
 };
 use crate::reader::{ByteReader, TextReader};
 use crate::room::RoomInfo;
@@ -255,7 +256,7 @@ impl Sender {
 }
 
 /// Reads an event, and with that takes over the handles that it brings.
-pub(crate) fn read(core: &Arc<Core>, message: Message) -> Option<RoomEvent> {
+pub(crate) fn read(core: &Arc<Core>, room: u64, message: Message) -> Option<RoomEvent> {
     Some(match message {
         Message::ParticipantConnected(event) => {
             drop(core.own(&event.info.handle));
@@ -290,7 +291,7 @@ pub(crate) fn read(core: &Arc<Core>, message: Message) -> Option<RoomEvent> {
         }
         Message::TrackSubscribed(event) => RoomEvent::TrackSubscribed {
             identity: event.participant_identity,
-            track: RemoteTrack::read(core, event.track),
+            track: RemoteTrack::read(core, room, event.track),
         },
         Message::TrackUnsubscribed(event) => {
             RoomEvent::TrackUnsubscribed { identity: event.participant_identity, sid: event.track_sid }
@@ -340,9 +341,7 @@ fn attributes(entries: Vec<AttributesEntry>) -> HashMap<String, String> {
 
 fn packet(core: &Arc<Core>, event: DataPacketReceived) -> Option<DataPacket> {
     let reliable = event.kind() == DataPacketKind::Reliable;
-    let user = match event.value? {
-        crate::proto::DataPacketReceivedValue::User(user) => user,
-    };
+    let DataPacketReceivedValue::User(user) = event.value?;
     let lent = Lent::packet(core.own(&user.data.handle), &user.data.data)?;
     Some(DataPacket {
         identity: event.participant_identity,

@@ -141,3 +141,49 @@ impl Ffi {
         self.0.handles.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::proto::{FfiEvent, FfiEventMessage, Panic};
+    use crate::{AudioSource, ConnectOptions, DisconnectReason, Room, RoomEvent};
+
+    /// A real panic of this build aborts the process, so its event is said by the callback.
+    #[tokio::test]
+    async fn a_panic_of_the_library_ends_everything_with_what_it_said() {
+        let skipped = "a panic of the library";
+        let Some(path) = majlis_test_livekit::library(skipped) else { return };
+        let Some(server) = majlis_test_livekit::Server::start(skipped) else { return };
+        let ffi = Ffi::shared(&Library::open(&path).unwrap(), Options::default()).unwrap();
+        let options = ConnectOptions::default();
+        let token = server.token("host", "stand-1");
+        let mut host = Room::connect(&ffi, &server.url(), &token, &options).await.unwrap();
+        let mut method = host.room.register_rpc("ask").unwrap();
+        let mut source = AudioSource::new(&ffi, 48_000, 1, Duration::from_secs(1)).unwrap();
+
+        // Somebody waits for an answer that never comes: nobody is called so.
+        let asking = host.room.perform_rpc("nobody", "ask", "", Duration::from_secs(60));
+        let panic = Panic { message: "out of luck".into() };
+        let event = FfiEvent { message: Some(FfiEventMessage::Panic(panic)) };
+        let (asked, ()) = tokio::join!(asking, async { crate::native::say(&event) });
+        assert!(matches!(asked, Err(Error::Ended(_))), "{asked:?}");
+
+        // The room tells of it, then is silent, and so is whoever waits for questions.
+        let mut last = None;
+        while let Some(event) = host.events.next().await {
+            last = Some(event);
+        }
+        assert!(matches!(last, Some(RoomEvent::Disconnected { reason: DisconnectReason::UnknownReason })), "{last:?}");
+        assert!(method.next().await.is_none());
+
+        // From there on nothing works, and everything says why.
+        let Err(Error::Ended(reason)) = ffi.check() else { panic!("it has ended") };
+        assert_eq!(reason, "out of luck");
+        assert!(matches!(source.capture(vec![0; 480]).await, Err(Error::Ended(_))));
+        assert!(matches!(host.room.set_name("a").await, Err(Error::Ended(_))));
+        let again = Ffi::shared(&Library::open(&path).unwrap(), Options::default());
+        assert!(matches!(again.map(drop), Err(Error::Ended(_))));
+    }
+}

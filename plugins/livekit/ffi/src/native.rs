@@ -178,3 +178,11 @@ impl Lent {
         samples
     }
 }
+
+/// Lets the library say something, by the function that it calls.
+#[cfg(test)]
+pub(crate) fn say(event: &crate::proto::FfiEvent) {
+    let event = event.encode_to_vec();
+    // SAFETY: the bytes outlive the call.
+    unsafe { callback(event.as_ptr(), event.len()) };
+}

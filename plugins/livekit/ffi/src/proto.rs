@@ -3,6 +3,7 @@
 //! Names are those of the library (`ConnectCallback.Result` is `ConnectCallbackResult`). Fields that are not used are left
 //! out; a field that brings a handle never is, because somebody has to drop it. `tests/messages.rs` holds each number, type
 //! and label against the descriptors that came with the library.
+#![allow(clippy::large_enum_variant)] // a message is read once and taken apart
 
 mod audio;
 mod envelope;

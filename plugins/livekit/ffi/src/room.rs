@@ -248,7 +248,10 @@ impl Room {
     fn leave(&mut self) -> Option<crate::core::Answer<()>> {
         let room = self.room.take()?;
         let id = room.id();
-        let events = self.core.routes.lock().rooms.remove(&id);
+        let mut routes = self.core.routes.lock();
+        let events = routes.rooms.remove(&id);
+        routes.close_streams(|track| track.room == id);
+        drop(routes);
         let request = |number| {
             Request::Disconnect(DisconnectRequest {
                 room_handle: id,

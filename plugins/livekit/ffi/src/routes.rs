@@ -23,8 +23,8 @@ use crate::video::VideoFrame;
 #[derive(Default)]
 pub(crate) struct Routes {
     pub(crate) rooms: HashMap<u64, RoomRoute>,
-    pub(crate) videos: HashMap<u64, Arc<Ring<VideoFrame>>>,
-    pub(crate) sounds: HashMap<u64, Arc<Ring<AudioFrame>>>,
+    pub(crate) videos: HashMap<u64, StreamRoute<VideoFrame>>,
+    pub(crate) sounds: HashMap<u64, StreamRoute<AudioFrame>>,
     pub(crate) bytes: HashMap<u64, Unread<Vec<u8>>>,
     pub(crate) texts: HashMap<u64, Unread<String>>,
     /// By the local participant and the method's name.
@@ -41,23 +41,47 @@ pub(crate) struct RoomRoute {
     pub(crate) permission: Arc<Mutex<Option<Permission>>>,
 }
 
+/// Where a stream's frames go.
+pub(crate) struct StreamRoute<T> {
+    pub(crate) ring: Arc<Ring<T>>,
+    /// The track that it decodes, and the room in which that is.
+    pub(crate) track: TrackKey,
+}
+
+/// A track of a room: the room's handle and the track's sid.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct TrackKey {
+    pub(crate) room: u64,
+    pub(crate) sid: String,
+}
+
 impl Routes {
     /// Hands an event on. What it brings is dropped, and with that given back, where nobody waits for it.
     pub(crate) fn deliver(core: &Arc<Core>, event: Event) {
         match event {
             Event::RoomEvent(event) => {
                 let Some(message) = event.message else { return };
-                let route = core.routes.lock().rooms.get(&event.room_handle).cloned();
+                let room = event.room_handle;
+                let route = core.routes.lock().rooms.get(&room).cloned();
                 if let Some(route) = &route {
                     route.note(&message);
                 }
-                let event = event::read(core, message);
+                let event = event::read(core, room, message);
+                match &event {
+                    Some(RoomEvent::TrackUnsubscribed { sid, .. }) => {
+                        core.routes.lock().close_streams(|track| track.room == room && track.sid == *sid);
+                    }
+                    Some(RoomEvent::Disconnected { .. }) => {
+                        core.routes.lock().close_streams(|track| track.room == room)
+                    }
+                    _ => {}
+                }
                 if let (Some(route), Some(event)) = (route, event) {
                     route.events.send(event);
                 }
             }
             Event::VideoStreamEvent(event) => {
-                let ring = core.routes.lock().videos.get(&event.stream_handle).cloned();
+                let ring = core.routes.lock().videos.get(&event.stream_handle).map(|stream| stream.ring.clone());
                 match event.message {
                     Some(VideoStreamEventMessage::FrameReceived(frame)) => {
                         let frame = VideoFrame::read(core, frame);
@@ -74,7 +98,7 @@ impl Routes {
                 }
             }
             Event::AudioStreamEvent(event) => {
-                let ring = core.routes.lock().sounds.get(&event.stream_handle).cloned();
+                let ring = core.routes.lock().sounds.get(&event.stream_handle).map(|stream| stream.ring.clone());
                 match event.message {
                     Some(AudioStreamEventMessage::FrameReceived(frame)) => {
                         let frame = AudioFrame::read(core, &frame);
@@ -134,13 +158,18 @@ impl Routes {
         }
     }
 
+    /// The library decodes on for as long as somebody holds a track, whether anything arrives or not.
+    pub(crate) fn close_streams(&self, ended: impl Fn(&TrackKey) -> bool) {
+        self.videos.values().filter(|stream| ended(&stream.track)).for_each(|stream| stream.ring.close());
+        self.sounds.values().filter(|stream| ended(&stream.track)).for_each(|stream| stream.ring.close());
+    }
+
     /// Everybody is told that nothing more comes.
     pub(crate) fn end(self) {
+        self.close_streams(|_| true);
         for room in self.rooms.into_values() {
             room.events.send(RoomEvent::Disconnected { reason: DisconnectReason::UnknownReason });
         }
-        self.videos.into_values().for_each(|ring| ring.close());
-        self.sounds.into_values().for_each(|ring| ring.close());
     }
 }
 

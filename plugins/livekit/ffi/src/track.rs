@@ -13,6 +13,7 @@ use crate::proto::{
     TrackPublishOptions, TrackSource, UnpublishTrackRequest, VideoCodec, VideoEncoding,
 };
 use crate::room::Room;
+use crate::routes::TrackKey;
 use crate::video::VideoSource;
 
 /// A track that somebody publishes, whether we receive it or not.
@@ -75,7 +76,9 @@ impl std::fmt::Debug for Publication {
 
 /// A track that we receive.
 pub struct RemoteTrack {
-    pub(crate) handle: Handle,
+    /// Its streams hold it as well: the library ends them with it.
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) room: u64,
     /// The server's name for it: that of its publication.
     pub sid: String,
     /// The publisher's name for it.
@@ -85,9 +88,14 @@ pub struct RemoteTrack {
 }
 
 impl RemoteTrack {
-    pub(crate) fn read(core: &Arc<Core>, owned: OwnedTrack) -> Self {
+    pub(crate) fn key(&self) -> TrackKey {
+        TrackKey { room: self.room, sid: self.sid.clone() }
+    }
+
+    pub(crate) fn read(core: &Arc<Core>, room: u64, owned: OwnedTrack) -> Self {
         let kind = owned.info.kind();
-        Self { handle: core.own(&owned.handle), kind, sid: owned.info.sid, name: owned.info.name }
+        let handle = Arc::new(core.own(&owned.handle));
+        Self { handle, room, kind, sid: owned.info.sid, name: owned.info.name }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::proto::{
     VideoRotation, VideoSourceResolution, VideoSourceType, VideoStreamType,
 };
 use crate::ring::Ring;
+use crate::routes::StreamRoute;
 use crate::track::RemoteTrack;
 
 /// A rectangle of bytes: one of a picture's three.
@@ -83,6 +84,7 @@ impl std::fmt::Debug for VideoFrame {
 pub struct VideoStream {
     handle: Handle,
     ring: Arc<Ring<VideoFrame>>,
+    _track: Arc<Handle>,
 }
 
 impl VideoStream {
@@ -104,14 +106,14 @@ impl VideoStream {
         match core.call("new_video_stream", Request::NewVideoStream(request))? {
             Response::NewVideoStream(answer) => {
                 let handle = core.own(&answer.stream.handle);
-                routes.videos.insert(handle.id(), ring.clone());
-                Ok(Self { handle, ring })
+                routes.videos.insert(handle.id(), StreamRoute { ring: ring.clone(), track: track.key() });
+                Ok(Self { handle, ring, _track: track.handle.clone() })
             }
             _ => Err(Error::Unexpected("new_video_stream")),
         }
     }
 
-    /// The newest picture that was not taken yet; none when the track has ended.
+    /// The newest picture that was not taken yet; none when the track is not received any more.
     pub async fn next(&mut self) -> Option<VideoFrame> {
         self.ring.next().await
     }
@@ -125,8 +127,8 @@ impl VideoStream {
 
 impl Drop for VideoStream {
     fn drop(&mut self) {
-        let ring = self.handle.core().routes.lock().videos.remove(&self.handle.id());
-        drop(ring);
+        let route = self.handle.core().routes.lock().videos.remove(&self.handle.id());
+        drop(route);
     }
 }
 
@@ -193,7 +195,8 @@ pub struct VideoSource {
 }
 
 impl VideoSource {
-    /// A source whose pictures are usually of this size, px; each may have its own.
+    /// A source whose pictures are usually of this size, px; each may have its own. What is sent of one is cut to sides that
+    /// are multiples of 4.
     ///
     /// # Errors
     /// [`Error::Refused`], [`Error::Ended`].

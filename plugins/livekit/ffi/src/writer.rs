@@ -50,7 +50,8 @@ impl ByteWriter {
         &self.id
     }
 
-    /// Sends these bytes. Dropped before it is done, they are sent all the same, and the next call waits for them.
+    /// Sends these bytes, after those that went before. Dropped in the middle they are sent all the same, unless they still
+    /// waited for those before; and whoever writes or closes next waits for them.
     ///
     /// # Errors
     /// [`Error::Failed`]: the connection is gone.

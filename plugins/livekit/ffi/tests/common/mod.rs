@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses a part
 
 use std::future::Future;
+use std::task::Poll;
 use std::time::Duration;
 
 use majlis_livekit_ffi::{ConnectOptions, Events, Ffi, Joined, Library, Options, Room, RoomEvent};
@@ -84,4 +85,10 @@ pub(crate) async fn until_quiet(events: &mut Events, quiet: Duration) -> Vec<Roo
         seen.push(event);
     }
     seen
+}
+
+/// Looks once at a future and gives it up.
+pub(crate) async fn begin_and_drop<T>(future: impl Future<Output = T>) {
+    let mut future = Box::pin(future);
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await;
 }

@@ -1,0 +1,91 @@
+//! What is left behind: nothing. A process of its own, so that nobody else's rooms are counted.
+
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by its panic")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Scene, active, first, within};
+use majlis_livekit_ffi::{
+    DataOptions, Picture, PublishVideo, RoomEvent, StreamOptions, VideoRotation, VideoSource, VideoStream,
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    handles: usize,
+    threads: usize,
+    files: usize,
+}
+
+fn held(scene: &Scene) -> Held {
+    let entries = |folder| std::fs::read_dir(folder).expect("a process can look at itself").count();
+    Held { handles: scene.ffi.handles(), threads: entries("/proc/self/task"), files: entries("/proc/self/fd") }
+}
+
+/// A visit: a camera, looked at; a text, a packet, a stream; and everybody leaves.
+async fn visit(scene: &Scene) {
+    let mut agent = scene.join("agent").await;
+    let guest = scene.join("guest").await;
+    active(&mut agent, "guest").await;
+    let source = VideoSource::new(&scene.ffi, 64, 64).unwrap();
+    within("publishing", guest.room.publish_video("camera", &source, &PublishVideo::default())).await.unwrap();
+    let publication = first(&mut agent.events, "a publication", |event| match event {
+        RoomEvent::TrackPublished { publication, .. } => Some(publication),
+        _ => None,
+    })
+    .await;
+    publication.set_subscribed(true).unwrap();
+    let track = first(&mut agent.events, "a track", |event| match event {
+        RoomEvent::TrackSubscribed { track, .. } => Some(track),
+        _ => None,
+    })
+    .await;
+    let mut pictures = VideoStream::new(&track).unwrap();
+    let picture = vec![128; 64 * 64 * 3 / 2];
+    let filming = async {
+        for number in 0.. {
+            let picture = Picture::i420(64, 64, &picture).unwrap();
+            source.capture(&picture, number * 33_333, VideoRotation::Rotation0).unwrap();
+            tokio::time::sleep(Duration::from_millis(33)).await;
+        }
+    };
+    tokio::select! {
+        () = filming => {}
+        frame = within("a picture", pictures.next()) => assert!(frame.is_some()),
+    }
+    let options = StreamOptions { topic: "t".into(), ..StreamOptions::default() };
+    within("a text", agent.room.send_text("welcome", &options)).await.unwrap();
+    within("a packet", agent.room.publish_data(vec![1], &DataOptions::default())).await.unwrap();
+    let mut writer = within("a stream", agent.room.open_bytes(&options)).await.unwrap();
+    within("writing", writer.write(vec![0; 1_000])).await.unwrap();
+    drop(writer);
+    within("leaving", guest.room.disconnect()).await.unwrap();
+    // The other one is dropped as it is, in the middle of everything.
+}
+
+#[tokio::test]
+async fn after_50_visits_there_are_no_more_handles_threads_or_files_than_after_5() {
+    let Some(scene) = Scene::new("what visits leave behind") else { return };
+    for _ in 0..5 {
+        visit(&scene).await;
+    }
+    let settle = Duration::from_secs(3);
+    tokio::time::sleep(settle).await;
+    let early = held(&scene);
+    for number in 5..50 {
+        // Pictures take their second to come; joining and leaving is what every visit does.
+        if number % 5 == 0 {
+            visit(&scene).await;
+        } else {
+            let joined = scene.join("guest").await;
+            within("leaving", joined.room.disconnect()).await.unwrap();
+        }
+    }
+    tokio::time::sleep(settle).await;
+    let late = held(&scene);
+    eprintln!("after 5 visits {early:?}, after 50 {late:?}");
+    assert_eq!((early.handles, late.handles), (0, 0));
+    assert!(late.threads <= early.threads, "{early:?}, then {late:?}");
+    assert!(late.files <= early.files, "{early:?}, then {late:?}");
+}

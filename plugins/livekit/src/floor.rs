@@ -226,7 +226,7 @@ impl Floor {
         let current = self.current.as_mut().filter(|current| current.item.key.visit == visit);
         match current {
             Some(Current { after: Some(what), .. }) if *what == After::Hold => *what = after,
-            Some(Current { after: None, .. }) if speech.from == SpeechFrom::Now && !(unchanged && !speech.again) => {
+            Some(Current { after: None, .. }) if speech.from == SpeechFrom::Now && (speech.again || !unchanged) => {
                 self.interrupt(visit, after);
             }
             _ => {}

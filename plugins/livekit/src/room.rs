@@ -201,10 +201,8 @@ impl Keeper {
                 self.came(&who, Vec::new(), arrived);
             }
             RoomEvent::ParticipantDisconnected { identity, reason } => self.went(&identity, reason),
-            RoomEvent::PermissionChanged { identity, permission } => {
-                if permission.is_some_and(|permission| permission.hidden) {
-                    self.hidden(&identity);
-                }
+            RoomEvent::PermissionChanged { identity, permission: Some(permission) } if permission.hidden => {
+                self.hidden(&identity);
             }
             RoomEvent::TrackPublished { identity, publication } => self.published(&identity, publication),
             RoomEvent::TrackUnpublished { identity, sid } => self.unpublished(&identity, &sid),

@@ -169,7 +169,7 @@ fn a_visitor_is_recognised_while_the_avatar_starts_and_greeted_by_name_by_the_av
     let visits = report.visits();
     assert_eq!(visits.len(), 1);
     visits[0].assert_tiles();
-    assert_eq!(visits[0].fact("matched"), Some("true"));
+    assert_eq!(visits[0].0["reached"], true, "{:#}", visits[0].0);
 }
 
 #[test]

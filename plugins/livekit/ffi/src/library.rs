@@ -15,9 +15,7 @@ pub const VERSION: &str = "1.2.1";
 /// The file's name.
 pub const FILE: &str = "liblivekit_ffi.so";
 
-/// What the library is called to [`native`] services and in manifests.
-///
-/// [`native`]: https://docs.rs/majlis-plugin-api
+/// What the library is called where a plugin's manifest or a host names it.
 pub const NAME: &str = "livekit_ffi";
 
 /// The sha256 of the library by processor, as Rust calls it.

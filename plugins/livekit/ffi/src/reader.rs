@@ -232,3 +232,21 @@ reader!(
     /// A stream of text that somebody sends. Dropping it unread refuses it.
     TextReader, OwnedTextStreamReader, String, |_: &crate::proto::TextStreamInfo| String::new()
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_is_sent_faster_than_it_is_read_is_given_up_at_16_mib() {
+        let (sender, mut receiver) = unbounded_channel();
+        let unread = Unread { sender, waiting: Arc::default() };
+        for _ in 0..16 {
+            assert!(unread.push(vec![0_u8; 1 << 20]));
+        }
+        assert!(!unread.push(vec![0_u8; 1]), "no more is wanted");
+        let pieces: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok()).collect();
+        assert_eq!(pieces.len(), 17);
+        assert!(matches!(pieces.last(), Some(Err(Error::Overrun { .. }))));
+    }
+}

@@ -195,7 +195,8 @@ pub struct VideoSource {
 }
 
 impl VideoSource {
-    /// A source whose pictures are usually of this size, px; each may have its own.
+    /// A source whose pictures are usually of this size, px; each may have its own. What is sent of one is cut to sides that
+    /// are multiples of 4.
     ///
     /// # Errors
     /// [`Error::Refused`], [`Error::Ended`].

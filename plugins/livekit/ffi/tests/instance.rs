@@ -1,13 +1,15 @@
-//! The library itself: found, checked, started, ended. One test, for all of it is one instance of one process.
+//! The library itself: found, checked, started, ended. What starts it is one test, for a process has one instance.
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by its panic")]
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Scene, within};
-use majlis_livekit_ffi::{Error, Ffi, Library, Options, library};
+use majlis_livekit_ffi::{Error, Ffi, Library, Log, Options, Spawn, library};
 
 #[test]
 fn a_library_that_is_named_and_missing_is_an_error_with_the_place_and_the_remedy() {
@@ -66,9 +68,27 @@ async fn one_instance_is_shared_ends_and_starts_again() {
     drop(joined);
 
     // And starts again.
-    let again = Ffi::shared(&opened, Options::default()).unwrap();
+    let threads = Arc::new(AtomicUsize::new(0));
+    let lines = Arc::new(AtomicUsize::new(0));
+    let (made, said) = (threads.clone(), lines.clone());
+    let spawn: Spawn = Box::new(move |work| {
+        made.fetch_add(1, Ordering::Relaxed);
+        std::thread::spawn(work);
+        Ok(())
+    });
+    let log: Log = Box::new(move |record| {
+        said.fetch_add(usize::from(!record.message.is_empty()), Ordering::Relaxed);
+    });
+    let again = Ffi::shared(&opened, Options { spawn: Some(spawn), log: Some(log) }).unwrap();
+    assert_eq!(threads.load(Ordering::Relaxed), 1, "its thread is made by whoever asked for it");
     let scene = Scene { ffi: again, server: scene.server };
     let joined = scene.join("host").await;
     within("attributes", joined.room.set_attributes([("a", "1")])).await.unwrap();
     within("leaving", joined.room.disconnect()).await.unwrap();
+    within("the log", async {
+        while lines.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
 }

@@ -101,27 +101,26 @@ async fn kinds_and_hidden_participants_are_told_apart() {
     let agent = scene.server.access("agent").with_kind("agent").with_grants(scene.server.grants("stand-1"));
     let agent = scene.join_with(&agent.to_jwt().unwrap()).await;
     assert_eq!(agent.room.participant().kind, ParticipantKind::Agent);
+    let kind = first(&mut host.events, "the agent", |event| match event {
+        RoomEvent::ParticipantConnected(participant) => Some(participant.kind),
+        _ => None,
+    })
+    .await;
+    assert_eq!(kind, ParticipantKind::Agent);
+
     let hidden = VideoGrants { hidden: true, ..scene.server.grants("stand-1") };
     let hidden = scene.server.access("recorder").with_kind("egress").with_grants(hidden);
     let hidden = scene.join_with(&hidden.to_jwt().unwrap()).await;
     assert!(hidden.room.participant().is_hidden());
     assert_eq!(hidden.room.participant().kind, ParticipantKind::Egress);
-    // Whoever speaks is there, and the host would have heard of them before.
+    // It can be heard, and it has not been shown.
     within("a packet", hidden.room.publish_data(vec![1], &reliable())).await.unwrap();
-    let mut seen = Vec::new();
     first(&mut host.events, "a packet", |event| match event {
         RoomEvent::Data(_) => Some(()),
-        event => {
-            seen.push(event);
-            None
-        }
+        RoomEvent::ParticipantConnected(participant) => panic!("{participant:?} is shown"),
+        _ => None,
     })
     .await;
-    let kinds = seen.iter().filter_map(|event| match event {
-        RoomEvent::ParticipantConnected(participant) => Some(participant.kind),
-        _ => None,
-    });
-    assert_eq!(kinds.collect::<Vec<_>>(), [ParticipantKind::Agent], "the server shows nobody who is hidden");
 }
 
 #[tokio::test]
@@ -207,6 +206,57 @@ async fn the_same_identity_again_sends_the_first_one_away_and_says_so() {
     })
     .await;
     assert_eq!(reason, DisconnectReason::DuplicateIdentity);
+}
+
+#[tokio::test]
+async fn whoever_is_sent_away_or_whose_room_is_deleted_is_told_which() {
+    let Some(scene) = Scene::new("being sent away") else { return };
+    let mut host = scene.join("host").await;
+    let mut guest = scene.join("guest").await;
+    active(&mut host, "guest").await;
+    let out = |event| match event {
+        RoomEvent::Disconnected { reason } => Some(reason),
+        _ => None,
+    };
+    let removed = r#"{"room":"stand-1","identity":"guest"}"#;
+    scene.server.api("RoomService/RemoveParticipant", "stand-1", removed);
+    assert_eq!(first(&mut guest.events, "being sent away", out).await, DisconnectReason::ParticipantRemoved);
+    scene.server.api("RoomService/DeleteRoom", "stand-1", r#"{"room":"stand-1"}"#);
+    assert_eq!(first(&mut host.events, "the room's end", out).await, DisconnectReason::RoomDeleted);
+}
+
+#[tokio::test]
+async fn a_grant_that_is_taken_away_is_told_of_and_kept_to() {
+    let Some(scene) = Scene::new("changes of grants") else { return };
+    let mut host = scene.join("host").await;
+    let mut guest = scene.join("guest").await;
+    active(&mut host, "guest").await;
+    within("attributes", guest.room.set_attributes([("a", "1")])).await.unwrap();
+    let change = r#"{"room":"stand-1","identity":"guest","permission":
+        {"can_subscribe":true,"can_publish":true,"can_publish_data":true,"can_update_metadata":false}}"#;
+    scene.server.api("RoomService/UpdateParticipant", "stand-1", change);
+    for events in [&mut guest.events, &mut host.events] {
+        let permission = first(events, "another permission", |event| match event {
+            RoomEvent::PermissionChanged { identity, permission } if identity == "guest" => permission,
+            _ => None,
+        })
+        .await;
+        assert!(permission.can_subscribe && !permission.can_update_metadata, "{permission:?}");
+    }
+    let refused = within("attributes", guest.room.set_attributes([("a", "2")])).await.unwrap_err();
+    assert!(matches!(refused, Error::NotGranted { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_written_on_the_room_is_told() {
+    let Some(scene) = Scene::new("a room's metadata") else { return };
+    let mut host = scene.join("host").await;
+    let change = r#"{"room":"stand-1","metadata":"open"}"#;
+    scene.server.api("RoomService/UpdateRoomMetadata", "stand-1", change);
+    first(&mut host.events, "the room's metadata", |event| {
+        matches!(event, RoomEvent::RoomMetadataChanged { metadata } if metadata == "open").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

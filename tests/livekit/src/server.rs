@@ -62,10 +62,12 @@ impl Server {
         let port = |address: std::io::Result<SocketAddr>| address.expect("a bound socket has an address").port();
         self.port = port(http.local_addr());
         let (ice, udp) = (port(ice.local_addr()), port(udp.local_addr()));
+        // Left alone, the server sends participants to STUN servers by name: a thread of theirs waits for each name, and a test
+        // would ask outside of this machine.
         let text = format!(
             "port: {}\nbind_addresses: [127.0.0.1]\nkeys:\n  {}: {}\nlogging: {{ level: info, json: true }}\n\
              rtc:\n  tcp_port: {ice}\n  udp_port: {udp}\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n  \
-             use_external_ip: false\n{more}",
+             use_external_ip: false\n  stun_servers: [\"127.0.0.1:{udp}\"]\n{more}",
             self.port, self.key, self.secret
         );
         std::fs::write(self.folder.path().join("livekit.yaml"), text).expect("a file can be written");

@@ -30,7 +30,7 @@ use crate::routes::Routes;
 /// What waits for an answer: who reads it, and what the library may use until then.
 pub(crate) struct Pending {
     then: Then,
-    _kept: Option<Box<dyn Any + Send>>,
+    kept: Option<Box<dyn Any + Send>>,
 }
 
 type Then = Box<dyn FnOnce(Result<Event>) + Send>;
@@ -110,7 +110,7 @@ impl Core {
             // Nobody waits: what came is dropped, and gives itself back.
             let _ = sender.send(read);
         });
-        self.pending.lock().insert(id, Pending { then, _kept: kept });
+        self.pending.lock().insert(id, Pending { then, kept });
         if let Err(error) = self.call(what, request(id)) {
             self.answered(id, Err(error));
         }
@@ -119,8 +119,10 @@ impl Core {
 
     fn answered(&self, id: u64, event: Result<Event>) {
         let pending = self.pending.lock().remove(&id);
-        if let Some(pending) = pending {
-            (pending.then)(event);
+        if let Some(Pending { then, kept }) = pending {
+            // Whoever waits finds it given back.
+            drop(kept);
+            then(event);
         }
     }
 

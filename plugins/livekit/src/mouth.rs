@@ -163,12 +163,7 @@ impl Mouth {
 
     /// Whoever said it is gone.
     pub(crate) fn forget(&mut self, number: u64) {
-        let saying = self.saying.take_if(|saying| saying.number == number);
-        if saying.is_some_and(|saying| saying.speaker == Speaker::OwnTrack) {
-            // What it was saying was dropped, or is in a moment.
-            let own = self.own.clone();
-            tokio::spawn(async move { own.fall_silent().await });
-        }
+        self.saying.take_if(|saying| saying.number == number);
         self.ending = None;
     }
 

@@ -127,6 +127,7 @@ fn when_an_avatar_dies_the_whole_utterance_is_said_again_by_the_next_voice() {
     stand.order(visit, RoomOrder { invite: 1, speech: Some(again), ..RoomOrder::default() });
     stand.wait(|kit| common::delivered(kit, 1).contains(&Delivery::Played));
     let heard = guest.see(|noticed| loud(&noticed.heard));
+    println!("DEBUG all {} loud {} {:?}", guest.see(|noticed| noticed.heard.len()), heard.len(), stand.kit.logs());
     assert!((pitch(48_000, &heard) - 440.0).abs() < 5.0, "{} Hz", pitch(48_000, &heard));
     let seconds = heard.len() as f64 / 48_000.0;
     assert!((1.7..2.4).contains(&seconds), "{seconds} s were heard of 2");
@@ -191,7 +192,10 @@ fn a_text_goes_to_its_visitor_alone_and_with_two_pages_nothing_is_heard() {
 fn a_text_waits_for_a_visitor_who_is_away() {
     let Some(mut stand) = Stand::new("a text for later", Wired::Voice, json!({})) else { return };
     let (guest, visit) = stand.visit("guest");
+    let token = stand.server.access("observer").with_kind("agent").with_grants(stand.server.grants(common::ROOM));
+    let observer = stand.guest(&token.to_jwt().expect("a token"));
     guest.leave();
+    until(&mut stand, "it is away", |_| observer.see(|noticed| !noticed.present.iter().any(|one| one == "guest")));
     stand.quiet();
     stand.text(visit, 1, "welcome");
     stand.quiet();

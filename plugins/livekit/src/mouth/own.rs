@@ -7,7 +7,7 @@ use std::time::Duration;
 use majlis_livekit_ffi::{AudioSource, Ffi, LocalTrack, PublishAudio, Room};
 use majlis_plugin_api::Result;
 use tokio::sync::{Mutex, OnceCell, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Pieces;
 use crate::resample::Resampler;
@@ -33,7 +33,7 @@ pub(super) struct OwnTrack {
 }
 
 struct Published {
-    /// Whoever speaks has it; whoever is to be silent lets go of it first.
+    /// Held by whoever speaks.
     source: Mutex<AudioSource>,
     _track: LocalTrack,
 }
@@ -53,8 +53,10 @@ impl OwnTrack {
         let mut received = self.received.subscribe();
         let track = self.room.publish_audio(NAME, &source, &PublishAudio::default()).await?;
         let there = received.wait_for(|received| received.as_deref() == Some(track.sid()));
+        let published = Instant::now();
         // Nobody may want to hear it: then it speaks to nobody.
-        let _ = timeout(RECEIVED_WITHIN, there).await;
+        let is_received = timeout(RECEIVED_WITHIN, there).await.is_ok();
+        tracing::debug!("the agent's own track is published; received: {is_received}, after {:?}", published.elapsed());
         Ok(Published { source: Mutex::new(source), _track: track })
     }
 

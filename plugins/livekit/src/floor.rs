@@ -5,6 +5,7 @@
 //! is held, and keeps nobody else's from being said.
 
 mod item;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +14,9 @@ use std::sync::Arc;
 
 use majlis_plugin_api::{Delivery, Speech, SpeechFrom, SpeechTarget, Utterance, VisitId};
 
-pub(crate) use item::{Item, Key, Sound};
-
-/// So many utterances of a visit are known by whom they name.
-const KNOWN: usize = 64;
+use item::Item;
+pub(crate) use item::{Key, Sound};
+use names::Names;
 
 /// Who says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,15 +82,7 @@ struct Line {
     target: Option<SpeechTarget>,
     /// What the avatar that left had begun, until it is known whether it is said again.
     cut_off: Option<Item>,
-    known: VecDeque<Known>,
-}
-
-#[derive(Debug)]
-struct Known {
-    utterance: u64,
-    /// Whether its sound may hold a name.
-    named: bool,
-    countries: Vec<String>,
+    names: Names,
 }
 
 #[derive(Debug)]
@@ -153,15 +145,7 @@ impl Floor {
 
     /// An utterance is known: whom it names decides to whom its sound may go.
     pub(crate) fn known(&mut self, visit: Option<VisitId>, utterance: &Utterance) {
-        let known = &mut self.lines.entry(visit).or_default().known;
-        if known.len() == KNOWN {
-            known.pop_front();
-        }
-        known.push_back(Known {
-            utterance: utterance.number,
-            named: !utterance.speak_nameless.is_empty(),
-            countries: utterance.names_sent_to.clone(),
-        });
+        self.lines.entry(visit).or_default().names.learn(utterance);
     }
 
     /// A piece of sound came.
@@ -211,14 +195,14 @@ impl Floor {
             return;
         }
         line.turn = speech.turn;
-        let unchanged = line.target.as_ref() == Some(&speech.target);
+        let is_another = line.target.as_ref() != Some(&speech.target);
         line.target = Some(speech.target.clone());
         let cut_off = line.cut_off.take();
         let after = if speech.again { After::Again } else { After::Cut };
         let current = self.current.as_mut().filter(|current| current.item.key.visit == visit);
         match current {
             Some(Current { after: Some(what), .. }) if *what == After::Hold => *what = after,
-            Some(Current { after: None, .. }) if speech.from == SpeechFrom::Now && !(unchanged && !speech.again) => {
+            Some(Current { after: None, .. }) if speech.from == SpeechFrom::Now && (speech.again || is_another) => {
                 self.interrupt(visit, after);
             }
             _ => {}
@@ -228,9 +212,15 @@ impl Floor {
         }
     }
 
-    /// Somebody came to whom speech can be sent.
+    /// Somebody came to whom speech can be sent. Who comes back repeats nothing.
     pub(crate) fn joined(&mut self, identity: &str) {
         self.present.insert(identity.to_owned());
+        let speaks = |target: &Option<SpeechTarget>| matches!(target, Some(SpeechTarget::Avatar { identity: whose, .. }) if whose == identity);
+        let theirs = self.lines.values_mut().filter(|line| speaks(&line.target));
+        let cut_off: Vec<Item> = theirs.filter_map(|line| line.cut_off.take()).collect();
+        for item in cut_off {
+            self.cut(item);
+        }
     }
 
     /// Somebody left. What it was saying is held for the next order if it still speaks for the visit.
@@ -415,7 +405,8 @@ impl Floor {
             SpeechTarget::Text => None,
             SpeechTarget::OwnTrack => Some(Speaker::OwnTrack),
             SpeechTarget::Avatar { identity, listener, sample_rate, country } => {
-                if !self.may_go_to(item, country) {
+                let names = self.lines.get(&item.key.visit).map(|line| &line.names);
+                if !names.is_some_and(|names| names.may_be_heard(item.key.utterance, country)) {
                     return Some(Speaker::OwnTrack);
                 }
                 let to = listener.as_ref().unwrap_or(identity);
@@ -424,15 +415,5 @@ impl Floor {
                 there.then_some(avatar)
             }
         }
-    }
-
-    /// Whether everybody whom this may name agreed that it is heard in that country. What is not known names somebody.
-    fn may_go_to(&self, item: &Item, country: &str) -> bool {
-        let line = self.lines.get(&item.key.visit);
-        let known = line.and_then(|line| line.known.iter().rev().find(|known| known.utterance == item.key.utterance));
-        known.is_some_and(|known| {
-            !known.named
-                || (!country.is_empty() && known.countries.iter().any(|agreed| agreed.eq_ignore_ascii_case(country)))
-        })
     }
 }

@@ -31,6 +31,8 @@ struct Guest {
     visit: Option<VisitId>,
     /// It left, and is waited for until then.
     away: Option<Instant>,
+    /// What is sent to it arrives.
+    ready: bool,
 }
 
 /// What somebody's coming means.
@@ -60,13 +62,25 @@ impl Guests {
             return Coming::Other;
         }
         if let Some(guest) = self.guests.get_mut(&who.identity) {
-            guest.away = None;
+            (guest.away, guest.ready) = (None, false);
             return Coming::Back;
         }
         self.came += 1;
-        let guest = Guest { number: self.came, arrived, visit: None, away: None };
+        let guest = Guest { number: self.came, arrived, visit: None, away: None, ready: false };
         self.guests.insert(who.identity.clone(), guest);
         Coming::New
+    }
+
+    /// What is sent to somebody arrives from now on.
+    pub(crate) fn ready(&mut self, identity: &str) {
+        if let Some(guest) = self.guests.get_mut(identity) {
+            guest.ready = true;
+        }
+    }
+
+    /// Whether this is a visitor who is here and to whom something can be sent.
+    pub(crate) fn is_ready(&self, identity: &str) -> bool {
+        self.guests.get(identity).is_some_and(|guest| guest.away.is_none() && guest.ready)
     }
 
     /// A visit was opened for a visitor's stay.
@@ -234,6 +248,21 @@ mod tests {
         assert_eq!(guests.given_up(start + GRACE), ["guest"]);
         assert_eq!(guests.remove("guest"), Some(visit(1)));
         assert_eq!(guests.came(&guest, false, Time::default()), Coming::New);
+    }
+
+    #[test]
+    fn nothing_is_sent_to_whoever_has_only_just_come_or_come_back() {
+        let mut guests = guests();
+        let guest = somebody("guest", ParticipantKind::Standard);
+        guests.came(&guest, false, Time::default());
+        guests.opened("guest", visit(1));
+        assert!(!guests.is_ready("guest"));
+        guests.ready("guest");
+        assert!(guests.is_ready("guest"));
+        guests.left("guest", DisconnectReason::ClientInitiated, Instant::now());
+        assert!(!guests.is_ready("guest"));
+        guests.came(&guest, false, Time::default());
+        assert!(!guests.is_ready("guest"));
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl Mouth {
         let running = Running::new(async move {
             match of {
                 _ if !begun => {}
-                Speaker::OwnTrack => own.fall_silent(),
+                Speaker::OwnTrack => own.fall_silent().await,
                 Speaker::Avatar { identity, .. } => avatar::fall_silent(&room, &identity, told, tells).await,
             }
             let _ = reports.send(Report::Silent { saying: number });
@@ -163,10 +163,7 @@ impl Mouth {
 
     /// Whoever said it is gone.
     pub(crate) fn forget(&mut self, number: u64) {
-        let saying = self.saying.take_if(|saying| saying.number == number);
-        if saying.is_some_and(|saying| saying.speaker == Speaker::OwnTrack) {
-            self.own.fall_silent();
-        }
+        self.saying.take_if(|saying| saying.number == number);
         self.ending = None;
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use majlis_livekit_dispatch::{Api, Keys, new_identity};
 use majlis_livekit_ffi::{Ffi, RoomEvent};
-use majlis_plugin_api::{Host, Origin, Result, Time, Utterance, Visit, VisitId};
+use majlis_plugin_api::{AvatarStep, Host, Origin, Result, Time, Utterance, Visit, VisitId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -31,6 +31,8 @@ use link::{Link, News};
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// The library gets a lost connection back by itself in this time, or the room is joined anew.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// When the connection is back, those who are in the room are seen again in this time.
+const SEEN_AGAIN_WITHIN: Duration = Duration::from_secs(2);
 /// Leaving may take so long.
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -88,6 +90,8 @@ pub(crate) struct Keeper {
     draining: bool,
     /// Questions to the server's API that are under way.
     errands: JoinSet<()>,
+    /// Avatars of whom it is not known whether they left, or whether the connection is lost; and until when that is waited for.
+    doubtful: BTreeMap<String, Instant>,
     /// Whose camera is looked through, where visits are of people before it.
     watched: Option<String>,
 }
@@ -121,6 +125,7 @@ impl Keeper {
             reconnect_until: None,
             draining: false,
             errands: JoinSet::new(),
+            doubtful: BTreeMap::new(),
             watched: None,
         })
     }
@@ -200,11 +205,10 @@ impl Keeper {
                 };
                 self.came(&who, Vec::new(), arrived);
             }
+            RoomEvent::ParticipantActive { identity } => self.ready(&identity),
             RoomEvent::ParticipantDisconnected { identity, reason } => self.went(&identity, reason),
-            RoomEvent::PermissionChanged { identity, permission } => {
-                if permission.is_some_and(|permission| permission.hidden) {
-                    self.hidden(&identity);
-                }
+            RoomEvent::PermissionChanged { identity, permission: Some(permission) } if permission.hidden => {
+                self.hidden(&identity);
             }
             RoomEvent::TrackPublished { identity, publication } => self.published(&identity, publication),
             RoomEvent::TrackUnpublished { identity, sid } => self.unpublished(&identity, &sid),
@@ -223,16 +227,20 @@ impl Keeper {
                 }
             }
             RoomEvent::Reconnecting => {
-                self.reconnect_until.get_or_insert_with(|| Instant::now() + RECONNECT_WITHIN);
+                let until = *self.reconnect_until.get_or_insert_with(|| Instant::now() + RECONNECT_WITHIN);
+                self.doubtful.values_mut().for_each(|due| *due = until);
             }
             RoomEvent::Reconnected => {
                 self.reconnect_until = None;
+                let until = Instant::now() + SEEN_AGAIN_WITHIN;
+                self.doubtful.values_mut().for_each(|due| *due = until);
                 if let Some(session) = &self.session {
                     session.signs.again();
                 }
                 self.send_texts();
             }
             RoomEvent::Disconnected { reason } => self.lost(&format!("{reason:?}")),
+            RoomEvent::RoomUpdated(room) => self.lives(&room),
             RoomEvent::Moved(room) => {
                 tracing::warn!("the server moved the agent from the room `{}` into `{}`", self.config.room, room.name);
             }
@@ -243,7 +251,8 @@ impl Keeper {
 
     /// When something is due though nothing happens.
     fn due(&self) -> Option<Instant> {
-        [self.guests.due(), self.open_again, self.reconnect_until].into_iter().flatten().min()
+        let doubtful = self.doubtful.values().min().copied();
+        [self.guests.due(), self.open_again, self.reconnect_until, doubtful].into_iter().flatten().min()
     }
 
     /// Time passed.
@@ -256,6 +265,10 @@ impl Keeper {
         }
         if self.reconnect_until.is_some_and(|until| until <= now) {
             self.lost("the connection did not come back");
+        }
+        while let Some(identity) = self.doubtful.iter().find(|(_, due)| **due <= now).map(|(who, _)| who.clone()) {
+            self.doubtful.remove(&identity);
+            self.tell_seen(&identity, AvatarStep::Left);
         }
         while self.errands.try_join_next().is_some() {}
     }

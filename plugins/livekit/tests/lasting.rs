@@ -107,7 +107,7 @@ fn when_the_stage_closes_the_room_is_left_at_once() {
     let Some(mut stand) = Stand::new("the end", Wired::Camera, json!({})) else { return };
     let (guest, visit) = stand.visit("guest");
     let agents = || guest.see(|noticed| noticed.present.iter().filter(|one| one.starts_with("agent-")).count());
-    assert_eq!(agents(), 1);
+    until(&mut stand, "the agent is there", |_| agents() == 1);
     stand.kit.close().expect("it closes");
     assert_eq!(stand.kit.closed(visit), Some(Closed::Gone));
     let begun = std::time::Instant::now();

@@ -197,6 +197,20 @@ fn what_an_avatar_was_saying_when_it_left_is_said_again_by_the_next_or_was_cut()
 }
 
 #[test]
+fn an_avatar_that_comes_back_without_an_order_repeats_nothing() {
+    let mut floor = floor();
+    floor.ordered(visit(1), Some(&now(1, avatar("a", ""))));
+    floor.heard(key(1, 1), sound(1, true));
+    floor.heard(key(1, 2), sound(7, true));
+    floor.take();
+    floor.left("a");
+    assert_eq!(floor.take(), [Do::Forget { saying: 1 }]);
+    floor.joined("a");
+    let todo = floor.take();
+    assert_eq!((told(&todo), fed(&todo)), (vec![(1, Delivery::Cut)], vec![7]));
+}
+
+#[test]
 fn an_avatar_that_is_not_there_is_waited_for() {
     let mut floor = floor();
     floor.left("a");

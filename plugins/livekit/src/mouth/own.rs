@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use majlis_livekit_ffi::{AudioSource, Ffi, LocalTrack, PublishAudio, Room};
 use majlis_plugin_api::Result;
-use tokio::sync::{OnceCell, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Mutex, OnceCell, watch};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Pieces;
 use crate::resample::Resampler;
@@ -33,7 +33,8 @@ pub(super) struct OwnTrack {
 }
 
 struct Published {
-    source: AudioSource,
+    /// Held by whoever speaks.
+    source: Mutex<AudioSource>,
     _track: LocalTrack,
 }
 
@@ -52,15 +53,17 @@ impl OwnTrack {
         let mut received = self.received.subscribe();
         let track = self.room.publish_audio(NAME, &source, &PublishAudio::default()).await?;
         let there = received.wait_for(|received| received.as_deref() == Some(track.sid()));
+        let published = Instant::now();
         // Nobody may want to hear it: then it speaks to nobody.
-        let _ = timeout(RECEIVED_WITHIN, there).await;
-        Ok(Published { source, _track: track })
+        let is_received = timeout(RECEIVED_WITHIN, there).await.is_ok();
+        tracing::debug!("the agent's own track is published; received: {is_received}, after {:?}", published.elapsed());
+        Ok(Published { source: Mutex::new(source), _track: track })
     }
 
     /// Says all of it, and waits until it was heard.
     pub(super) async fn speak(&self, mut pieces: Pieces, from: u32, begun: &AtomicBool) -> Result<bool> {
         let mut resampler = Resampler::new(from, RATE)?;
-        let source = &self.published.get_or_try_init(|| self.publish()).await?.source;
+        let mut source = self.published.get_or_try_init(|| self.publish()).await?.source.lock().await;
         let frame = source.frame();
         let mut waiting: Vec<i16> = Vec::new();
         loop {
@@ -87,8 +90,9 @@ impl OwnTrack {
     }
 
     /// What waits is not heard.
-    pub(super) fn fall_silent(&self) {
-        if let Some(Err(error)) = self.published.get().map(|published| published.source.clear()) {
+    pub(super) async fn fall_silent(&self) {
+        let Some(published) = self.published.get() else { return };
+        if let Err(error) = published.source.lock().await.clear() {
             tracing::debug!("the agent's own voice is not silent at once: {error}");
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use majlis_livekit_dispatch::AgentPass;
-use majlis_livekit_ffi::{ConnectOptions, Events, Joined, Room, RoomEvent};
+use majlis_livekit_ffi::{ConnectOptions, Events, Joined, Room, RoomEvent, RoomInfo};
 use majlis_plugin_api::{AvatarStep, Error};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -105,10 +105,7 @@ impl Keeper {
     /// The room is joined.
     pub(super) fn joined(&mut self, joined: Joined) {
         let Joined { room, events, mut present } = joined;
-        let info = room.info();
-        let life = Life { sid: info.sid.clone(), created: info.created_at };
-        let is_new = self.life.as_ref().is_some_and(|before| !before.goes_on(&life));
-        self.life = Some(life);
+        let is_new = self.is_new_life(room.info());
         let session = match Session::new(&self.ffi, &self.host, self.config.fps, &self.reporting, room) {
             Ok(session) => session,
             Err(error) => {
@@ -133,11 +130,28 @@ impl Keeper {
         for one in present {
             let arrived = clock.place(one.participant.joined_at);
             self.came(&one.participant, one.publications, arrived);
+            self.ready(&one.participant.identity);
         }
         if is_new {
             self.invite_anew();
         }
-        self.send_texts();
+    }
+
+    /// What is known of the room changed: the library may have got the connection back to a server that was started anew.
+    pub(super) fn lives(&mut self, room: &RoomInfo) {
+        if self.is_new_life(room) {
+            for (identity, _) in std::mem::take(&mut self.doubtful) {
+                self.tell_seen(&identity, AvatarStep::Left);
+            }
+            self.invite_anew();
+        }
+    }
+
+    fn is_new_life(&mut self, room: &RoomInfo) -> bool {
+        let life = Life { sid: room.sid.clone(), created: room.created_at };
+        let is_new = self.life.as_ref().is_some_and(|before| !before.goes_on(&life));
+        self.life = Some(life);
+        is_new
     }
 
     /// The room is lost: nobody is seen any more, and it is joined again.
@@ -146,6 +160,7 @@ impl Keeper {
         // Dropped, it is left.
         self.session = None;
         self.reconnect_until = None;
+        self.doubtful.clear();
         self.guests.lost(Instant::now());
         self.floor.connected(false);
         self.link.wait();

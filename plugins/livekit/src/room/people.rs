@@ -1,5 +1,7 @@
 //! Who is in the room: visitors with their cameras, and everybody else.
 
+use std::time::Duration;
+
 use majlis_livekit_ffi::{DisconnectReason, Participant, Publication, RemoteTrack, TrackKind, TrackSource};
 use majlis_plugin_api::{AvatarStep, NoVisit, Time, VisitId};
 use tokio::time::Instant;
@@ -7,6 +9,9 @@ use tokio::time::Instant;
 use super::{Keeper, OPEN_AGAIN, Stay};
 use crate::cameras::Whose;
 use crate::guests::Coming;
+
+/// Of an avatar that left without a reason it is told after this time, unless the connection turns out to be lost.
+const IN_DOUBT: Duration = Duration::from_millis(200);
 
 impl Keeper {
     /// Somebody is in the room, with these tracks.
@@ -16,17 +21,25 @@ impl Keeper {
         if self.avatars.is_dismissed(identity) {
             self.send_away(identity, None);
         } else if self.avatars.is_invited(identity) {
+            self.doubtful.remove(identity);
             self.tell_seen(identity, AvatarStep::Joined);
-            self.floor.joined(identity);
         }
         match self.guests.came(who, is_ours, arrived) {
             Coming::New => self.open_visits(),
             Coming::Back | Coming::Other => {}
         }
-        self.send_texts();
         for publication in publications {
             self.published(identity, publication);
         }
+    }
+
+    /// What is sent to somebody arrives from now on; before, it would be lost without an error.
+    pub(super) fn ready(&mut self, identity: &str) {
+        if self.avatars.is_here(identity) {
+            self.floor.joined(identity);
+        }
+        self.guests.ready(identity);
+        self.send_texts();
     }
 
     /// Somebody left.
@@ -39,7 +52,12 @@ impl Keeper {
         }
         // Before anybody is told: what it was saying waits for the order that follows.
         self.floor.left(identity);
-        self.tell_seen(identity, AvatarStep::Left);
+        // Before the library makes a lost connection anew it says of everybody that they left, and of nobody why.
+        if reason == DisconnectReason::UnknownReason && self.avatars.is_here(identity) {
+            self.doubtful.insert(identity.to_owned(), Instant::now() + IN_DOUBT);
+        } else {
+            self.tell_seen(identity, AvatarStep::Left);
+        }
         if self.guests.left(identity, reason, Instant::now()) {
             self.gone(identity);
         }

@@ -28,7 +28,7 @@ impl Keeper {
             Some(visit) => self.guests.of_visit(visit),
             None => self.guests.stand(),
         };
-        reader.map(str::to_owned)
+        reader.filter(|reader| self.guests.is_ready(reader)).map(str::to_owned)
     }
 
     fn write(&mut self, visit: Option<VisitId>, utterance: Utterance) {

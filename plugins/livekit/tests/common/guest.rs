@@ -75,6 +75,11 @@ impl Guest {
         see(&self.noticed.lock().expect("no test panics with it"))
     }
 
+    /// Changes what it noticed.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Noticed)) {
+        change(&mut self.noticed.lock().expect("no test panics with it"));
+    }
+
     /// Shows a picture 15 times a second: RGBA.
     pub(crate) fn camera(&mut self, width: u32, height: u32, pixels: Vec<u8>) {
         self.video(width, height, pixels, PublishVideo { limits: Some((3_000_000, 15.0)), ..PublishVideo::default() });

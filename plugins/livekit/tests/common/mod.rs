@@ -221,8 +221,14 @@ pub(crate) fn samples(bytes: &[u8]) -> Vec<i16> {
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
-/// The pitch of a tone: how often it crosses zero upwards in a second.
+/// The pitch of a tone, by the middle one of its periods: what was lost on the way makes no difference.
 pub(crate) fn pitch(rate: u32, samples: &[i16]) -> f64 {
-    let crossings = samples.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
-    crossings as f64 * f64::from(rate) / samples.len() as f64
+    let zero = |at: usize| {
+        let (below, above) = (f64::from(samples[at]), f64::from(samples[at + 1]));
+        (below < 0.0 && above >= 0.0).then(|| at as f64 + below / (below - above))
+    };
+    let crossings: Vec<f64> = (0..samples.len().saturating_sub(1)).filter_map(zero).collect();
+    let mut periods: Vec<f64> = crossings.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    periods.sort_by(f64::total_cmp);
+    periods.get(periods.len() / 2).map_or(0.0, |period| f64::from(rate) / period)
 }

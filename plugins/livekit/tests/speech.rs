@@ -130,7 +130,6 @@ fn when_an_avatar_dies_the_whole_utterance_is_said_again_by_the_next_voice() {
     stand.order(visit, RoomOrder { invite: 1, speech: Some(again), ..RoomOrder::default() });
     stand.wait(|kit| common::delivered(kit, 1).contains(&Delivery::Played));
     let heard = guest.see(|noticed| loud(&noticed.heard));
-    println!("DEBUG all {} loud {} {:?}", guest.see(|noticed| noticed.heard.len()), heard.len(), stand.kit.logs());
     assert!((pitch(48_000, &heard) - 440.0).abs() < 5.0, "{} Hz", pitch(48_000, &heard));
     let seconds = heard.len() as f64 / 48_000.0;
     assert!((1.2..2.4).contains(&seconds), "{seconds} s were heard of 2");

@@ -18,11 +18,12 @@ const MOST_BYTES: usize = 1 << 20;
 pub struct Config {
     /// Which kind of server it is; it also says where the server is and what model is asked, where that is usual.
     #[serde(default)]
+    #[schemars(extend("x-needs" = json!([{ "for": ["ollama", "vllm"], "key": "model" }])))]
     pub dialect: DialectName,
     /// Where the server is: `https://HOST/v1`; that of the dialect otherwise.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// The model; that of the dialect otherwise.
+    /// The name of a model that can see pictures and is installed there; that of the dialect otherwise, where it has one.
     #[serde(default)]
     pub model: Option<String>,
     /// The key; a server in the house mostly needs none.
@@ -30,7 +31,7 @@ pub struct Config {
     pub api_key: Option<Secret>,
     /// A PEM file with certificates to trust besides the system's, such as a company's own authority.
     #[serde(default)]
-    #[schemars(extend("format" = "path"))]
+    #[schemars(extend("format" = "path", "x-file" = {}))]
     pub ca_file: Option<PathBuf>,
     /// Whether a connection is opened before the first visitor.
     #[serde(default = "yes")]
@@ -43,9 +44,11 @@ pub struct Config {
     pub first_byte_timeout: Span,
     /// How long the whole answer may take, tries included; then what is whole of it is used. It belongs below the stage's `deadline`.
     #[serde(default = "four_seconds")]
+    #[schemars(extend("x-needs" = json!([{ "within": "deadline" }, { "least": "100ms" }])))]
     pub answer_within: Span,
     /// What the model is told, with `{tags}` where the list of tags goes; a short one in the pipeline's language otherwise.
     #[serde(default)]
+    #[schemars(regex(pattern = r"\{tags\}"))]
     pub prompt: Option<String>,
     /// How long an answer may be, in tokens.
     #[serde(default = "hundred_and_twenty")]
@@ -66,7 +69,8 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("x-needs" = json!([
         { "for": ["pixelate", "crop-out"], "input": "faces" },
-        { "for": ["send"], "key": "consent_notice" },
+        // Who has no notice for visitors is led to hide their faces. Nobody is led to send them.
+        { "for": ["send"], "key": "consent_notice", "or": ["pixelate", "crop-out"] },
     ])))]
     pub faces: Faces,
     /// How visitors are told that their faces are sent to the server: the words of the notice, and where it stands.
@@ -74,7 +78,7 @@ pub struct Config {
     pub consent_notice: Option<String>,
     /// A file of tags and phrases to use instead of those that are shipped.
     #[serde(default)]
-    #[schemars(extend("format" = "path"))]
+    #[schemars(extend("format" = "path", "x-file" = { "format": "toml", "schema": crate::phrases::schema() }))]
     pub tags: Option<PathBuf>,
     /// Whether a sentence of the model's own may be shown. In languages whose voices need vowel signs it is never spoken.
     #[serde(default)]

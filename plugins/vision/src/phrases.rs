@@ -2,35 +2,53 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use majlis_plugin_api::{Error, Observation, Result};
+use majlis_templates::{misread, place, primary};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 /// What a plugin brings.
 const SHIPPED: &str = include_str!("phrases.toml");
 
+/// Languages whose voices misread what has no vowel signs.
+const NEED_SIGNS: [&str; 8] = ["ar", "fa", "ur", "he", "ps", "ckb", "sd", "ug"];
+/// Of these it is held that every word has some: the others write them on single words.
+const VOCALISED: [&str; 1] = ["ar"];
+
+/// The schema of a file of phrases, by which `majlis check` reads it.
+pub(crate) fn schema() -> Schema {
+    schema_for!(Phrases)
+}
+
 /// The closed list of tags, each with what is said of it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Phrases {
+    /// What the model may say, in the order of preference.
+    #[schemars(length(min = 1), extend("x-unique" = [["tag"]]))]
     #[serde(rename = "tag")]
     tags: Vec<Tag>,
 }
 
 /// A tag. Languages stand beside its name, by their BCP 47 tags.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend("x-spoken" = { "keys": ["speak"], "vocalised": VOCALISED, "needed": NEED_SIGNS }))]
 pub(crate) struct Tag {
-    /// As the model says it.
+    /// As the model says it: small Latin letters, digits and `-`.
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
     tag: String,
     /// When the model is to say it.
+    #[schemars(length(min = 1))]
     sees: String,
     #[serde(flatten)]
     said: BTreeMap<String, Said>,
 }
 
 /// A phrase in one language.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Said {
     /// For the eye.
+    #[schemars(length(min = 1))]
     display: String,
     /// For the voice; the same where a language needs no vowel signs.
     #[serde(default)]
@@ -50,7 +68,10 @@ impl Phrases {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let phrases: Self = toml::from_str(text).map_err(|error| Error::new(error.to_string().trim().to_owned()))?;
+        let phrases: Self = toml::from_str(text).map_err(|error| {
+            let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+            Error::new(format!("line {line}, column {column}: {}", error.message()))
+        })?;
         for (at, tag) in phrases.tags.iter().enumerate() {
             let name = &tag.tag;
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -68,6 +89,11 @@ impl Phrases {
                     let message =
                         format!("the tag `{name}` has no `speak` in `{language}`, whose voices need vowel signs");
                     return Err(Error::new(message));
+                }
+                let vocalised = is_among(language, &VOCALISED);
+                if let Some(misread) = misread(&said.speak, vocalised).next() {
+                    let message = misread.message(&format!("`speak` of the tag `{name}` in `{language}`"));
+                    return Err(Error::new(format!("{message}; {}", misread.remedy())));
                 }
             }
         }
@@ -109,10 +135,13 @@ impl Phrases {
     }
 }
 
-/// Languages whose voices misread what has no vowel signs.
+/// Whether a language's voices misread what has no vowel signs.
 pub(crate) fn needs_vowel_signs(language: &str) -> bool {
-    let primary = language.split('-').next().unwrap_or_default();
-    ["ar", "fa", "ur", "he", "ps", "ckb", "sd", "ug"].iter().any(|other| other.eq_ignore_ascii_case(primary))
+    is_among(language, &NEED_SIGNS)
+}
+
+fn is_among(language: &str, tags: &[&str]) -> bool {
+    tags.iter().any(|tag| tag.eq_ignore_ascii_case(primary(language)))
 }
 
 #[cfg(test)]
@@ -199,7 +228,10 @@ mod tests {
             ("[[tag]]\ntag = 'Flowers'\nsees = 'x'", "`Flowers`"),
             ("[[tag]]\ntag = 'a'\nsees = 'x'\n[[tag]]\ntag = 'a'\nsees = 'x'", "twice"),
             ("[[tag]]\ntag = 'a'\nsees = 'x'\nar = { display = 'زهور' }", "vowel signs"),
+            ("[[tag]]\ntag = 'a'\nsees = 'x'\nar = { display = 'زهور', speak = 'زهور' }", "no vowel marks"),
+            ("[[tag]]\ntag = 'a'\nsees = 'x'\nen = { display = 'Hall 5', speak = 'Hall 5' }", "has digits"),
             ("[[tag]]\ntag = 'a'\nsees = 'x'\nen = { display = ' ' }", "`display`"),
+            ("[[tag]]\ntag = 'a'\nsees = 5", "line 3, column 8: invalid type"),
         ] {
             let refused = Phrases::parse(text).expect_err(text);
             assert!(refused.to_string().contains(told), "{text:?}: {refused}");

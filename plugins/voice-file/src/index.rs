@@ -3,25 +3,43 @@ use std::path::{Path, PathBuf};
 
 use majlis_plugin_api::{Error, Result, Utterance, UtteranceKind};
 use majlis_voice::{Speech, Voice, lookup};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::recording;
 
 /// The list of a folder.
-const INDEX: &str = "say.toml";
+pub(crate) const INDEX: &str = "say.toml";
 
-#[derive(Deserialize)]
+/// The schema of the list, by which `majlis check` reads it.
+pub(crate) fn schema() -> Schema {
+    schema_for!(Index)
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Index {
+    /// The recordings: `[[say]]` with `text` and `file`.
+    #[schemars(with = "Vec<Entry>", extend("x-unique" = [["text"], ["kind", "language"]]))]
     say: Vec<toml::Spanned<Entry>>,
 }
 
 /// One recording, and what it is for: a text, or every utterance of a kind in a language.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(extend("oneOf" = [
+    { "title": "text", "required": ["text"] },
+    { "title": "kind with language", "required": ["kind", "language"] },
+]))]
 #[serde(deny_unknown_fields)]
 struct Entry {
+    /// A WAV file, from the folder of the list.
+    #[schemars(length(min = 1), extend("x-file" = {}))]
     file: String,
+    /// The words of an utterance.
+    #[schemars(length(min = 1))]
     text: Option<String>,
+    /// What an utterance is for.
+    #[schemars(with = "Option<String>", extend("enum" = KINDS.map(word)))]
     kind: Option<UtteranceKind>,
     language: Option<String>,
 }
@@ -101,6 +119,9 @@ fn words(text: &str) -> String {
         text.chars().filter(|c| !matches!(c, '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')).collect();
     seen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+const KINDS: [UtteranceKind; 4] =
+    [UtteranceKind::Named, UtteranceKind::Guest, UtteranceKind::Remark, UtteranceKind::Other];
 
 fn word(kind: UtteranceKind) -> &'static str {
     match kind {

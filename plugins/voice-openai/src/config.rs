@@ -45,7 +45,7 @@ pub struct Config {
     pub events: bool,
     /// A PEM file with certificates to trust besides the system's, such as a company's own authority.
     #[serde(default)]
-    #[schemars(extend("format" = "path"))]
+    #[schemars(extend("format" = "path", "x-file" = {}))]
     pub ca_file: Option<PathBuf>,
     /// Whether a connection is opened before the first visitor.
     #[serde(default = "yes")]

@@ -124,7 +124,7 @@ impl<'r, 'f> Reader<'r, 'f> {
     fn value(&mut self, value: &DeValue<'_>, span: &Range<usize>, schemas: &[&'r Value], pointer: &str) -> Value {
         let takes = Takes::of(self.schema, schemas);
         if self.document == Document::Configuration
-            && let Some(made) = self.from_elsewhere(value, span, &takes, pointer)
+            && let Some(made) = self.taken_from_elsewhere(value, span, &takes, pointer)
         {
             if let Some(text) = made.as_str() {
                 let path = if takes.path { PathBuf::from(text) } else { self.context.base.join(text) };
@@ -184,7 +184,7 @@ impl<'r, 'f> Reader<'r, 'f> {
     }
 
     /// Secrets and references: what is written in the file stands for a value that does not stand in it.
-    fn from_elsewhere(
+    fn taken_from_elsewhere(
         &mut self,
         value: &DeValue<'_>,
         span: &Range<usize>,

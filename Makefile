@@ -25,7 +25,7 @@ demo: ## build, then receive drawn visitors with the pack of this repository (fi
 build: ## build the workspace
 	cargo build --workspace
 
-test: build ## build, fetch what the tests can use, and run them (first time: 12 to 22 minutes on 2 cores)
+test: build ## build, fetch what the tests can use, and run them (first time: 20 to 30 minutes on 2 cores)
 	@bash tests/prepare.sh
 	MAJLIS_PLUGINS=$(abspath $(PLUGINS)) cargo test --workspace --no-fail-fast
 

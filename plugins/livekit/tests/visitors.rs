@@ -135,7 +135,7 @@ fn whoever_was_there_before_us_came_earlier() {
 
 #[test]
 fn a_visitor_who_is_back_within_the_grace_keeps_the_visit_and_later_is_a_new_one() {
-    let Some(mut stand) = Stand::new("coming back", Wired::Camera, json!({ "rejoin_grace": "2s" })) else { return };
+    let Some(mut stand) = Stand::new("coming back", Wired::Camera, json!({ "rejoin_grace": "8s" })) else { return };
     let (guest, visit) = stand.visit("guest");
     guest.leave();
     stand.quiet();

@@ -67,13 +67,12 @@ pub(crate) struct Entered<'a> {
     pub(crate) overrun: bool,
     /// It is told of a visit's close.
     pub(crate) saw_closed: bool,
-    pub(crate) notes: Option<Box<Notes>>,
-    /// Room for them, of an earlier call.
-    pub(crate) spare: Option<Box<Notes>>,
+    pub(crate) notes: Notes,
 }
 
 impl<'a> Entered<'a> {
-    pub(crate) fn new(core: &'a Arc<Core>, thread: usize, begun: Begun) -> (Self, With) {
+    /// `notes`: empty, with the room of those of an earlier call.
+    pub(crate) fn new(core: &'a Arc<Core>, thread: usize, begun: Begun, notes: Notes) -> (Self, With) {
         let Begun { stage, visit, item, span, trigger, flush, number } = begun;
         let mut call = Self {
             core,
@@ -96,8 +95,7 @@ impl<'a> Entered<'a> {
             later: None,
             overrun: false,
             saw_closed: false,
-            notes: None,
-            spare: None,
+            notes,
         };
         let with = match item {
             Item::Packet { edge, packet } => {
@@ -126,23 +124,6 @@ impl<'a> Entered<'a> {
         let Queued { buffer, time, sequence, cause, .. } = packet;
         (self.edge, self.sequence, self.cause, self.time) = (edge, sequence, cause, time);
         self.packet = Some(buffer);
-    }
-
-    fn notes(&mut self) -> &mut Notes {
-        self.notes.get_or_insert_with(|| self.spare.take().unwrap_or_default())
-    }
-
-    /// The call is over, and what it said is written down. Answers the room for what the next one says.
-    pub(crate) fn forget_notes(&mut self) -> Option<Box<Notes>> {
-        let notes = self.notes.take().or_else(|| self.spare.take());
-        notes.map(|mut notes| {
-            notes.clear();
-            notes
-        })
-    }
-
-    pub(crate) fn opened(&self) -> &[(u64, u32)] {
-        self.notes.as_ref().map_or(&[], |notes| &notes.opened)
     }
 
     /// Delivers what was put off: whatever takes the lock next in this call comes after it.
@@ -290,7 +271,7 @@ impl CallSide for Entered<'_> {
         };
         self.here = state.visits.get_mut(&visit).map(|state| state.record.push(Span::Call(call)));
         let place = self.here.map(|span| (visit, span));
-        self.notes().opened.extend(place);
+        self.notes.opened.extend(place);
         self.visit = visit;
         self.flush = state.stages[self.stage].lanes.get(visit).map_or(0, |lane| lane.flush);
         // Who is noticed by a packet is told of by that packet: its time stays that of what it shows.
@@ -360,11 +341,11 @@ impl CallSide for Entered<'_> {
 
     fn step(&mut self, name: &str) {
         let now = self.core.now();
-        self.notes().step(name, now);
+        self.notes.step(name, now);
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        self.notes().fact(name, value);
+        self.notes.fact(name, value);
     }
 
     fn cancelled(&self) -> bool {

@@ -50,7 +50,7 @@ impl State {
                 if late {
                     self.stages[stage].totals.late += 1;
                 }
-                if call.span.is_some() || call.notes.is_some() {
+                if call.span.is_some() || !call.notes.is_empty() {
                     self.write_down(call, &returned.cost, &if late { Outcome::Late } else { Outcome::Ok });
                 }
                 if flow.kind != flow::CONTINUE {
@@ -100,7 +100,7 @@ impl State {
         };
         if answers {
             // Its last visit is the one whose packet has no answer; that of its wake is the one with which it began.
-            let last = call.opened().last().copied();
+            let last = call.notes.opened.last().copied();
             let (visit, span) = last.map_or((key, call.span), |(visit, span)| (visit, Some(span)));
             self.tell_failed(graph, stage, visit, end, span.map_or(own, Producer::Span));
             self.stop_if_wanted(graph, stage, &error.message, end);
@@ -132,7 +132,7 @@ impl State {
         if let Some(cpu) = cost.cpu {
             *totals.cpu.get_or_insert_default() += cpu;
         }
-        let visit = call.opened().last().map_or(call.key, |(visit, _)| *visit);
+        let visit = call.notes.opened.last().map_or(call.key, |(visit, _)| *visit);
         if core.metering {
             if !is_event {
                 self.stages[stage].wall.record(cost.end.saturating_sub(cost.start));
@@ -155,15 +155,16 @@ impl State {
 
     /// Its lines in the records of the visits that it was for.
     fn write_down(&mut self, call: &Entered<'_>, cost: &majlis_meter::thread::Cost, outcome: &Outcome) {
-        if let Some(notes) = &call.notes {
+        let notes = &call.notes;
+        if !notes.is_empty() {
             let totals = &mut self.stages[call.stage].totals;
             totals.because(&notes.facts);
             totals.add_up(&notes.facts);
-            if call.span.is_none() && call.opened().is_empty() {
+            if call.span.is_none() && call.notes.opened.is_empty() {
                 totals.say(&notes.facts);
             }
         }
-        let places = call.span.map(|span| (call.key, span)).into_iter().chain(call.opened().iter().copied());
+        let places = call.span.map(|span| (call.key, span)).into_iter().chain(call.notes.opened.iter().copied());
         for (visit, span) in places {
             let Some(state) = self.visits.get_mut(&visit) else { continue };
             let Some(line) = state.record.call_mut(span) else { continue };
@@ -172,10 +173,8 @@ impl State {
             line.end = cost.end;
             line.cost = record_cost(cost);
             line.outcome = outcome.clone();
-            if let Some(notes) = &call.notes {
-                notes.steps.clone_into(&mut line.steps);
-                notes.facts.clone_into(&mut line.facts);
-            }
+            notes.steps.clone_into(&mut line.steps);
+            notes.facts.clone_into(&mut line.facts);
             // The wait ended when the call began, which is a little after it was taken.
             let ready = line.trigger.ready();
             line.waits.retain_mut(|cut| {

@@ -28,6 +28,10 @@ impl Notes {
         write(text, value);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.facts.is_empty() && self.opened.is_empty()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.steps.used = 0;
         self.facts.used = 0;

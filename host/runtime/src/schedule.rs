@@ -180,7 +180,7 @@ impl State {
         call.flush = self.stages[stage].lanes.none().flush;
         call.number = self.calls;
         // It began with no visit, and so did the one before, which could put off nothing else.
-        call.spare = call.forget_notes();
+        call.notes.clear();
         call.take(edge, packet);
     }
 

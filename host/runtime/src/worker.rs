@@ -34,13 +34,13 @@ pub(crate) struct Worker {
     /// By stage; only this thread's stages are ever open.
     instances: Vec<Option<Instance>>,
     /// Room for what the next call says.
-    notes: Option<Box<Notes>>,
+    notes: Notes,
 }
 
 impl Worker {
     pub(crate) fn new(core: Arc<Core>, thread: usize) -> Self {
         let instances = (0..core.graph.stages.len()).map(|_| None).collect();
-        Self { core, thread, instances, notes: None }
+        Self { core, thread, instances, notes: Notes::default() }
     }
 
     /// Works until the run ends. `eager` are the stages to open first; `ready` is called once they are.
@@ -95,8 +95,7 @@ impl Worker {
     /// Makes a call, and those that follow from it at once. What a call came to and what comes next are one transaction,
     /// which the answer goes on with.
     fn calls<'a>(&mut self, core: &'a Arc<Core>, begun: Begun) -> Locked<'a> {
-        let (mut call, mut with) = Entered::new(core, self.thread, begun);
-        call.spare = self.notes.take();
+        let (mut call, mut with) = Entered::new(core, self.thread, begun, std::mem::take(&mut self.notes));
         loop {
             let mut returned = self.enter(&mut call, with);
             let mut state = core.lock();
@@ -107,7 +106,8 @@ impl Worker {
                 continue;
             }
             let over = state.finish(core, &mut call, &mut returned, false);
-            self.notes = call.forget_notes();
+            call.notes.clear();
+            self.notes = std::mem::take(&mut call.notes);
             if !over && returned.flow.is_ok() {
                 return state;
             }

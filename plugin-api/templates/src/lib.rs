@@ -41,6 +41,13 @@ pub fn language_of(path: &str) -> Option<&str> {
     plausible.then_some(tag)
 }
 
+/// What is wrong with a text, in one line: `at` is the byte at which it is, where that is known.
+#[must_use]
+pub fn told(text: &str, at: Option<usize>, message: &str) -> String {
+    let (line, column) = place(text, at.unwrap_or_default());
+    format!("line {line}, column {column}: {message}")
+}
+
 /// The first part of a tag: `ar` of `ar-SA`.
 #[must_use]
 pub fn primary(tag: &str) -> &str {

@@ -144,22 +144,23 @@ impl Applicant<'_> {
     /// The person as one who did not agree to anything: kept, and never recognised.
     pub(crate) fn inactive(&self) -> Result<Person> {
         let wrong = |key: &str, what: String| Err(Error::config(key, what));
-        let wrong_name = |what: &str, remedy: &str| {
-            wrong("name_speak", format!("{what}: {remedy}, or leave it out, and the name is shown and not said"))
-        };
         if self.id.trim().is_empty() {
             return wrong("id", "a person needs an id".into());
         }
         if self.names.are_empty() {
             return wrong("name_ar", "a person needs a name: name_ar, name_speak or name_latin".into());
         }
-        if let Some(wrong) = misread(&self.names.spoken, true).next() {
+        if let Some(misread) = misread(&self.names.spoken, true).next() {
             // The word is a part of the name, which stands in no log.
-            let what = match wrong {
+            let what = match misread {
                 Misread::Digits => "it has digits, which each voice reads in its own way",
                 Misread::Unvocalised(_) => "a word of it has no vowel marks, and a voice misreads it",
             };
-            return wrong_name(what, wrong.remedy());
+            let remedy = misread.remedy();
+            return wrong(
+                "name_speak",
+                format!("{what}: {remedy}, or leave it out, and the name is shown and not said"),
+            );
         }
         if self.announce == Announce::Title && self.title.trim().is_empty() {
             return wrong("title", "who is announced by title needs one".into());

@@ -100,18 +100,25 @@ impl Calendar {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        self.at(Timestamp::now().to_zoned(self.zone.clone()).datetime())
+        self.at(self.time())
     }
 
-    /// Those of this day at which something else is said.
-    pub(crate) fn today(&self) -> Vec<Moment> {
-        let date = Timestamp::now().to_zoned(self.zone.clone()).date();
-        let mut moments: Vec<Moment> = Vec::new();
-        for hour in 0..24 {
-            let moment = self.at(date.at(hour, 0, 0, 0));
-            if !moments.contains(&moment) {
-                moments.push(moment);
-            }
+    /// The day at the place.
+    pub(crate) fn today(&self) -> Date {
+        self.time().date()
+    }
+
+    fn time(&self) -> DateTime {
+        Timestamp::now().to_zoned(self.zone.clone()).datetime()
+    }
+
+    /// Those of a day at which something else is said.
+    pub(crate) fn moments_of(&self, date: Date) -> Vec<Moment> {
+        let mut moments: Vec<Moment> = (0..24).map(|hour| self.at(date.at(hour, 0, 0, 0))).collect();
+        // One time of day is one stretch of it, but for the evening, which goes over midnight.
+        moments.dedup();
+        if moments.len() > 1 && moments.first() == moments.last() {
+            moments.pop();
         }
         moments
     }
@@ -256,7 +263,7 @@ fn read(written: &str) -> Option<Days> {
 }
 
 fn parse(text: &str) -> std::result::Result<Tables, String> {
-    toml::from_str(text).map_err(|error| crate::titles::told(text, &error))
+    toml::from_str(text).map_err(|error| crate::titles::wrong(text, &error))
 }
 
 #[cfg(test)]

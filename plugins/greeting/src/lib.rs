@@ -26,12 +26,13 @@ mod visitor;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use majlis_plugin_api::{
     Delivered, Delivery, Event, Faces, Flow, Host, Input, Origin, Output, Result, Scene, Stage, Time, Utterance,
     UtteranceKind, VisitId, Welcome, WelcomeKind, export_stage, manifest,
 };
 
-use calendar::{Calendar, Moment};
+use calendar::Calendar;
 use compose::Audience;
 pub use config::{Again, Config, Salutation, TextFile};
 use cooldown::CoolDown;
@@ -63,8 +64,8 @@ pub struct Greeting {
     is_told: bool,
     /// Where what will be said is sent, if somebody makes it ahead.
     ahead: Option<Origin>,
-    /// Of which moments that was sent.
-    sent_ahead: Vec<Moment>,
+    /// Of which day that was sent.
+    sent_ahead: Option<Date>,
     /// The number of the last utterance.
     number: u64,
     /// Packets of no visit count as one visitor.
@@ -91,7 +92,7 @@ impl Stage for Greeting {
             again_after: config.again_after.get(),
             is_told: wired(true, input::delivered.index()),
             ahead: wired(false, output::ahead.index()).then(|| host.origin()),
-            sent_ahead: Vec::new(),
+            sent_ahead: None,
             // An instance that takes the place of another must not take its numbers, of which one may be on its way.
             number: host.now().as_nanos() / 1_000,
             visitors: HashMap::new(),
@@ -272,16 +273,15 @@ impl Greeting {
     /// Sends what will be said on this day to whoever makes it before it is said, once.
     fn send_ahead(&mut self, now: Time) {
         let Some(origin) = &self.ahead else { return };
-        let again_too = self.cool_down.is_on() && self.again == Again::Short;
         let today = self.calendar.today();
-        if self.sent_ahead == today {
+        if self.sent_ahead.replace(today) == Some(today) {
             return;
         }
-        for utterance in compose::ahead(&self.texts.languages(""), &today, again_too) {
+        let again_too = self.cool_down.is_on() && self.again == Again::Short;
+        for utterance in compose::ahead(&self.texts.languages(""), &self.calendar.moments_of(today), again_too) {
             // Without room, or at the end of the run: it is made when it is said.
             let _ = origin.emit(output::ahead, None, now, utterance);
         }
-        self.sent_ahead = today;
     }
 
     /// Emits an utterance under a number of its own.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use majlis_plugin_api::{Error, Host, Result};
-use majlis_templates::{misread, place, primary};
+use majlis_templates::{misread, primary, told};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
@@ -161,13 +161,12 @@ impl Gendered {
 }
 
 fn parse(text: &str) -> std::result::Result<BTreeMap<String, Title>, String> {
-    toml::from_str(text).map_err(|error| told(text, &error))
+    toml::from_str(text).map_err(|error| wrong(text, &error))
 }
 
 /// What is wrong with a file, in one line.
-pub(crate) fn told(text: &str, error: &toml::de::Error) -> String {
-    let (line, column) = place(text, error.span().map_or(0, |span| span.start));
-    format!("line {line}, column {column}: {}", error.message())
+pub(crate) fn wrong(text: &str, error: &toml::de::Error) -> String {
+    told(text, error.span().map(|span| span.start), error.message())
 }
 
 /// What a voice says of a title keeps the rules of the texts.

@@ -1,6 +1,7 @@
 //! What the model said, as far as it is used: tags of the closed list, a number of people, and nothing else.
 
 use majlis_plugin_api::Observation;
+use majlis_templates::primary;
 use serde_json::Value;
 
 use crate::phrases::{Phrases, needs_vowel_signs};
@@ -87,8 +88,7 @@ pub(crate) fn observations(seen: &Seen, phrases: &Phrases, free: Option<&FreeTex
     let mut said = seen.tags.first().map(|&place| phrases.said(place)).unwrap_or_default();
     if let Some(own) = free.and_then(|free| free.observation(seen.text.as_deref()?)) {
         // In the other languages it is the phrase.
-        let primary = own.language.split('-').next().unwrap_or_default();
-        said.retain(|phrase| !phrase.language.eq_ignore_ascii_case(primary));
+        said.retain(|phrase| !phrase.language.eq_ignore_ascii_case(primary(&own.language)));
         said.insert(0, own);
     }
     said

@@ -283,9 +283,11 @@ impl Vision {
         if let Some(failure) = self.remote.refuses() {
             // Told once: a day's log is not to be one line.
             out.fact("not_asked", "the server refuses");
-            if std::mem::replace(&mut self.trouble, failure.to_string()) == failure.to_string() {
+            let why = failure.to_string();
+            if self.trouble == why {
                 return Ok(());
             }
+            self.trouble = why;
             return Err(failure.into());
         }
         out.step("write the question");

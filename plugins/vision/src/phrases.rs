@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use majlis_plugin_api::{Error, Observation, Result};
-use majlis_templates::{misread, place, primary};
+use majlis_templates::{misread, primary, told};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
@@ -68,10 +68,8 @@ impl Phrases {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let phrases: Self = toml::from_str(text).map_err(|error| {
-            let (line, column) = place(text, error.span().map_or(0, |span| span.start));
-            Error::new(format!("line {line}, column {column}: {}", error.message()))
-        })?;
+        let phrases: Self = toml::from_str(text)
+            .map_err(|error| Error::new(told(text, error.span().map(|span| span.start), error.message())))?;
         for (at, tag) in phrases.tags.iter().enumerate() {
             let name = &tag.tag;
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -9,9 +9,6 @@ use parking_lot::Mutex;
 use crate::work::{Shared, Text};
 use crate::{Stop, Voice};
 
-/// More texts than this that wait to be made are not worth it: whoever comes first would wait behind them.
-const MOST_TEXTS: usize = 64;
-
 /// Texts that wait to be made, and the one thread that makes them.
 pub(crate) struct MadeAhead<V: Voice> {
     queue: Arc<Mutex<Queue<V::Manner>>>,
@@ -35,8 +32,7 @@ impl<V: Voice> MadeAhead<V> {
     /// Makes these after those that wait already.
     pub(crate) fn make(&self, shared: &Arc<Shared<V>>, texts: Vec<Text<V::Manner>>) -> Result<()> {
         let mut queue = self.queue.lock();
-        let room = MOST_TEXTS.saturating_sub(queue.texts.len());
-        queue.texts.extend(texts.into_iter().take(room));
+        queue.texts.extend(texts);
         if queue.texts.is_empty() || std::mem::replace(&mut queue.is_taken, true) {
             return Ok(());
         }
@@ -63,6 +59,11 @@ impl<V: Voice> MadeAhead<V> {
             self.queue.lock().is_taken = false;
         }
         started
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().texts.len()
     }
 
     /// Nothing more is made, and what is being made is broken off.

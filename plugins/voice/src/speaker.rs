@@ -13,6 +13,8 @@ use crate::{Ahead, CacheConfig, Voice};
 
 /// More utterances than this that wait for each other in one visit are a mistake of whoever composes them.
 const MOST_WAITING: usize = 8;
+/// More texts of the greeting than this do not wait to be made ahead.
+const MOST_AHEAD: usize = 64;
 /// More text than this is no greeting; services take no more either.
 const MOST_CHARACTERS: usize = 4_096;
 
@@ -182,11 +184,14 @@ impl<V: Voice> Speaker<V> {
     /// What the greeting says that it will say. Of what this voice cannot say, nothing is made, and nobody misses it yet.
     fn make_ahead(&self, utterance: &Utterance) -> Result<()> {
         let text = utterance.speak.trim();
-        // Of no use where it is not used: see `Shared::opening`.
-        let is_of_use = utterance.opening.is_empty() || !self.shared.followed;
+        // Of no use where it is not used (see `Shared::opening`), and where whoever comes first would wait behind too many.
+        let is_of_use = (utterance.opening.is_empty() || !self.shared.followed) && self.ahead.waiting() < MOST_AHEAD;
         let fits = is_of_use && !text.is_empty() && text.chars().count() <= MOST_CHARACTERS;
         let text = fits.then(|| self.shared.text(text, utterance)).flatten();
-        self.ahead.make(&self.shared, text.into_iter().filter(|text| text.names == Names::Nobody).collect())
+        self.ahead.make(
+            &self.shared,
+            text.into_iter().filter(|text| text.key.is_some() && text.names == Names::Nobody).collect(),
+        )
     }
 }
 

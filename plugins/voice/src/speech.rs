@@ -11,8 +11,9 @@ const MOST_BYTES: usize = 16 << 20;
 /// so that writing never waits for whoever plays it.
 pub struct Speech {
     sound: Sound,
-    /// Bytes at its beginning that were there before.
+    /// Bytes at its beginning that were there before, and what is said in them.
     lead: usize,
+    before: Option<Phonemes>,
     has_begun: bool,
     stop: Stop,
     /// None: nobody listens yet, it is made ahead.
@@ -22,7 +23,7 @@ pub struct Speech {
 /// What a voice wrote of a sound.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
-    /// Samples of each channel a second; 0: it has not begun.
+    /// Samples of each channel a second, once it has begun.
     pub rate: u32,
     /// Channels.
     pub channels: u16,
@@ -45,8 +46,8 @@ impl std::error::Error for Stopped {}
 impl Speech {
     /// `lead`: what is heard before, and was made earlier.
     pub(crate) fn new(stop: Stop, to: Option<Packets>, lead: Option<&Sound>) -> Self {
-        let sound = lead.cloned().unwrap_or_default();
-        Self { lead: sound.samples.len(), sound, has_begun: false, stop, to }
+        let mut sound = lead.cloned().unwrap_or_default();
+        Self { lead: sound.samples.len(), before: sound.phonemes.take(), sound, has_begun: false, stop, to }
     }
 
     /// Says what is written: samples of each channel a second, and channels. Once, before the first sample.
@@ -85,11 +86,11 @@ impl Speech {
     /// Says what is said when. At any time, once.
     pub fn tell(&mut self, phonemes: Phonemes) {
         let lead_ms = (self.lead / self.sound.frame()) as f64 * 1e3 / f64::from(self.sound.rate.max(1));
-        self.sound.phonemes = match self.sound.phonemes.take().filter(|_| self.lead > 0) {
-            Some(before) => Some(before.followed_by(phonemes, lead_ms)),
-            // Of what is heard before it is not known: nothing is told that is not whole.
-            None if self.lead > 0 => None,
-            None => Some(phonemes),
+        self.sound.phonemes = if self.lead == 0 {
+            Some(phonemes)
+        } else {
+            // Where it is not known of what is heard before, nothing is told: it would not be whole.
+            self.before.take().map(|before| before.followed_by(phonemes, lead_ms))
         };
     }
 

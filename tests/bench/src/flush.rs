@@ -17,7 +17,7 @@ use crate::voice::{GREETING, need_espeak};
 pub(crate) const INTERRUPTER: &str = "bench-interrupter";
 pub(crate) const PLAYER: &str = "bench-player";
 
-/// Interruptions of a run.
+/// Interruptions that are measured.
 const INTERRUPTIONS: usize = 40;
 /// Each utterance is interrupted when it has been said for so long: in the middle of it, with its queue full.
 const SAID_FOR: Duration = Duration::from_millis(190);
@@ -59,10 +59,10 @@ pub(crate) fn lengths(plugins: &Plugins, pipeline: &Path) -> Vec<Result<f64, Str
     }
     let time = |times: &[AtomicU64], place: usize| times[place].load(Ordering::Relaxed) as f64 / 1e6;
     // The first one opens the voice.
-    (1..INTERRUPTIONS)
+    (1..=INTERRUPTIONS)
         .map(|place| {
             let (interrupted, last) = (time(&notes.interrupted, place), time(&notes.last, place));
-            let next = time(&notes.first, place + 1);
+            let next = if place < INTERRUPTIONS { time(&notes.first, place + 1) } else { 0.0 };
             if last == 0.0 {
                 return Err(format!("utterance {place} was not heard at all"));
             }

@@ -112,12 +112,18 @@ pub(crate) fn faults(profile: &Profile, text: &str) -> Vec<Fault> {
             );
         }
         request(&stop.request, &[Key("stop"), Key("request")], profile, &answers, true, &mut finder);
+        for (name, value) in &stop.headers {
+            holes(value, &[Key("stop"), Key("headers"), Key(name)], profile, &answers, true, &mut finder);
+        }
         if let Some(body) = &stop.body {
             inside(body, &mut vec![Key("stop"), Key("body")], profile, &answers, true, &mut finder);
         }
     }
     if let Some(list) = &profile.list {
         request(&list.request, &[Key("list"), Key("request")], profile, &BTreeSet::new(), false, &mut finder);
+        for (name, value) in &list.headers {
+            holes(value, &[Key("list"), Key("headers"), Key(name)], profile, &BTreeSet::new(), false, &mut finder);
+        }
         if profile.stop.is_none() {
             finder.fault(
                 &[Key("list")],

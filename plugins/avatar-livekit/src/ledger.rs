@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use majlis_plugin_api::service::store::{Database, Statement, Value};
 use majlis_plugin_api::{Host, Invite, Result};
 
-use crate::process::{Living, Process, is_gone};
+use crate::process::{Living, OWN, Process, is_gone};
 
 /// The history of the tables. A released step never changes.
 const STEPS: [&str; 1] = ["CREATE TABLE host (id TEXT NOT NULL);
@@ -65,7 +65,7 @@ impl Ledger {
     fn begin(&mut self, host: &Host) -> Result<Database> {
         let store = Database::open(host, FILE, &STEPS, &[])?;
         let insert = "INSERT INTO host SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM host)";
-        let own = Process::own();
+        let own = OWN.clone();
         let process = [
             self.owner.as_str().into(),
             own.machine.into(),
@@ -162,7 +162,9 @@ impl Ledger {
     }
 
     fn run(&self, statements: &[Statement]) -> Option<Vec<Vec<Vec<Value>>>> {
-        let answers = self.store.as_ref()?.run(statements);
+        let store = self.store.as_ref()?;
+        // The disk may be slow, and the stage's one thread for tasks has other visitors.
+        let answers = tokio::task::block_in_place(|| store.run(statements));
         let answers = answers.inspect_err(|error| tracing::warn!(%error, "sessions of avatars cannot be written down"));
         Some(answers.ok()?.into_iter().map(|answer| answer.rows).collect())
     }

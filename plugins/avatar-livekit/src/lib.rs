@@ -183,7 +183,7 @@ impl Avatars {
             AvatarStep::Video => ("video", Some("avatar-video")),
             AvatarStep::Decoded => ("avatar-decoded", Some("avatar-decoded")),
             AvatarStep::Shown => ("shown", None),
-            AvatarStep::PlaybackStarted => ("speaks", Some("avatar-speaks")),
+            AvatarStep::PlaybackStarted => ("", Some("avatar-speaks")),
             AvatarStep::PlaybackFinished | AvatarStep::Left => ("", None),
         };
         // Of one that was given up nothing is told: it has no part in what the visitor sees.

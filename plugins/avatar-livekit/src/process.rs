@@ -9,6 +9,9 @@ use parking_lot::Mutex;
 /// Owners of this process that live, by id: stages are made anew in one process, and what the one before started is nobody's then.
 static LIVING: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
 
+/// This process.
+pub(crate) static OWN: LazyLock<Process> = LazyLock::new(Process::own);
+
 /// A process, as it can be found again: numbers of processes come round, the moment of a start does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -22,19 +25,18 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// This one.
-    pub(crate) fn own() -> Self {
+    fn own() -> Self {
         let number = std::process::id();
         Self { machine: machine(), namespace: namespace(), number, started: started(number).unwrap_or_default() }
     }
 
     /// Whether it is known to have ended. One of another container cannot be seen, and is taken as running.
     pub(crate) fn has_ended(&self) -> bool {
-        if self.machine != machine() {
+        if self.machine != OWN.machine {
             // The store lies on this machine, which was started anew.
             return true;
         }
-        self.namespace == namespace() && started(self.number) != Some(self.started)
+        self.namespace == OWN.namespace && started(self.number) != Some(self.started)
     }
 }
 
@@ -56,7 +58,7 @@ impl Drop for Living {
 
 /// Whether the owner, a stage of that process, is gone.
 pub(crate) fn is_gone(owner: &str, process: &Process) -> bool {
-    if *process == Process::own() { !LIVING.lock().contains(owner) } else { process.has_ended() }
+    if *process == *OWN { !LIVING.lock().contains(owner) } else { process.has_ended() }
 }
 
 fn machine() -> String {

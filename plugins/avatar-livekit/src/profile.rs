@@ -35,13 +35,13 @@ pub struct Profile {
     pub sample_rate: u32,
     /// How long it usually takes from the request to its first frame; it is given so long.
     pub usual_start: Span,
-    /// How long it may take to answer one request.
+    /// How long it may take to answer the requests of a start, all together; of another request, to begin to answer.
     #[serde(default = "twenty_seconds")]
     pub answer_within: Span,
     /// After this time it ends a session by itself.
     #[serde(default)]
     pub longest: Option<Span>,
-    /// What the avatar does while nothing is said.
+    /// What the avatar does while nothing is said: for whoever reads the file.
     pub idle: Idle,
     /// Who hears the speech in the room.
     #[serde(default)]

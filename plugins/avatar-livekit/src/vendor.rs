@@ -187,14 +187,20 @@ impl Vendor {
     pub(crate) async fn start(&self, mut scope: Scope, probe: bool) -> Result<Option<String>, Refused> {
         let until = Instant::now() + self.profile.answer_within.get();
         let last = self.profile.start.len() - 1;
+        // What an earlier step began runs, whatever becomes of the later ones.
+        let mut begun = false;
         for (index, step) in self.profile.start.iter().enumerate() {
             let added = self.profile.probe.as_ref().filter(|_| probe && index == last).map(|probe| &probe.body);
-            let answer = self.step(step, &scope, added, until).await?;
+            let answer = self.step(step, &scope, added, until).await.map_err(|refused| {
+                let may_run = refused.may_run || begun;
+                Refused { may_run, ..refused }
+            })?;
+            begun |= step.begins;
             for (name, pointer) in &step.answer {
                 let Some(value) = answer.pointer(pointer).filter(|value| !value.is_null()) else {
                     let said =
                         format!("{} answers without `{pointer}`; its API has changed perhaps", self.profile.title);
-                    return Err(Refused { what: Meaning::Failed, failure: Failure::last(said), may_run: step.begins });
+                    return Err(Refused { what: Meaning::Failed, failure: Failure::last(said), may_run: begun });
                 };
                 scope.set(format!("answer.{name}"), value.clone());
             }

@@ -18,15 +18,15 @@ use crate::seen::Counted;
 const PIECE: usize = 6;
 
 /// The answer to a request. `open` counts it until its body is over or given up.
-pub(crate) async fn answer(act: Act, kind: Kind, body: &Value, open: Counted) -> Response<Body> {
+pub(crate) async fn answer(act: Act, kind: Option<Kind>, body: &Value, open: Counted) -> Response<Body> {
     if !act.first_byte.is_zero() {
         tokio::time::sleep(act.first_byte).await;
     }
     let streamed = act.streamed
         && match kind {
-            Kind::Chat => body["stream"] == json!(true),
-            Kind::Speech => body["stream_format"] == json!("sse"),
-            Kind::Avatars => false,
+            Some(Kind::Chat) => body["stream"] == json!(true),
+            Some(Kind::Speech) => body["stream_format"] == json!("sse"),
+            None => false,
         };
     let (status, content_type, pieces) = pieces(&act, streamed, body);
     let mut response = Response::new(paced(&act, pieces, open));

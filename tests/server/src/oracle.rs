@@ -12,8 +12,6 @@ pub enum Kind {
     Chat,
     /// `POST /v1/audio/speech`.
     Speech,
-    /// What vendors of avatars are asked; see [`avatar_faults`](crate::avatar_faults).
-    Avatars,
 }
 
 /// What of a request's body does not fit the description; nothing where the description is not at hand, which is said loudly.
@@ -40,7 +38,6 @@ pub fn faults(kind: Kind, body: &Value) -> Vec<String> {
     let oracle = match kind {
         Kind::Chat => chat,
         Kind::Speech => speech,
-        Kind::Avatars => return Vec::new(),
     };
     found(oracle, body)
 }

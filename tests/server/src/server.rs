@@ -252,22 +252,21 @@ async fn serve(State(shared): State<Arc<Shared>>, request: axum::extract::Reques
         _ => {
             let well = Act::status(200).body(r#"{"object":"list","data":[],"status":"ok"}"#);
             let act = shared.ready.lock().pop_front().unwrap_or(well);
-            return answer(act, Kind::Chat, &body, open).await;
+            return answer(act, Some(Kind::Chat), &body, open).await;
         }
     };
     let found = faults(kind, &body);
     if !found.is_empty() {
         let said = json!({ "error": { "message": found.join("; "), "type": "invalid_request_error", "code": null } });
         shared.faults.lock().extend(found);
-        return answer(Act::status(400).body(&said.to_string()), kind, &body, open).await;
+        return answer(Act::status(400).body(&said.to_string()), Some(kind), &body, open).await;
     }
     let next = shared.script.lock().pop_front();
     let act = next.or_else(|| shared.usual.lock().clone()).unwrap_or_else(|| match kind {
         Kind::Chat => Act::say(r#"{"people":2,"tags":[]}"#),
         Kind::Speech => Act::sound(400),
-        Kind::Avatars => Act::session(),
     });
-    answer(act, kind, &body, open).await
+    answer(act, Some(kind), &body, open).await
 }
 
 /// What a vendor of avatars does. A start follows the script; what ends and lists sessions follows that of requests that are no questions.
@@ -282,7 +281,7 @@ async fn avatars(
     if !found.is_empty() {
         let said = json!({ "message": found.join("; ") });
         shared.faults.lock().extend(found);
-        return answer(Act::status(400).body(&said.to_string()), Kind::Avatars, body, open).await;
+        return answer(Act::status(400).body(&said.to_string()), None, body, open).await;
     }
     let next = if call.is_start() {
         let next = shared.script.lock().pop_front();
@@ -292,7 +291,7 @@ async fn avatars(
     };
     let act = next.unwrap_or_else(Act::session);
     let act = if matches!(act.what, What::Session) { shared.avatars.do_it(call, body, act) } else { act };
-    answer(act, Kind::Avatars, body, open).await
+    answer(act, None, body, open).await
 }
 
 fn plain(status: StatusCode) -> Response<Body> {

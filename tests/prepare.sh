@@ -11,7 +11,7 @@ if ! bash models/onnxruntime.sh; then
   want "ONNX Runtime could not be fetched: tests of real recognition are skipped." \
        "Run 'make onnxruntime' with Python 3 and pip at hand."
 fi
-# The server is built from its source, which takes minutes on a fresh machine: with a Go of pip's where nothing may be missing.
+# The server is built from its source, which takes minutes on a fresh machine: with a Go of pip's where MAJLIS_REQUIRE is set.
 if ! sh plugins/livekit/install.sh library; then
   want "LiveKit's library could not be fetched: tests of rooms are skipped." \
        "Run 'make livekit' with Python 3 and pip at hand."

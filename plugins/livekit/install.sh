@@ -109,6 +109,6 @@ server() {
 case $what in
     library) library ;;
     server) server ;;
-    '') library && server ;;
+    '') library; server ;;
     *) say "'$what' is neither 'library' nor 'server'." >&2; exit 2 ;;
 esac

@@ -3,7 +3,7 @@
 //! The decision that shapes it: **what is decided is decided by machines that do nothing, and one actor carries it out**. Who is a
 //! visitor (`guests`), whom the room invited (`avatars`) and who has the floor (`floor`) are pure: moments and what
 //! happened in, what is to be done out. So each order of events can be tried in a test, and there is one place where the room is
-//! touched (`room`). The stage's calls only hand over, and never wait.
+//! touched (`room`). The stage's calls only hand over, and never wait, but for the last one.
 //!
 //! Rights hang on what the server alone can say: a participant's kind, and identities that this room gave out. Nothing is received
 //! but visitors' cameras, and of an avatar its first picture; there is no ear.

@@ -314,10 +314,8 @@ impl Keeper {
             self.send_away(&identity, None);
         }
         self.floor.connected(false);
-        for step in self.floor.take() {
-            self.deliver(&step);
-        }
         let session = self.session.take();
+        self.speak();
         let errands = &mut self.errands;
         let left = async {
             // Whoever is to leave with us goes first: a vendor may bill it until then.

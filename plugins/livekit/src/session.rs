@@ -62,6 +62,15 @@ impl Session {
         })
     }
 
+    /// Nothing of somebody's tracks is received any more.
+    pub(crate) fn stop_receiving(&mut self, identity: &str) {
+        for publication in self.publications.get(identity).into_iter().flatten() {
+            self.cameras.end(&publication.sid);
+            // It may have left already.
+            let _ = publication.set_subscribed(false);
+        }
+    }
+
     /// Leaves, and waits until the server knows.
     pub(crate) async fn leave(self) {
         let mut room = self.room.clone();

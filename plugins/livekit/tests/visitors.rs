@@ -119,9 +119,7 @@ fn recorders_agents_and_whoever_is_hidden_are_no_visitors_whatever_they_say_of_t
 
 #[test]
 fn whoever_was_there_before_us_came_earlier() {
-    let Some(path) = majlis_test_livekit::library("who came before us") else { return };
     let Some(mut stand) = Stand::new("who came before us", Wired::Camera, json!({ "room": "another" })) else { return };
-    drop(path);
     let _guest = stand.visitor("guest");
     std::thread::sleep(Duration::from_millis(1_200));
     let config = common::config(&stand.server, &json!({}));

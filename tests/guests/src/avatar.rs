@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use majlis_livekit_ffi::{
-    AudioSource, ByteReader, ConnectOptions, DisconnectReason, Ffi, Invocation, Joined, Method, PublishAudio,
-    PublishVideo, Room, RoomEvent, VideoSource,
+    AudioSource, ByteReader, ConnectOptions, Ffi, Invocation, Joined, Method, PublishAudio, PublishVideo, Room,
+    RoomEvent, VideoSource,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -14,6 +14,9 @@ use crate::hall::until;
 use crate::visitor::film;
 use crate::{Conduct, Hall, Picture};
 
+/// Side of an avatar's picture in pixels, and pictures a second.
+const SIDE: u32 = 256;
+const FPS: u32 = 10;
 /// What speech is sent under.
 const TOPIC: &str = "lk.audio_stream";
 
@@ -37,7 +40,6 @@ struct Noted {
     speeches: Vec<Speech>,
     joined: Vec<Instant>,
     first_frame: Option<Instant>,
-    sent_away: u32,
     trouble: Option<String>,
 }
 
@@ -45,8 +47,6 @@ struct Noted {
 pub struct Avatar {
     noted: Arc<Mutex<Noted>>,
     task: JoinHandle<()>,
-    /// When it was asked to come.
-    pub asked: Instant,
 }
 
 impl Hall {
@@ -61,7 +61,7 @@ impl Hall {
                 noting.lock().trouble = Some(error.to_string());
             }
         });
-        Avatar { noted, task, asked: Instant::now() }
+        Avatar { noted, task }
     }
 }
 
@@ -82,18 +82,6 @@ impl Avatar {
     #[must_use]
     pub fn first_frame(&self) -> Option<Instant> {
         self.noted.lock().first_frame
-    }
-
-    /// How often it was removed from the room.
-    #[must_use]
-    pub fn sent_away(&self) -> u32 {
-        self.noted.lock().sent_away
-    }
-
-    /// Whether it is gone for good.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        self.task.is_finished()
     }
 
     /// Waits until this holds.
@@ -128,20 +116,9 @@ async fn live(
     if !conduct.joins {
         return Ok(());
     }
-    for _ in 0..=conduct.comes_back {
-        let joined = Room::connect(&ffi, &url, &token, &ConnectOptions::default()).await?;
-        noted.lock().joined.push(Instant::now());
-        match stay(&ffi, joined, &conduct, &noted).await? {
-            Left::SentAway => noted.lock().sent_away += 1,
-            Left::Died => return Ok(()),
-        }
-    }
-    Ok(())
-}
-
-enum Left {
-    SentAway,
-    Died,
+    let joined = Room::connect(&ffi, &url, &token, &ConnectOptions::default()).await?;
+    noted.lock().joined.push(Instant::now());
+    stay(&ffi, joined, &conduct, &noted).await
 }
 
 async fn stay(
@@ -149,7 +126,7 @@ async fn stay(
     joined: Joined,
     conduct: &Conduct,
     noted: &Arc<Mutex<Noted>>,
-) -> majlis_livekit_ffi::Result<Left> {
+) -> majlis_livekit_ffi::Result<()> {
     let Joined { room, mut events, .. } = joined;
     let room = Arc::new(room);
     let agent = room.participant().attributes.get("lk.publish_on_behalf").cloned().unwrap_or_default();
@@ -171,37 +148,34 @@ async fn stay(
     };
     let (died, mut dies) = tokio::sync::mpsc::channel(1);
     tasks.spawn(speaks.all(mouth, died));
-    let left = loop {
+    loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(RoomEvent::ByteStream(reader)) if reader.info().topic == TOPIC && reader.info().identity == agent => {
                     let _ = mouth_closes.send(reader);
                 }
-                Some(RoomEvent::Disconnected { reason: DisconnectReason::ParticipantRemoved }) => break Left::SentAway,
-                Some(RoomEvent::Disconnected { .. }) | None => break Left::Died,
+                Some(RoomEvent::Disconnected { .. }) | None => break,
                 Some(_) => {}
             },
-            _ = dies.recv() => break Left::Died,
+            _ = dies.recv() => break,
         }
-    };
+    }
     tasks.shutdown().await;
     if let Some(room) = Arc::into_inner(room) {
         // The server may have ended it before.
         let _ = room.disconnect().await;
     }
-    Ok(left)
+    Ok(())
 }
 
 async fn show(ffi: Ffi, room: Arc<Room>, conduct: Conduct, noted: Arc<Mutex<Noted>>) {
-    tokio::time::sleep(conduct.video_after).await;
-    let (side, fps) = conduct.size;
-    let Ok(source) = VideoSource::new(&ffi, side, side) else { return };
+    let Ok(source) = VideoSource::new(&ffi, SIDE, SIDE) else { return };
     let Ok(track) = room.publish_video("avatar", &source, &PublishVideo::default()).await else { return };
     if !conduct.sends_frames {
         return std::future::pending().await;
     }
     noted.lock().first_frame.get_or_insert_with(Instant::now);
-    film(source, Picture::plain(side, conduct.colour), fps, track).await;
+    film(source, Picture::plain(SIDE, conduct.colour), FPS, track).await;
 }
 
 /// Answers when it is told to be silent.
@@ -261,17 +235,24 @@ impl Speaks {
         };
         self.cleared.mark_unchanged();
         let Ok(mut pieces) = reader.pieces() else { return false };
-        let (mut bytes, mut played, mut over) = (Vec::new(), 0_usize, false);
+        let (mut samples, mut half, mut played, mut over) = (Vec::<i16>::new(), Vec::new(), 0_usize, false);
         let frame = source.frame();
-        let mut began = false;
         let interrupted = loop {
-            while !over && bytes.len() < (played + 1) * frame * 2 {
+            while !over && samples.len() < (played + 1) * frame {
                 match pieces.next().await {
                     Ok(Some(piece)) => {
-                        if bytes.is_empty() {
-                            self.noted.lock().speeches[place].began = Instant::now();
+                        // A piece may end in the middle of a sample.
+                        half.extend_from_slice(&piece);
+                        let (whole, rest) = half.as_chunks::<2>();
+                        let new: Vec<i16> = whole.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+                        let rest = rest.to_vec();
+                        let speech = &mut self.noted.lock().speeches[place];
+                        if speech.samples.is_empty() {
+                            speech.began = Instant::now();
                         }
-                        bytes.extend_from_slice(&piece);
+                        speech.samples.extend_from_slice(&new);
+                        samples.extend(new);
+                        half = rest;
                     }
                     ended => {
                         over = true;
@@ -279,15 +260,13 @@ impl Speaks {
                     }
                 }
             }
-            let samples: Vec<i16> = bytes.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
-            self.noted.lock().speeches[place].samples.clone_from(&samples);
             if self.cleared.has_changed().unwrap_or(false) {
                 let _ = source.clear();
                 self.noted.lock().speeches[place].cleared = true;
                 break true;
             }
             let Some(next) = samples.get(played * frame..).filter(|rest| !rest.is_empty()) else { break false };
-            if !std::mem::replace(&mut began, true) {
+            if played == 0 {
                 self.report("lk.playback_started", String::new()).await;
             }
             let mut next = next[..next.len().min(frame)].to_vec();

@@ -7,8 +7,6 @@ pub struct Conduct {
     pub joins_after: Duration,
     /// It joins at all.
     pub joins: bool,
-    /// So long after it joined it publishes its picture.
-    pub video_after: Duration,
     /// It publishes a picture at all.
     pub publishes: bool,
     /// It sends frames of it.
@@ -17,12 +15,8 @@ pub struct Conduct {
     pub dies_after: Option<Duration>,
     /// It says when it began to play, and when it ended.
     pub reports: bool,
-    /// Sent away, it comes back, so often.
-    pub comes_back: u32,
     /// What its picture looks like: red, green and blue.
     pub colour: [u8; 3],
-    /// Side of its picture in pixels, and pictures a second.
-    pub size: (u32, u32),
 }
 
 impl Default for Conduct {
@@ -30,14 +24,11 @@ impl Default for Conduct {
         Self {
             joins_after: Duration::ZERO,
             joins: true,
-            video_after: Duration::ZERO,
             publishes: true,
             sends_frames: true,
             dies_after: None,
             reports: true,
-            comes_back: 0,
             colour: [30, 90, 200],
-            size: (256, 10),
         }
     }
 }

@@ -44,7 +44,6 @@ struct Noted {
     shown: BTreeMap<String, Shown>,
     present: Vec<String>,
     left: Vec<String>,
-    is_out: bool,
 }
 
 /// A visitor with a camera: a participant as a page is one. It receives everybody's sound and pictures.
@@ -55,8 +54,6 @@ pub struct Visitor {
     handle: tokio::runtime::Handle,
     /// Who it is in the room.
     pub identity: String,
-    /// When it was in the room.
-    pub joined: Instant,
 }
 
 impl Hall {
@@ -71,7 +68,7 @@ impl Hall {
         let joined = self.wait("joining", Room::connect(&self.ffi, &url, token, &options));
         let Joined { room, events, present } =
             joined.unwrap_or_else(|error| panic!("a visitor is not let in: {error}"));
-        let (room, joined) = (Arc::new(room), Instant::now());
+        let room = Arc::new(room);
         let noted = Arc::new(Mutex::new(Noted::default()));
         let mut tasks = Vec::new();
         if let Some((picture, fps)) = camera {
@@ -92,7 +89,7 @@ impl Hall {
         }
         tasks.push(self.runtime.spawn(watch(events, Arc::clone(&noted))));
         let identity = room.identity().to_owned();
-        Visitor { room: Some(room), noted, tasks, handle: self.runtime.handle().clone(), identity, joined }
+        Visitor { room: Some(room), noted, tasks, handle: self.runtime.handle().clone(), identity }
     }
 }
 
@@ -139,34 +136,6 @@ impl Visitor {
     #[must_use]
     pub fn left(&self) -> Vec<String> {
         self.noted.lock().left.clone()
-    }
-
-    /// Whether it was sent away or the connection is lost for good.
-    #[must_use]
-    pub fn is_out(&self) -> bool {
-        self.noted.lock().is_out
-    }
-
-    /// Asks somebody by RPC.
-    ///
-    /// # Errors
-    /// What the other one answers.
-    ///
-    /// # Panics
-    /// It has left.
-    pub fn ask(&self, to: &str, method: &str, payload: &str) -> majlis_livekit_ffi::Result<String> {
-        let room = self.room.as_ref().expect("it is in the room");
-        self.handle.block_on(room.perform_rpc(to, method, payload, Duration::from_secs(10)))
-    }
-
-    /// Sets attributes of its own, true or not.
-    ///
-    /// # Panics
-    /// Its token does not allow that.
-    pub fn claim(&self, attributes: &[(&str, &str)]) {
-        let room = self.room.as_ref().expect("it is in the room");
-        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        self.handle.block_on(room.set_attributes(attributes)).expect("its token allows that");
     }
 
     /// Waits until this holds.
@@ -268,7 +237,6 @@ async fn watch(mut events: Events, noted: Arc<Mutex<Noted>>) {
                     }
                 });
             }
-            RoomEvent::Disconnected { .. } => noted.lock().is_out = true,
             _ => {}
         }
     }

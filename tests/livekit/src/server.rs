@@ -104,12 +104,6 @@ impl Server {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
-    /// Its address for calls of its API.
-    #[must_use]
-    pub fn http_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
     /// The key's name.
     #[must_use]
     pub fn key(&self) -> &str {

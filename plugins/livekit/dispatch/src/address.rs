@@ -54,12 +54,6 @@ impl Address {
         self.http.as_str().replacen("http", "ws", 1).trim_end_matches('/').to_owned()
     }
 
-    /// The host, without port.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        self.http.host_str().unwrap_or_default()
-    }
-
     /// The address of a path below it.
     pub(crate) fn at(&self, path: &str) -> Url {
         let mut url = self.http.clone();

@@ -40,7 +40,7 @@ pub struct WorkerOptions {
 
 impl WorkerOptions {
     /// A worker for jobs of `agent_name` (empty: every new room), with so many at once, that asks `load` how busy the machine is:
-    /// every 2.5 s and before each answer, on the runtime's thread, so it has to be quick.
+    /// every 2.5 s, before each answer and after all that is heard or asked, on the runtime's thread, so it has to be quick.
     pub fn new(agent_name: impl Into<String>, slots: usize, load: impl Fn() -> Load + Send + Sync + 'static) -> Self {
         let load = LoadSource::new(load);
         Self { agent_name: agent_name.into(), slots, load, name: String::new(), full_at: FULL }

@@ -210,11 +210,6 @@ impl Events {
         self.receiver.recv().await.inspect(|event| self.taken(event))
     }
 
-    /// The next event if there is one already.
-    pub fn try_next(&mut self) -> Option<RoomEvent> {
-        self.receiver.try_recv().ok().inspect(|event| self.taken(event))
-    }
-
     fn taken(&self, event: &RoomEvent) {
         if matches!(event, RoomEvent::Data(_)) {
             self.packets.waiting.fetch_sub(1, Ordering::Relaxed);

@@ -100,9 +100,9 @@ impl Native {
     }
 
     /// Gives a handle back. One that is gone already, or never was, does no harm.
-    pub(crate) fn drop_handle(&self, id: u64) -> bool {
+    pub(crate) fn drop_handle(&self, id: u64) {
         // SAFETY: rule 1.
-        unsafe { (self.drop_handle)(id) }
+        unsafe { (self.drop_handle)(id) };
     }
 
     /// Leaves every room, and waits for it. Nothing comes from the library afterwards.

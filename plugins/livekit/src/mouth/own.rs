@@ -77,10 +77,11 @@ impl OwnTrack {
                 waiting.resize(waiting.len().next_multiple_of(frame), 0);
             }
             let whole = waiting.len() / frame * frame;
-            for samples in waiting.drain(..whole).collect::<Vec<_>>().chunks(frame) {
+            for samples in waiting[..whole].chunks(frame) {
                 begun.store(true, Ordering::Release);
                 source.capture(samples.to_vec()).await?;
             }
+            waiting.drain(..whole);
             if is_last {
                 break;
             }

@@ -106,11 +106,8 @@ impl Keeper {
         if self.avatars.was_shown_early(identity) {
             self.tell_seen(identity, AvatarStep::Shown);
         }
-        let Some(session) = &mut self.session else { return };
-        for publication in session.publications.get(identity).into_iter().flatten() {
-            session.cameras.end(&publication.sid);
-            // It may have left already.
-            let _ = publication.set_subscribed(false);
+        if let Some(session) = &mut self.session {
+            session.stop_receiving(identity);
         }
     }
 

@@ -66,11 +66,7 @@ impl Keeper {
     /// Whoever is hidden from others is no visitor.
     pub(super) fn hidden(&mut self, identity: &str) {
         if let Some(session) = &mut self.session {
-            for publication in session.publications.get(identity).into_iter().flatten() {
-                session.cameras.end(&publication.sid);
-                // It may have left already.
-                let _ = publication.set_subscribed(false);
-            }
+            session.stop_receiving(identity);
         }
         self.gone(identity);
     }
@@ -202,9 +198,10 @@ impl Keeper {
         if is_awaited {
             session.cameras.await_first(track, identity.to_owned());
         } else if is_here {
-            let whose = if of_people { Whose::nobodys() } else { Whose::visits(visit) };
-            session.whose.insert(identity.to_owned(), whose.clone());
-            session.cameras.watch(track, whose);
+            // One for all of a visitor's tracks: what is set once the visit opens holds for each of them.
+            let whose = session.whose.entry(identity.to_owned());
+            let whose = whose.or_insert_with(|| if of_people { Whose::nobodys() } else { Whose::visits(visit) });
+            session.cameras.watch(track, whose.clone());
         }
     }
 }

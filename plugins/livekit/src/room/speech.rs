@@ -68,33 +68,24 @@ impl Keeper {
 
     /// Carries out what the floor decides.
     pub(super) fn speak(&mut self) {
-        loop {
-            let todo = self.floor.take();
-            if todo.is_empty() {
-                return;
+        for step in self.floor.take() {
+            if let Do::Tell { utterance, delivery } = step {
+                self.tell_delivery(utterance, delivery);
+                continue;
             }
-            for step in todo {
-                self.deliver(&step);
-                let Some(session) = &mut self.session else { continue };
-                match step {
-                    Do::Begin { saying, speaker, rate } => session.mouth.begin(saying, speaker, rate),
-                    Do::Feed { saying, samples } => session.mouth.feed(saying, samples),
-                    Do::End { saying } => session.mouth.end(saying),
-                    Do::Break { saying } => session.mouth.break_off(saying),
-                    Do::Forget { saying } => session.mouth.forget(saying),
-                    Do::Tell { .. } => {}
-                }
+            let Some(session) = &mut self.session else { continue };
+            match step {
+                Do::Begin { saying, speaker, rate } => session.mouth.begin(saying, speaker, rate),
+                Do::Feed { saying, samples } => session.mouth.feed(saying, samples),
+                Do::End { saying } => session.mouth.end(saying),
+                Do::Break { saying } => session.mouth.break_off(saying),
+                Do::Forget { saying } => session.mouth.forget(saying),
+                Do::Tell { .. } => {}
             }
         }
     }
 
     /// Tells whoever composed an utterance what became of it.
-    pub(super) fn deliver(&self, step: &Do) {
-        if let Do::Tell { utterance, delivery } = step {
-            self.tell_delivery(*utterance, *delivery);
-        }
-    }
-
     fn tell_delivery(&self, utterance: u64, delivery: Delivery) {
         if utterance != 0 {
             let delivered = Delivered { utterance, delivery, extra: Default::default() };

@@ -21,7 +21,7 @@ impl Load {
     }
 }
 
-/// Asks for the load: before each report and each answer, so it has to be quick.
+/// Asks for the load: at each turn of a session and before each answer, so it has to be quick.
 #[derive(Clone)]
 pub(crate) struct LoadSource(Arc<dyn Fn() -> Load + Send + Sync>);
 

@@ -6,22 +6,23 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Hall, Picture, Visitor, face};
+use common::{face, frame, hall};
 use majlis_meter::Jemalloc;
 use majlis_meter::thread::counters;
 use majlis_plugin_api::{Frame, Time};
 use majlis_scene_gate::Config;
 use majlis_scene_gate::gate::{Gate, Reason, Rules};
+use majlis_test_film::{Picture, Visitor};
 
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[test]
 fn after_the_first_frame_of_a_visit_nothing_is_allocated() {
-    let Some(mut hall) = Hall::open() else { return };
+    let Some(mut hall) = hall("coffee.png") else { return };
     let host = majlis_testkit::host();
     let pictures = [Picture::EMPTY, Picture::of(Visitor::at(100)), Picture::of(Visitor::at(300))];
-    let frames: Vec<Frame> = pictures.iter().map(|picture| hall.frame(&host, *picture)).collect();
+    let frames: Vec<Frame> = pictures.iter().map(|picture| frame(&mut hall, &host, *picture)).collect();
     let people = [face(1), face(2)];
     let rules = Rules::new(&Config::default());
     let mut gate = Gate::default();

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Hall, Picture, Visitor};
+use common::{frame, hall};
 use majlis_plugin_api::Time;
 use majlis_scene_gate::Config;
 use majlis_scene_gate::gate::{Gate, Rules};
+use majlis_test_film::{Picture, Visitor};
 
 /// What shows the same scene as a visitor at 220 px, and what does not.
 const SAME: [(&str, Picture); 7] = [
@@ -33,13 +34,13 @@ fn what_shows_the_same_and_what_does_not_lie_on_two_sides_of_the_thresholds() {
     let cases: Vec<(&str, Picture)> = SAME.into_iter().chain(ANOTHER).collect();
     let mut found: Vec<(f32, f32)> = vec![(f32::MAX, 0.0); cases.len()];
     for background in ["coffee.png", "rocket.jpg", "solvay_1927.png"] {
-        let Some(mut hall) = Hall::before(background) else { return };
+        let Some(mut hall) = hall(background) else { return };
         for ((what, picture), (least, most)) in cases.iter().zip(&mut found) {
             // In the dark it is compared with the dark.
             let before = if what.contains("in the dark") { *picture } else { VISITOR };
             let mut gate = Gate::default();
             for picture in [before, *picture] {
-                let frame = hall.frame(&host, picture);
+                let frame = frame(&mut hall, &host, picture);
                 // At one moment: the first is the one that is let through.
                 gate.decide(&rules, Time::default(), &frame, None).expect("a frame that can be compared");
             }

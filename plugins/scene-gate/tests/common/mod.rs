@@ -4,90 +4,23 @@
 
 use std::time::Duration;
 
-use image::RgbImage;
-use image::imageops::{self, FilterType};
 use majlis_plugin_api::{Face, Faces, Frame, FrameMut, Host, Identity, Person, PixelFormat, Time, VisitId};
 use majlis_scene_gate::{SceneGate, input, manifest__, output};
+use majlis_test_film::{HEIGHT, Hall, Picture, WIDTH};
 use majlis_testkit::{Kit, testdata};
 use serde_json::Value;
 
-pub(crate) const WIDTH: u32 = 640;
-pub(crate) const HEIGHT: u32 = 480;
-
-/// What stands in a frame, and in which light.
-#[derive(Clone, Copy)]
-pub(crate) struct Picture {
-    visitor: Option<Visitor>,
-    gain: f32,
-    offset: f32,
+/// The photographs of which frames are made; None, said loudly, without test data.
+pub(crate) fn hall(background: &str) -> Option<Hall> {
+    let images = testdata::path("images/coffee.png").and_then(|_| testdata::path("images"))?;
+    Some(Hall::before(&images, background).unwrap())
 }
 
-/// Somebody before the camera, whose left side is at `x`, px.
-#[derive(Clone, Copy)]
-pub(crate) struct Visitor {
-    x: i64,
-}
-
-impl Visitor {
-    pub(crate) const fn at(x: i64) -> Self {
-        Self { x }
-    }
-}
-
-impl Picture {
-    /// Nobody is there.
-    pub(crate) const EMPTY: Self = Self { visitor: None, gain: 1.0, offset: 0.0 };
-
-    pub(crate) const fn of(visitor: Visitor) -> Self {
-        Self { visitor: Some(visitor), ..Self::EMPTY }
-    }
-
-    /// Each value times `gain`, plus `offset`.
-    pub(crate) const fn lit(self, gain: f32, offset: f32) -> Self {
-        Self { gain, offset, ..self }
-    }
-}
-
-/// The photographs of which frames are made.
-pub(crate) struct Hall {
-    empty: RgbImage,
-    visitor: RgbImage,
-    noise: u64,
-}
-
-impl Hall {
-    /// None, said loudly, without test data.
-    pub(crate) fn open() -> Option<Self> {
-        Self::before("coffee.png")
-    }
-
-    /// Before another background.
-    pub(crate) fn before(background: &str) -> Option<Self> {
-        let images = testdata::path("images/coffee.png").and_then(|_| testdata::path("images"))?;
-        let photo = |name: &str| image::open(images.join(name)).unwrap().to_rgb8();
-        let empty = imageops::resize(&photo(background), WIDTH, HEIGHT, FilterType::Triangle);
-        // Head and shoulders: 200 x 300 px.
-        let portrait = imageops::crop_imm(&photo("astronaut.png"), 100, 20, 250, 375).to_image();
-        let visitor = imageops::resize(&portrait, 200, 300, FilterType::Triangle);
-        Some(Self { empty, visitor, noise: 0x2545_f491_4f6c_dd1d })
-    }
-
-    /// The next frame: noise of 4 levels up and down, as a sensor has it, and another one each time.
-    pub(crate) fn frame(&mut self, host: &Host, picture: Picture) -> Frame {
-        let mut whole = self.empty.clone();
-        if let Some(visitor) = picture.visitor {
-            imageops::overlay(&mut whole, &self.visitor, visitor.x, 150);
-        }
-        let mut frame = FrameMut::new(host, WIDTH, HEIGHT, PixelFormat::Rgb8).unwrap();
-        for (to, from) in frame.pixels_mut().iter_mut().zip(whole.as_raw()) {
-            self.noise ^= self.noise << 13;
-            self.noise ^= self.noise >> 7;
-            self.noise ^= self.noise << 17;
-            let noise = (self.noise >> 32) as f32 / (1_u64 << 32) as f32 * 8.0 - 4.0;
-            *to = (f32::from(*from) * picture.gain + picture.offset + noise).clamp(0.0, 255.0) as u8;
-        }
-        frame.freeze().unwrap()
-    }
+/// The next frame, as a camera hands it over.
+pub(crate) fn frame(hall: &mut Hall, host: &Host, picture: Picture) -> Frame {
+    let mut frame = FrameMut::new(host, WIDTH, HEIGHT, PixelFormat::Rgb8).unwrap();
+    frame.pixels_mut().copy_from_slice(hall.paint(picture).as_raw());
+    frame.freeze().unwrap()
 }
 
 /// A gate that a visit's frames come to, ten a second.
@@ -103,7 +36,7 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn open(config: Value, faces: bool) -> Option<Self> {
-        let hall = Hall::open()?;
+        let hall = hall("coffee.png")?;
         let builder = Kit::builder().manifest(manifest__::TEXT).starting_at(Time::default());
         let mut whole = serde_json::json!({ "min_gap": "1s" });
         whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
@@ -138,7 +71,7 @@ impl Door {
     }
 
     fn show(&mut self, picture: Picture, faces: Option<&[Face]>) {
-        let frame = self.hall.frame(self.kit.host(), picture);
+        let frame = frame(&mut self.hall, self.kit.host(), picture);
         let before = self.kit.facts().len();
         let taken = self.kit.now();
         self.kit.send(input::frame, self.visit, frame).unwrap();
@@ -146,8 +79,8 @@ impl Door {
             // The recogniser takes 40 ms.
             self.kit.advance(Duration::from_millis(40)).unwrap();
             // Whoever stands there is one and the same, if nothing else is said.
-            let there = [face(1)];
-            let faces = faces.unwrap_or(if picture.visitor.is_some() { &there } else { &[] }).to_vec();
+            let there: Vec<Face> = picture.visitor.iter().map(|visitor| face(1 + visitor.who as u64)).collect();
+            let faces = faces.unwrap_or(&there).to_vec();
             let faces = Faces { width: WIDTH, height: HEIGHT, faces, ..Faces::default() };
             self.kit.send_seen_at(taken, input::faces, self.visit, faces).unwrap();
             self.kit.advance(self.every - Duration::from_millis(40)).unwrap();

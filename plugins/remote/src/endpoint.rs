@@ -5,17 +5,21 @@ use std::time::Duration;
 use majlis_plugin_api::{Error, Result, Secret};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
 
 /// How a server wants to be shown the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Auth {
     /// `Authorization: Bearer KEY`.
+    #[default]
     Bearer,
     /// Another header or another scheme, such as `x-api-key: KEY` or `Authorization: Basic KEY`.
     Header {
         /// The header's name.
         name: String,
         /// What stands before the key, with the space behind it: `Basic `. Empty for the key alone.
+        #[serde(default)]
         prefix: String,
     },
 }

@@ -1,5 +1,8 @@
 //! A server that misbehaves in every way, asked over real sockets.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -171,7 +174,7 @@ fn a_certificate_that_expired_is_refused() {
 
 #[test]
 fn nobody_at_the_address_is_told_in_the_operators_words() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
     let base = format!("http://127.0.0.1:{port}/v1");
     let remote = Remote::open(endpoint(&base), &majlis_testkit::host()).expect("it opens");
     let failure = ask_within(remote, Duration::from_secs(3)).expect_err("nobody is there");
@@ -225,4 +228,65 @@ fn a_proxy_of_the_environment_is_used_and_not_for_this_machine() {
     assert_eq!(proxy.requests().len(), 1);
     assert_eq!(proxy.requests()[0].host, "vision.example");
     assert_eq!(here.requests().len(), 1);
+}
+
+/// The proxy only carries what it cannot read: the certificate is that of the server behind it, and the key is for that one alone.
+#[test]
+fn a_proxy_carries_what_is_encrypted_and_does_not_see_the_key() {
+    const CHILD: &str = "MAJLIS_TEST_BEHIND_A_TUNNEL";
+    if let Ok(authority) = std::env::var(CHILD) {
+        let there = Endpoint { ca_file: Some(authority.into()), ..endpoint("https://vision.example/v1") };
+        let remote = Remote::open(there, &majlis_testkit::host()).expect("it opens");
+        ask_within(remote, Duration::from_secs(5)).expect("the server behind it answers");
+        return;
+    }
+    let server = Server::builder().tls(Proof::Good).start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = folder.path().join("company.pem");
+    std::fs::write(&authority, server.authority().expect("it has one")).expect("it is written");
+    let (proxy, seen) = tunnel(server.url().trim_start_matches("https://").to_owned());
+    let status = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "a_proxy_carries_what_is_encrypted_and_does_not_see_the_key"])
+        .env(CHILD, authority)
+        .env("HTTPS_PROXY", &proxy)
+        .env("https_proxy", &proxy)
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .status()
+        .expect("it runs");
+    assert!(status.success());
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].headers.get("authorization"), Some(&format!("Bearer {KEY}")));
+    let seen = seen.recv().expect("it was asked to lead there");
+    assert!(seen.starts_with("CONNECT vision.example:443 HTTP/1.1\r\n"), "{seen}");
+    assert!(!seen.contains(KEY), "{seen}");
+}
+
+/// A proxy that leads everybody to `server`. Answers its address, and what it is told in the clear.
+fn tunnel(server: String) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, seen) = channel();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.expect("a connection");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).expect("the head of a request");
+                head.push(byte[0]);
+            }
+            let mut there = TcpStream::connect(&server).expect("the server is there");
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("it listens");
+            let (mut back, mut to) = (there.try_clone().expect("a socket"), client.try_clone().expect("a socket"));
+            // Either side may end it.
+            std::thread::spawn(move || std::io::copy(&mut back, &mut to));
+            std::thread::spawn(move || std::io::copy(&mut client, &mut there));
+            if tell.send(String::from_utf8_lossy(&head).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    (address, seen)
 }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use majlis_plugin_api::{Error, Host, Result, Secret, Span};
-use majlis_remote::{Auth, Endpoint};
+use majlis_remote::Endpoint;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -182,7 +182,7 @@ impl Config {
         Endpoint {
             base_url: self.base_url.clone().unwrap_or_else(|| dialect.base_url.clone()),
             api_key: self.api_key.clone(),
-            auth: Auth::Bearer,
+            auth: dialect.auth.clone(),
             ca_file: self.ca_file.as_ref().map(|file| host.path(file)),
             connect_timeout: self.connect_timeout.get(),
             first_byte_timeout: self.first_byte_timeout.get(),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use majlis_plugin_api::{Error, Result};
+use majlis_remote::Auth;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,7 @@ pub enum DialectName {
 pub(crate) struct Dialect {
     pub(crate) base_url: String,
     pub(crate) model: Option<String>,
+    pub(crate) auth: Auth,
     pub(crate) token_field: String,
     #[serde(default)]
     pub(crate) detail: bool,

@@ -19,6 +19,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::seen::{Counted, Counter};
 
+/// Who the server proves to be: this machine, and somebody out there to whom a proxy leads.
+const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "vision.example"];
+
 /// How a server proves that it is the one at its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
@@ -41,7 +44,7 @@ impl Tls {
         let mut authority = CertificateParams::new(Vec::new()).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_certificate = authority.self_signed(&authority_key).expect("an authority");
-        let mut server = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("names");
+        let mut server = CertificateParams::new(NAMES.map(str::to_owned)).expect("names");
         if proof == Proof::Expired {
             server.not_before = date_time_ymd(2001, 1, 1);
             server.not_after = date_time_ymd(2002, 1, 1);

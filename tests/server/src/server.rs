@@ -34,6 +34,8 @@ pub struct Server {
 struct Shared {
     script: Mutex<VecDeque<Act>>,
     usual: Mutex<Option<Act>>,
+    /// What the model says where nothing else is usual; speech is heard all the same.
+    says: Mutex<Option<String>>,
     ready: Mutex<VecDeque<Act>>,
     requests: Mutex<Vec<Request>>,
     faults: Mutex<Vec<String>>,
@@ -138,6 +140,11 @@ impl Server {
     /// What it does with the next questions, in order; then it does the usual.
     pub fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.shared.script.lock().extend(acts);
+    }
+
+    /// What the model usually says; what speaks goes on to speak.
+    pub fn says(&self, answer: impl Into<String>) {
+        *self.shared.says.lock() = Some(answer.into());
     }
 
     /// What it does with each question that the script has nothing for. Without it, a chat is answered with two people and
@@ -263,7 +270,7 @@ async fn serve(State(shared): State<Arc<Shared>>, request: axum::extract::Reques
     }
     let next = shared.script.lock().pop_front();
     let act = next.or_else(|| shared.usual.lock().clone()).unwrap_or_else(|| match kind {
-        Kind::Chat => Act::say(r#"{"people":2,"tags":[]}"#),
+        Kind::Chat => Act::say(shared.says.lock().clone().unwrap_or_else(|| r#"{"people":2,"tags":[]}"#.to_owned())),
         Kind::Speech => Act::sound(400),
     });
     answer(act, Some(kind), &body, open).await

@@ -2,7 +2,7 @@
 //!
 //! A clause lies between two pauses of the sound. In it, words are as long as they are when the same text is said with pauses
 //! between its words; and in a word, phonemes are as long as their kind is on average. Spread over the clause by their kinds
-//! alone, the ends of words of twenty greetings were up to 206 ms off; so they are up to 115.
+//! alone, the ends of words of twenty greetings were up to 206 ms off; so those of 56, all that the greeting says among them, are up to 104.
 
 use std::ops::Range;
 
@@ -14,6 +14,10 @@ use crate::symbols::Word;
 /// A silence that is longer than this, where there are pauses between words, is one of them and not a stop's.
 const WORD_PAUSE_MS: f64 = 150.0;
 
+/// Before a pause a word is said a little slower than before another word: so much of its length is left there. Over 495 words of 56
+/// greetings the ends of words are then as often late as early.
+const BEFORE_ANOTHER: f64 = 0.95;
+
 /// How long a stop is silent, about.
 const CLOSURE_MS: f64 = 50.0;
 const STOPS: [char; 8] = ['b', 'd', 'k', 'p', 'q', 't', 'ɡ', 'ʔ'];
@@ -24,8 +28,13 @@ pub(crate) fn phonemes(clauses: &[Vec<Word>], whole: &Loudness, apart: Option<&L
     let parts = apart.map(|apart| apart.parts_between(WORD_PAUSE_MS));
     let lengths: Vec<f64> = match parts {
         Some(parts) if parts.len() == count => {
-            let closures = clauses.iter().flat_map(|words| words.iter().enumerate()).map(closure);
-            parts.iter().zip(closures).map(|(part, closure)| part.end - part.start + closure).collect()
+            let in_place =
+                clauses.iter().flat_map(|words| words.iter().enumerate().map(|(at, word)| (at, word, words.len())));
+            let length = |(part, (at, word, count)): (&Range<f64>, (usize, &Word, usize))| {
+                let apart = part.end - part.start + closure((at, word));
+                if at + 1 < count { apart * BEFORE_ANOTHER } else { apart }
+            };
+            parts.iter().zip(in_place).map(length).collect()
         }
         // Another number of words is heard than was written: then nobody knows which is which.
         _ => clauses.iter().flatten().map(weight).collect(),

@@ -24,6 +24,9 @@ pub struct Utterance {
     pub language: String,
     /// What it is for.
     pub kind: UtteranceKind,
+    /// The templates that `speak` was made of, in order, with a space between two: `salutation guest`. Empty: it was made of none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub template: String,
     /// Ids of the people who are named, as the gallery and the store's subjects have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,

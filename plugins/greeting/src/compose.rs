@@ -45,8 +45,9 @@ pub(crate) fn greeting(languages: &[Rc<Language>], titles: &Titles, audience: &A
     let [nameless, speak] = [nameless.clone(), speak.unwrap_or(nameless)].map(|text| clean::speakable(&text));
     Utterance {
         display: lines.join("\n"),
-        opening: names.map(|names| opening(&speak, &clean::speakable(&names)).to_owned()).unwrap_or_default(),
+        opening: names.as_ref().map(|names| opening(&speak, &clean::speakable(names)).to_owned()).unwrap_or_default(),
         speak_nameless: if speak == nameless { String::new() } else { nameless },
+        template: messages(audience, moment, names.is_some()).join(" "),
         speak,
         language: voice.tag.clone(),
         kind: if named.is_empty() { UtteranceKind::Guest } else { UtteranceKind::Named },
@@ -189,25 +190,26 @@ fn whole(language: &Language, audience: &Audience, moment: &Moment, form: Form, 
     let people = if audience.guests.is_empty() { audience.people } else { audience.guests.len() };
     let mut arguments = FluentArgs::new();
     arguments.set("people", people.max(1));
-    let mut parts = Vec::new();
-    if let Some(time) = moment.time.filter(|_| !audience.again) {
-        arguments.set("time", time);
-        parts.push(said(language, form, "salutation", &arguments));
-    }
-    let id = match (names.is_some(), audience.again) {
-        (true, false) => "named",
-        (false, false) => "guest",
-        (true, true) => "again-named",
-        (false, true) => "again",
-    };
+    arguments.set("time", moment.time.unwrap_or_default());
     arguments.set("names", names.unwrap_or_default());
-    parts.push(said(language, form, id, &arguments));
-    if let Some(occasion) = moment.occasion.as_ref().filter(|_| !audience.again) {
-        arguments.set("country", moment.country.as_str());
-        parts.push(said(language, form, &format!("occasion-{occasion}"), &arguments));
-    }
+    arguments.set("country", moment.country.as_str());
+    let messages = messages(audience, moment, names.is_some());
+    let mut parts: Vec<String> = messages.iter().map(|id| said(language, form, id, &arguments)).collect();
     parts.retain(|part| !part.is_empty());
     parts.join(" ")
+}
+
+/// The messages of a greeting, in order, with names or without.
+fn messages(audience: &Audience, moment: &Moment, named: bool) -> Vec<String> {
+    let id = match (named, audience.again) {
+        (true, false) => "named",
+        (false, false) => "guest",
+        (true, true) => return vec!["again-named".into()],
+        (false, true) => return vec!["again".into()],
+    };
+    let salutation = moment.time.map(|_| "salutation".to_owned());
+    let occasion = moment.occasion.as_ref().map(|occasion| format!("occasion-{occasion}"));
+    salutation.into_iter().chain([id.to_owned()]).chain(occasion).collect()
 }
 
 fn said(language: &Language, form: Form, id: &str, arguments: &FluentArgs<'_>) -> String {

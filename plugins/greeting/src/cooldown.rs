@@ -122,19 +122,31 @@ impl CoolDown {
         }
     }
 
-    /// Lets go of those whose greeting holds no more.
-    pub(crate) fn purge(&mut self) {
+    /// Lets go of those whose greeting holds no more. Answers after how many seconds the next one of them is to go.
+    pub(crate) fn purge(&mut self) -> Option<u64> {
         if !self.is_on() {
-            return;
+            return None;
         }
-        let since = seconds().saturating_sub(self.after);
-        match &mut self.kept {
-            Kept::Run(kept) => kept.retain(|_, (sent, delivered)| delivered.unwrap_or(*sent).max(*sent) > since),
-            Kept::Store(store) => {
-                let sql = "DELETE FROM greeted WHERE max(sent, ifnull(delivered, 0)) <= ?1";
-                let _ = tell(store.run(&[Statement::new(sql, [Value::Integer(since)])]));
+        let now = seconds();
+        let since = now.saturating_sub(self.after);
+        let oldest = match &mut self.kept {
+            Kept::Run(kept) => {
+                let at = |(sent, delivered): &(i64, Option<i64>)| delivered.unwrap_or(*sent).max(*sent);
+                kept.retain(|_, times| at(times) > since);
+                kept.values().map(at).min()
             }
-        }
+            Kept::Store(store) => {
+                let delete = "DELETE FROM greeted WHERE max(sent, ifnull(delivered, 0)) <= ?1";
+                let oldest = "SELECT min(max(sent, ifnull(delivered, 0))) FROM greeted";
+                let statements = [Statement::new(delete, [Value::Integer(since)]), Statement::new(oldest, [])];
+                let answers = tell(store.run(&statements)).unwrap_or_default();
+                match answers.last().and_then(|answer| answer.rows.first()?.first().cloned()) {
+                    Some(Value::Integer(oldest)) => Some(oldest),
+                    _ => None,
+                }
+            }
+        };
+        oldest.and_then(|oldest| u64::try_from(oldest.saturating_add(self.after).saturating_sub(now)).ok())
     }
 }
 

@@ -59,7 +59,6 @@ pub struct Greeting {
     again: Again,
     greet_by: Duration,
     remark_within: Duration,
-    again_after: Duration,
     /// Somebody tells what became of an utterance.
     is_told: bool,
     /// Where what will be said is sent, if somebody makes it ahead.
@@ -89,7 +88,6 @@ impl Stage for Greeting {
             again: config.again,
             greet_by: config.greet_by.get(),
             remark_within: config.remark_within.get(),
-            again_after: config.again_after.get(),
             is_told: wired(true, input::delivered.index()),
             ahead: wired(false, output::ahead.index()).then(|| host.origin()),
             sent_ahead: None,
@@ -114,18 +112,14 @@ impl Stage for Greeting {
                     Ok(Flow::Continue)
                 }
             }
-            Input::Wake { visit, .. } => {
-                if visit.is_none() {
-                    self.cool_down.purge();
+            Input::Wake { visit, .. } => match self.visitors.get(&visit).filter(|known| known.is_due()) {
+                Some(known) => {
+                    let audience = Audience { people: known.seen, ..Audience::default() };
+                    self.greet(visit, audience, out)
                 }
-                match self.visitors.get(&visit).filter(|known| known.is_due()) {
-                    Some(known) => {
-                        let audience = Audience { people: known.seen, ..Audience::default() };
-                        self.greet(visit, audience, out)
-                    }
-                    None => Ok(Flow::Continue),
-                }
-            }
+                None if visit.is_none() => Ok(self.purge(out.now())),
+                None => Ok(Flow::Continue),
+            },
             _ => Ok(Flow::Continue),
         }
     }
@@ -299,8 +293,14 @@ impl Greeting {
         self.cool_down.delivered(delivered.utterance);
         match self.visitors.get(&None) {
             Some(visitor) if visitor.is_due() => Flow::Continue,
-            _ => Flow::WakeAt(now + self.again_after + Duration::from_secs(1)),
+            _ => self.purge(now),
         }
+    }
+
+    /// Lets go of those whose greeting holds no more, now and when the next one of them is to go.
+    fn purge(&mut self, now: Time) -> Flow {
+        // The store counts whole seconds.
+        self.cool_down.purge().map_or(Flow::CancelWake, |left| Flow::WakeAt(now + Duration::from_secs(left + 1)))
     }
 }
 

@@ -589,6 +589,22 @@ fn rows(kit: &Kit<Greeting>) -> usize {
     opened(kit).query("SELECT person FROM greeted", []).expect("rows").len()
 }
 
+/// The clock of the rows is that of the wall, since they outlast a run.
+#[test]
+fn what_holds_no_more_goes_by_itself_though_nobody_comes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut kit = stored(folder.path(), true, json!({ "again_after": "1s" }));
+    let greeting = meet(&mut kit, [sara()]).expect("greeted");
+    deliver(&mut kit, &greeting, Delivery::Played);
+    std::thread::sleep(SECOND + Duration::from_millis(1_100));
+    kit.advance(SECOND * 3).expect("it wakes");
+    assert_eq!(
+        majlis_plugin_api::service::store::erase(kit.host(), "p1").expect("asked"),
+        0,
+        "nothing is left to erase"
+    );
+}
+
 #[test]
 fn without_a_store_who_was_greeted_is_known_for_the_run() {
     let mut kit = kit_with(json!({ "languages": ["en"], "again_after": "1h" }));

@@ -20,14 +20,15 @@ pub(crate) fn schema() -> Schema {
 #[serde(deny_unknown_fields)]
 struct Index {
     /// The recordings: `[[say]]` with `text` and `file`.
-    #[schemars(with = "Vec<Entry>", extend("x-unique" = [["text"], ["kind", "language"]]))]
+    #[schemars(with = "Vec<Entry>", extend("x-unique" = [["text"], ["template", "language"], ["kind", "language"]]))]
     say: Vec<toml::Spanned<Entry>>,
 }
 
-/// One recording, and what it is for: a text, or every utterance of a kind in a language.
+/// One recording, and what it is for: a text, or every utterance of a template or of a kind in a language.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(extend("oneOf" = [
     { "title": "text", "required": ["text"] },
+    { "title": "template with language", "required": ["template", "language"] },
     { "title": "kind with language", "required": ["kind", "language"] },
 ]))]
 #[serde(deny_unknown_fields)]
@@ -38,6 +39,9 @@ struct Entry {
     /// The words of an utterance.
     #[schemars(length(min = 1))]
     text: Option<String>,
+    /// The templates that an utterance is made of, in order, with a space between two.
+    #[schemars(length(min = 1))]
+    template: Option<String>,
     /// What an utterance is for.
     #[schemars(with = "Option<String>", extend("enum" = KINDS.map(word)))]
     kind: Option<UtteranceKind>,
@@ -48,6 +52,8 @@ struct Entry {
 pub(crate) struct Recordings {
     /// By the words of a text, for the eye or for the voice.
     texts: BTreeMap<String, PathBuf>,
+    /// By language, for each template.
+    templates: BTreeMap<String, BTreeMap<String, PathBuf>>,
     /// By language, for each kind.
     kinds: BTreeMap<&'static str, BTreeMap<String, PathBuf>>,
 }
@@ -66,7 +72,7 @@ impl Recordings {
             let line = error.span().map_or(1, |span| line(&text, span.start));
             told(format!("line {line}: {}", error.message()))
         })?;
-        let mut recordings = Self { texts: BTreeMap::new(), kinds: BTreeMap::new() };
+        let mut recordings = Self { texts: BTreeMap::new(), templates: BTreeMap::new(), kinds: BTreeMap::new() };
         let mut wrong = Vec::new();
         for entry in index.say {
             let line = line(&text, entry.span().start);
@@ -80,12 +86,16 @@ impl Recordings {
     fn add(&mut self, folder: &Path, entry: Entry) -> Result<(), String> {
         let file = folder.join(&entry.file);
         recording::look(&file).map_err(|reason| format!("`{}` {reason}", entry.file))?;
-        let before = match (entry.text, entry.kind, entry.language) {
-            (Some(text), None, None) if !words(&text).is_empty() => self.texts.insert(words(&text), file),
-            (None, Some(kind), Some(language)) => {
-                self.kinds.entry(word(kind)).or_default().insert(language.to_ascii_lowercase(), file)
+        let Entry { text, template, kind, language, .. } = entry;
+        let before = match (text, template, kind, language.map(|tag| tag.to_ascii_lowercase())) {
+            (Some(text), None, None, None) if !words(&text).is_empty() => self.texts.insert(words(&text), file),
+            (None, Some(template), None, Some(language)) => {
+                self.templates.entry(words(&template)).or_default().insert(language, file)
             }
-            _ => return Err("write either `text`, or `kind` and `language`".into()),
+            (None, None, Some(kind), Some(language)) => {
+                self.kinds.entry(word(kind)).or_default().insert(language, file)
+            }
+            _ => return Err("write either `text`, or `language` with `template` or with `kind`".into()),
         };
         before.map_or(Ok(()), |before| {
             let name = before.file_name().unwrap_or_default().display().to_string();
@@ -100,7 +110,8 @@ impl Voice for Recordings {
     fn manner(&self, text: &str, utterance: &Utterance) -> Option<PathBuf> {
         let by_text = || [text, utterance.display.as_str()].iter().find_map(|text| self.texts.get(&words(text)));
         let by_kind = || lookup(self.kinds.get(word(utterance.kind))?, &utterance.language);
-        by_text().or_else(by_kind).cloned()
+        let by_template = || lookup(self.templates.get(&utterance.template)?, &utterance.language);
+        by_text().or_else(by_template).or_else(by_kind).cloned()
     }
 
     fn key(&self, _: &PathBuf) -> Option<String> {

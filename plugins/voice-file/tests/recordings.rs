@@ -87,6 +87,29 @@ fn a_recording_is_found_by_its_text_and_then_by_what_it_is_for() {
 }
 
 #[test]
+fn a_recording_of_a_template_goes_before_one_of_a_kind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (number, name) in ["again.wav", "eid.wav", "guest.wav"].into_iter().enumerate() {
+        record(folder.path(), name, SPEC, &[number as i32]);
+    }
+    list(
+        folder.path(),
+        "[[say]]\ntemplate = \"again\"\nlanguage = \"ar\"\nfile = \"again.wav\"\n\
+         [[say]]\ntemplate = \"salutation guest  occasion-eid-al-fitr\"\nlanguage = \"ar\"\nfile = \"eid.wav\"\n\
+         [[say]]\nkind = \"guest\"\nlanguage = \"ar\"\nfile = \"guest.wav\"\n",
+    );
+    let mut kit = kit(folder.path());
+    let mut which = |template: &str| {
+        let utterance = Utterance { template: template.into(), ..of(UtteranceKind::Guest, "ar-SA") };
+        heard(&mut kit, utterance).map(|(samples, ..)| samples[0])
+    };
+    assert_eq!(which("again"), Some(0));
+    assert_eq!(which("salutation guest occasion-eid-al-fitr"), Some(1));
+    assert_eq!(which("salutation guest"), Some(2));
+    assert_eq!(which(""), Some(2));
+}
+
+#[test]
 fn a_recording_is_heard_as_it_is_in_sixteen_bits() {
     let folder = tempfile::tempdir().expect("a folder");
     let forms = [
@@ -140,7 +163,7 @@ fn all_that_is_wrong_is_told_at_once_with_its_line() {
         (4, "`empty.wav` has no sound"),
         (7, "`six.wav` has 6 channels"),
         (10, "`fast.wav` has 192000 samples"),
-        (13, "write either `text`, or `kind` and `language`"),
+        (13, "write either `text`, or `language` with `template` or with `kind`"),
         (19, "`good.wav` is listed for the same already"),
     ] {
         assert!(message.contains(&format!("line {line}: {words}")), "line {line} is not told in {message}");

@@ -18,10 +18,26 @@ const WAV_HEAD: u64 = 44;
 /// By when each visitor's greeting is shown: the greeting's `greet_by` of 1.5 s, and as much again for a busy machine. The service of
 /// vision may take the four seconds that it has by itself.
 const IN_TIME_MS: f64 = 3_000.0;
+/// By when each visitor hears something, with the service's patience as shipped: it is waited for 3 s after the greeting.
+const HEARD_IN_TIME_MS: f64 = IN_TIME_MS + 4_500.0;
 const SCENE: &str = r#"{"people":1,"tags":["flowers"]}"#;
 /// Where the keys of the voice begin in the file.
 const VOICE_CONFIG: &str = "inputs = { utterance = \"greeting.utterance\", ahead = \"greeting.ahead\" }, config = { ";
 const REMARK: &str = "ما أجمل هذه الزهور!";
+
+/// What is not as shipped.
+struct Settings {
+    /// How long a greeting by name holds.
+    again_after: &'static str,
+    /// Where a visitor's account ends.
+    until: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { again_after: "0s", until: "shown" }
+    }
+}
 
 /// What was done in one show.
 struct Show {
@@ -33,18 +49,13 @@ struct Show {
 impl Show {
     /// Of `cloud.toml`, with changes to its text. `vision` and `voice` are the services. Each visitor is greeted as at the first time.
     fn run(vision: &Server, voice: &Server, change: impl FnOnce(String) -> String) -> Self {
-        Self::run_again_after("0s", vision, voice, change)
+        Self::run_with(Settings::default(), vision, voice, change)
     }
 
-    /// The same, where a greeting by name holds so long.
-    fn run_again_after(
-        again_after: &str,
-        vision: &Server,
-        voice: &Server,
-        change: impl FnOnce(String) -> String,
-    ) -> Self {
+    /// The same, with these settings.
+    fn run_with(settings: Settings, vision: &Server, voice: &Server, change: impl FnOnce(String) -> String) -> Self {
         let folder = Folder::new();
-        let file = prepared(&folder, vision, voice, again_after, change);
+        let file = prepared(&folder, vision, voice, settings, change);
         let ended = majlis(["run", "--report", "json", "--visits", "all", "-vvv"])
             .args(["--trace", "trace.json", "--report-log", "visits.log"].map(|word| match word.strip_prefix("--") {
                 Some(_) => word.to_owned(),
@@ -84,6 +95,7 @@ impl Show {
         assert!(late.is_empty(), "{case}: greeted after {late:?} ms");
     }
 
+    /// How long each visit lasted until the moment at which its account ends.
     fn greeted_after_ms(&self) -> Vec<f64> {
         let visits = self.report.visits();
         let reached = visits.iter().filter(|visit| visit.0["reached"] == true);
@@ -114,21 +126,21 @@ impl Show {
     }
 }
 
-/// `cloud.toml`, changed, with absolute paths, the two servers, an account that ends when the greeting is shown, and a tap of what
-/// is said.
+/// `cloud.toml`, changed, with absolute paths, the two servers, and a tap of what is said.
 fn prepared(
     folder: &Folder,
     vision: &Server,
     voice: &Server,
-    again_after: &str,
+    settings: Settings,
     change: impl FnOnce(String) -> String,
 ) -> PathBuf {
     // First of all: what a test changes is the text as shipped.
     let text = with_whole_paths(&change(shipped()));
-    let text = replaced(&text, "until = \"heard\"", "until = \"shown\"");
+    let text = replaced(&text, "until = \"heard\"", &format!("until = \"{}\"", settings.until));
     // The same words on each day, and in the cases before and after. When a visitor is greeted is as shipped.
-    let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = ";
-    let text = replaced(&text, "[stage.console]", &format!("{settings}\"{again_after}\"\n\n[stage.console]"));
+    let greeting = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = ";
+    let text =
+        replaced(&text, "[stage.console]", &format!("{greeting}\"{}\"\n\n[stage.console]", settings.again_after));
     let config = "\nconfig = { dialect = ";
     let reached = reach(folder, vision, "vision.pem").join(", ");
     let text = replaced(&text, config, &format!("\nconfig = {{ {reached}, dialect = "));
@@ -208,9 +220,9 @@ fn no_name_leaves_the_house_and_every_picture_leaves_with_faces_hidden() {
 /// One of them comes a second time, in the last scene.
 #[test]
 fn nobody_is_asked_about_who_was_greeted_not_long_ago() {
-    let questions = |again_after: &str| {
+    let questions = |again_after: &'static str| {
         let (vision, voice) = services();
-        let show = Show::run_again_after(again_after, &vision, &voice, unchanged);
+        let show = Show::run_with(Settings { again_after, ..Settings::default() }, &vision, &voice, unchanged);
         show.assert_everybody_is_greeted_in_time(again_after);
         let spared = show.report.visits().iter().filter(|visit| visit.fact("not_asked").is_some()).count();
         (vision.requests().len(), spared)
@@ -297,7 +309,32 @@ fn whatever_the_voice_does_everybody_is_greeted_in_time_and_hears_something() {
     }
 }
 
-/// The voice gives a service up sooner than as shipped, since each of eight visitors waits for it in turn.
+/// As shipped: nobody's greeting waits longer than the service's patience, and not everybody waits for a service that hangs.
+#[test]
+fn a_voice_that_hangs_keeps_nobody_from_hearing_the_greeting_in_time() {
+    const PATIENCE_MS: f64 = 3_000.0;
+    if !espeak_is_here("a voice of the house") {
+        return;
+    }
+    let tone = || Act::sound(400);
+    for (case, act) in [
+        ("a slow first byte", tone().after(Duration::from_secs(60))),
+        ("a stall before the sound", tone().stalling_after(0)),
+        ("503", Act::status(503)),
+    ] {
+        let (vision, voice) = services();
+        voice.usually(act);
+        let show = Show::run_with(Settings { until: "heard", ..Settings::default() }, &vision, &voice, unchanged);
+        let heard = show.greeted_after_ms();
+        assert!(heard.iter().all(|ms| *ms <= HEARD_IN_TIME_MS), "{case}: heard after {heard:?} ms");
+        let waited = heard.iter().filter(|ms| **ms >= PATIENCE_MS).count();
+        assert!(waited <= 2, "{case}: heard after {heard:?} ms; two wait for it, and no more");
+        show.assert_every_greeting_is_heard(case, false);
+        assert_eq!(voice.open_streams(), 0, "{case}: every stream is closed");
+    }
+}
+
+/// The voice gives a service up sooner than as shipped, so that fourteen cases take a minute.
 fn impatient(text: String) -> String {
     replaced(&text, VOICE_CONFIG, &format!("{VOICE_CONFIG}first_byte_timeout = \"400ms\", answer_within = \"900ms\", "))
 }

@@ -54,7 +54,7 @@ pub struct Config {
     /// How long a connection may take.
     #[serde(default = "two_seconds")]
     pub connect_timeout: Span,
-    /// How long the beginning of the sound may take, and how long it may pause.
+    /// How long the beginning of the sound may take, tries included, and how long it may pause.
     #[serde(default = "three_seconds")]
     pub first_byte_timeout: Span,
     /// How long all of a text's sound may take to come, tries included.

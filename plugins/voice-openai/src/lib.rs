@@ -8,13 +8,14 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod patience;
 mod service;
 
 use majlis_plugin_api::{Audio, Event, Flow, Host, Input, Output, Result, Stage, Utterance, export_stage, manifest};
 use majlis_voice::{Ports, Settings, Speaker};
 
 pub use config::{Config, VoiceConfig};
-use service::Service;
+use service::{Saved, Service};
 
 manifest! {
     name: "voice-openai",
@@ -33,23 +34,30 @@ const PORTS: Ports = Ports {
 };
 
 /// The stage.
-pub struct Voice(Speaker<Service>);
+pub struct Voice {
+    speaker: Speaker<Service>,
+    saved: Saved,
+}
 
 impl Stage for Voice {
     type Config = Config;
 
     fn open(config: Config, host: &Host) -> Result<Self> {
-        let service = Service::open(&config, host)?;
+        let saved = Saved::default();
+        let service = Service::open(&config, host, &saved)?;
         let settings = Settings { cache: config.cache, say_ahead: config.say_ahead, country: Some(config.country) };
-        Speaker::open(service, settings, PORTS, host).map(Self)
+        Ok(Self { speaker: Speaker::open(service, settings, PORTS, host)?, saved })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
-        self.0.process(&input, out)
+        if let Some(saved) = self.saved.lock().take() {
+            out.fact("prewarm_saved_ms", saved.as_millis());
+        }
+        self.speaker.process(&input, out)
     }
 
     fn event(&mut self, event: Event, out: &mut Output<'_>) -> Result<Flow> {
-        self.0.event(event, out)
+        self.speaker.event(event, out)
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use majlis_voice::{Speech, Stop, Voice, lookup};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Config, VoiceConfig};
+use crate::patience::Patience;
 
 /// Below the service's base.
 const PATH: &str = "audio/speech";
@@ -31,21 +33,26 @@ pub(crate) struct Service {
     voices: BTreeMap<String, Arc<VoiceConfig>>,
     speed: f64,
     events: bool,
+    begins_within: Duration,
     within: Duration,
+    patience: Mutex<Patience>,
 }
 
+/// What opening a connection before the first visitor saved, from when it is known until it is told.
+pub(crate) type Saved = Arc<Mutex<Option<Duration>>>;
+
 impl Service {
-    pub(crate) fn open(config: &Config, host: &Host) -> Result<Self> {
+    pub(crate) fn open(config: &Config, host: &Host, saved: &Saved) -> Result<Self> {
         config.check()?;
         let remote = Remote::open(config.endpoint(host), host)?;
         let tasks = Tasks::new(host)?;
         if config.prewarm {
-            let remote = remote.clone();
+            let (remote, saved) = (remote.clone(), Arc::clone(saved));
             tasks.spawn_apart(async move {
                 let told = |failure: Failure| Error::from(failure).within("before the first visitor");
                 let took = remote.warm("models").await.map_err(told)?;
-                let saved_ms = took.saved().as_millis();
-                tracing::info!(saved_ms, "a connection to {} is open", remote.server());
+                tracing::info!(saved_ms = took.saved().as_millis(), "a connection to {} is open", remote.server());
+                *saved.lock() = Some(took.saved());
                 Ok(())
             });
         }
@@ -58,7 +65,9 @@ impl Service {
             voices: config.voices.iter().map(|(tag, voice)| (tag.clone(), Arc::new(voice.clone()))).collect(),
             speed: config.speed,
             events: config.events,
+            begins_within: config.first_byte_timeout.get(),
             within: config.answer_within.get(),
+            patience: Mutex::default(),
         })
     }
 
@@ -79,16 +88,26 @@ impl Service {
     }
 
     async fn speak(&self, question: Bytes, speech: &mut Speech) -> Result<(), Failure> {
+        let begins_by = Instant::now() + self.begins_within;
         let until = Instant::now() + self.within;
         // The tries of a text come one after the other, and share where its sound goes.
         let speech = Mutex::new(speech);
-        self.remote
-            .ask(until, || async {
-                let outcome = self.one_try(question.clone(), &speech).await;
-                let is_heard = !speech.lock().written().samples.is_empty();
-                outcome.map_err(|failure| if is_heard { failure.without_a_second_try() } else { failure })
-            })
-            .await
+        let is_heard = || !speech.lock().written().samples.is_empty();
+        let asked = self.remote.ask(until, || async {
+            let outcome = self.one_try(question.clone(), &speech).await;
+            outcome.map_err(|failure| if is_heard() { failure.without_a_second_try() } else { failure })
+        });
+        let mut asked = pin!(asked);
+        // A visitor who hears nothing waits, however often it is tried.
+        match timeout_at(begins_by, &mut asked).await {
+            Ok(outcome) => outcome,
+            Err(_) if is_heard() => asked.await,
+            Err(_) => Err(Failure::last(format!(
+                "{} did not begin to speak within {:?}",
+                self.remote.server(),
+                self.begins_within
+            ))),
+        }
     }
 
     async fn one_try(&self, question: Bytes, speech: &Mutex<&mut Speech>) -> Result<(), Failure> {
@@ -121,9 +140,21 @@ impl Voice for Service {
     }
 
     fn say(&self, manner: &Self::Manner, text: &str, speech: &mut Speech) -> Result<()> {
+        if !self.patience.lock().asks(std::time::Instant::now()) {
+            let server = self.remote.server();
+            return Err(Error::new(format!(
+                "{server} did not begin to speak again and again, and is left alone for a while"
+            )));
+        }
         let stopped = stopped(speech.stop());
         let question = self.question(manner, text);
-        match self.tasks.wait_for(stopped, self.speak(question, speech)) {
+        let outcome = self.tasks.wait_for(stopped, self.speak(question, speech));
+        if !speech.written().samples.is_empty() {
+            self.patience.lock().begun();
+        } else if outcome.is_some() {
+            self.patience.lock().in_vain(std::time::Instant::now());
+        }
+        match outcome {
             Some(outcome) => Ok(outcome?),
             None => Err(Error::new("nobody wants it any more")),
         }

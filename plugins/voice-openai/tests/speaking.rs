@@ -51,6 +51,23 @@ fn the_schema_is_that_of_the_type() {
 }
 
 #[test]
+fn a_connection_is_open_before_the_first_visitor_and_the_saving_is_told_once() {
+    let server = Server::start();
+    server.usually(Act::sound(100));
+    let mut kit = opened(&server, json!({ "prewarm": true }));
+    kit.wait(SOON, |kit| kit.logs().iter().any(|line| line.message.contains("is open"))).expect("it is warm");
+    let connections = server.connections();
+    assert!(connections > 0 && server.requests().is_empty());
+    say(&mut kit, numbered(1, "أَهْلًا"));
+    assert!(kit.fact("prewarm_saved_ms").is_some());
+    assert_eq!(server.connections(), connections, "the question went over one that was open");
+    say(&mut kit, numbered(2, "وَسَهْلًا"));
+    let told = kit.facts().iter().filter(|(_, name, _)| name == "prewarm_saved_ms").count();
+    assert_eq!(told, 1);
+    close(kit, &server);
+}
+
+#[test]
 fn a_text_is_heard_whole_in_a_stream_and_in_events() {
     for events in [false, true] {
         let server = Server::start();
@@ -105,6 +122,23 @@ fn what_it_cannot_say_goes_to_the_next_voice() {
         assert_eq!(unsaid, [3], "{trouble:?}");
         close(kit, &server);
     }
+}
+
+#[test]
+fn a_service_that_hangs_is_waited_for_twice_and_not_by_everybody() {
+    let server = Server::start();
+    server.usually(Act::sound(400).after(Duration::from_secs(600)));
+    let builder = Kit::<Voice>::builder().manifest(manifest__::TEXT).language("ar-SA");
+    let builder = builder.wire(input::utterance, "greeting.utterance").wire_out(output::unsaid, "espeak.utterance");
+    let config = json!({ "base_url": server.base_url(), "prewarm": false, "first_byte_timeout": "300ms" });
+    let mut kit = builder.open(config).expect("it opens");
+    for number in 1..=5 {
+        let _ = say(&mut kit, numbered(number, &format!("Welcome, all {number} of you")));
+    }
+    let unsaid: Vec<u64> = kit.emitted(output::unsaid).into_iter().map(|(_, utterance)| utterance.number).collect();
+    assert_eq!(unsaid, [1, 2, 3, 4, 5]);
+    assert_eq!(server.requests().len(), 2);
+    close(kit, &server);
 }
 
 #[test]

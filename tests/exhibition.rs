@@ -17,6 +17,15 @@ const ROOM: &str = "stand-1";
 /// The text of a visitor comes under this heading.
 const TRANSCRIPTION: &str = "lk.transcription";
 
+/// What a show leaves behind.
+struct Ended {
+    /// Those that ever came.
+    avatars: Vec<Avatar>,
+    report: Report,
+    stderr: String,
+    trace: String,
+}
+
 /// A stand: rooms, a vendor, and the program between them.
 struct Stand {
     hall: Arc<Hall>,
@@ -66,8 +75,8 @@ impl Stand {
         self.hall.visitor(&self.hall.server.token(identity, ROOM), Some((&picture, 10)))
     }
 
-    /// Ends the show. Answers the avatars that ever came, and the report.
-    fn close(mut self) -> (Vec<Avatar>, Report, String) {
+    /// Ends the show.
+    fn close(mut self) -> Ended {
         let run = self.run.take().expect("it runs");
         run.signal("TERM");
         let ended = run.wait();
@@ -87,8 +96,9 @@ impl Stand {
                 );
             }
         }
+        let trace = self.folder.read("trace.json");
         let stderr = ended.stderr.clone();
-        (avatars, ended.report(), stderr)
+        Ended { avatars, report: ended.report(), stderr, trace }
     }
 }
 
@@ -143,6 +153,12 @@ fn prepared(folder: &Folder, vendor: &Server, vision: &Server, change: impl FnOn
     folder.write("exhibition.toml", text)
 }
 
+/// Who is not an avatar: it wrote the first text.
+fn agent_in(visitor: &Visitor) -> String {
+    visitor.until("a text", |visitor| !visitor.texts().is_empty());
+    visitor.texts().remove(0).from
+}
+
 fn by_name(visitor: &Visitor) -> bool {
     visitor.texts().iter().any(|text| text.topic == TRANSCRIPTION && text.text.contains("سالم المنصوري"))
 }
@@ -156,7 +172,7 @@ fn a_visitor_is_recognised_while_the_avatar_starts_and_greeted_by_name_by_the_av
     visitor
         .until("the greeting aloud", |visitor| visitor.present().iter().any(|who| visitor.heard(who).seconds() > 1.0));
     // The show ends though the visitor is still there.
-    let (avatars, report, stderr) = stand.close();
+    let Ended { avatars, report, stderr, .. } = stand.close();
     assert_eq!(avatars.len(), 1, "{stderr}");
     let speeches = avatars[0].speeches();
     assert!(!speeches.is_empty() && speeches[0].whole && !speeches[0].cleared, "{speeches:?} {stderr}");
@@ -170,6 +186,70 @@ fn a_visitor_is_recognised_while_the_avatar_starts_and_greeted_by_name_by_the_av
     assert_eq!(visits.len(), 1);
     visits[0].assert_tiles();
     assert_eq!(visits[0].0["reached"], true, "{:#}", visits[0].0);
+}
+
+/// The account runs to what the visitor hears, and shows what the start of the avatar was made of.
+#[test]
+fn the_account_ends_where_the_greeting_is_heard_and_shows_how_the_avatar_started() {
+    let Some(stand) = Stand::open("an account", vec![Conduct::default()], |text| text) else { return };
+    let visitor = stand.visitor("visitor", "1-salem.png");
+    let avatar = |visitor: &Visitor| visitor.present().into_iter().find(|who| visitor.shown(who).is_some());
+    visitor.until("the avatar's picture", |visitor| avatar(visitor).is_some());
+    let (who, agent) = (avatar(&visitor).expect("it was seen"), agent_in(&visitor));
+    visitor.says_that_it_shows(&who, &agent);
+    visitor.until("the greeting aloud", |visitor| visitor.heard(&who).seconds() > 1.0);
+    let Ended { report, stderr, trace, .. } = stand.close();
+    let visits = report.visits();
+    assert_eq!(visits.len(), 1, "{stderr}");
+    visits[0].assert_tiles();
+    assert_eq!((&visits[0].0["until"], &visits[0].0["reached"]), (&"heard".into(), &true.into()), "{:#}", visits[0].0);
+    assert_eq!((visits[0].fact("vendor"), visits[0].fact("ready")), (Some("tavus"), Some("shown")));
+    for mark in ["asked", "accepted", "joined", "video", "avatar-decoded", "held", "sent", "heard"] {
+        assert!(trace.contains(&format!("\"{mark}\"")), "`{mark}` is not in the trace");
+    }
+    for title in ["Starting Avatar Session", "Deliver First Greeting", "Face Recognition", "InsightFace Model Loading"]
+    {
+        assert!(trace.contains(title), "`{title}` is not in the trace");
+    }
+}
+
+#[test]
+fn an_avatar_that_was_sent_away_and_returns_is_sent_away_again_and_says_nothing() {
+    let late = Conduct { joins_after: Duration::from_secs(3), comes_back: true, ..Conduct::default() };
+    let Some(stand) = Stand::open("one that returns", vec![late, Conduct::default()], |text| {
+        let text = replaced(&text, "vendor = \"tavus\"", "vendors = [\"tavus\", \"bey\"]");
+        replaced(
+            &text,
+            "api_key = { env = \"TAVUS_API_KEY\" }",
+            "api_key = { env = \"TAVUS_API_KEY\" }\nstart_within = \"1s\"",
+        )
+    }) else {
+        return;
+    };
+    let visitor = stand.visitor("visitor", "1-salem.png");
+    visitor
+        .until("the greeting aloud", |visitor| visitor.heard_of().iter().any(|who| visitor.heard(who).seconds() > 1.0));
+    let avatars_of = |visitor: &Visitor| visitor.left().iter().filter(|who| !who.starts_with("agent")).count();
+    visitor.until("it is sent away twice", |visitor| avatars_of(visitor) >= 2);
+    let Ended { avatars, stderr, .. } = stand.close();
+    assert!(avatars[0].joined().len() >= 2 && avatars[0].speeches().is_empty(), "{stderr}");
+    assert!(!avatars[1].speeches().is_empty(), "the second vendor's avatar speaks: {stderr}");
+}
+
+#[test]
+fn two_pages_in_one_room_read_their_own_greetings_and_neither_hears_the_others_name() {
+    let conducts = vec![Conduct::default(), Conduct::default()];
+    let Some(stand) = Stand::open("two visitors", conducts, |text| text) else { return };
+    let first = stand.visitor("first", "1-salem.png");
+    first.until("its own greeting", by_name);
+    let second = stand.visitor("second", "4-noura.png");
+    let named = |visitor: &Visitor, name: &str| visitor.texts().iter().any(|text| text.text.contains(name));
+    second.until("its own greeting", |visitor| named(visitor, "نورة الهاشمي"));
+    assert!(!named(&first, "نورة") && !named(&second, "سالم"), "{:?} {:?}", first.texts(), second.texts());
+    let Ended { avatars, report, stderr, .. } = stand.close();
+    let heard: Vec<usize> = avatars.iter().map(|avatar| avatar.speeches().len()).collect();
+    assert!(heard.iter().sum::<usize>() <= 2, "what the second one is told is not said: {heard:?} {stderr}");
+    assert_eq!(report.visits().len(), 2, "{stderr}");
 }
 
 #[test]
@@ -202,7 +282,7 @@ fn whatever_the_vendor_does_the_visitor_is_greeted_by_the_best_that_works() {
         visitor.until(case, by_name);
         visitor.until(case, |visitor| visitor.heard_of().iter().any(|who| visitor.heard(who).seconds() > 1.0));
         visitor.leave();
-        let (_, report, stderr) = stand.close();
+        let Ended { report, stderr, .. } = stand.close();
         assert_eq!(report.visits().len(), 1, "{case}: {stderr}");
     }
 }

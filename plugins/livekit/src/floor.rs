@@ -40,8 +40,8 @@ pub(crate) enum Do {
     Break { saying: u64 },
     /// Whoever said it is gone: nothing is waited for.
     Forget { saying: u64 },
-    /// What became of an utterance.
-    Tell { utterance: u64, delivery: Delivery },
+    /// Nothing more becomes of an utterance's sound; nothing: it is not to be heard, and its text is shown.
+    Over { key: Key, delivery: Option<Delivery> },
 }
 
 /// What the agent is doing, for pages.
@@ -261,6 +261,19 @@ impl Floor {
         }
     }
 
+    /// What is being said under a number, and whether by the agent itself.
+    pub(crate) fn saying(&self, saying: u64) -> Option<(Key, bool)> {
+        let current = self.current.as_ref().filter(|current| current.saying == saying)?;
+        Some((current.item.key, current.speaker == Speaker::OwnTrack))
+    }
+
+    /// What an avatar is saying.
+    pub(crate) fn said_by(&self, avatar: &str) -> Option<Key> {
+        let current = self.current.as_ref()?;
+        let is_theirs = matches!(&current.speaker, Speaker::Avatar { identity, .. } if identity == avatar);
+        is_theirs.then_some(current.item.key)
+    }
+
     /// So many pages of visitors are in the room.
     pub(crate) fn pages(&mut self, pages: usize) {
         self.pages = pages;
@@ -281,7 +294,7 @@ impl Floor {
             match current.after {
                 // It ended while it was being broken off, and was heard.
                 Some(After::Again | After::Hold) | None if whole => {
-                    self.tell(&current.item, Delivery::Played);
+                    self.is_over(&current.item, Some(Delivery::Played));
                 }
                 after => self.then(current.item, after.unwrap_or(After::Cut)),
             }
@@ -344,22 +357,19 @@ impl Floor {
     }
 
     fn cut(&mut self, item: Item) {
-        self.tell(&item, Delivery::Cut);
-        self.pass(item);
+        self.pass(item, Some(Delivery::Cut));
     }
 
     /// It is not to be heard, and nor is what comes of it.
-    fn pass(&mut self, item: Item) {
+    fn pass(&mut self, item: Item, delivery: Option<Delivery>) {
+        self.is_over(&item, delivery);
         if !item.ended {
             self.passed.insert(item.key);
         }
     }
 
-    fn tell(&mut self, item: &Item, delivery: Delivery) {
-        let utterance = item.key.utterance;
-        if utterance != 0 {
-            self.todo.push(Do::Tell { utterance, delivery });
-        }
+    fn is_over(&mut self, item: &Item, delivery: Option<Delivery>) {
+        self.todo.push(Do::Over { key: item.key, delivery });
     }
 
     /// Lets the next one speak, if nobody does.
@@ -371,7 +381,7 @@ impl Floor {
         while let Some(at) = self.waiting.iter().position(|item| silent(self, item)) {
             if let Some(item) = self.waiting.remove(at) {
                 // Its text is shown. What is too long to be held is lost.
-                if item.overflowed { self.cut(item) } else { self.pass(item) }
+                if item.overflowed { self.cut(item) } else { self.pass(item, None) }
             }
         }
         while let Some(at) = self.waiting.iter().position(|item| item.ended && !item.is_audible()) {

@@ -11,6 +11,7 @@
 //! It must never know: who a visitor is, what a vendor of avatars is, and what is said beyond its sound and its text.
 #![forbid(unsafe_code)]
 
+mod account;
 mod avatars;
 mod cameras;
 mod clock;
@@ -29,6 +30,7 @@ mod session;
 mod signs;
 mod word;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use majlis_livekit_dispatch::{Address, Api, ClientOptions, Keys};
@@ -50,6 +52,7 @@ manifest! {
     summary: "A LiveKit room: visitors' cameras in, speech and text out",
     inputs: { #[optional] #[many] audio: Audio, #[optional] utterance: Utterance, #[optional] order: RoomOrder },
     outputs: { #[origin] frame: Frame, #[origin] invite: Invite, #[origin] seen: AvatarSeen, #[feedback] delivered: Delivered },
+    milestones: ["heard"],
     native: ["livekit_ffi"],
     capabilities: ["acts-on-events"],
     schema: "../config.schema.json",
@@ -61,6 +64,8 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// The stage.
 pub struct Livekit {
     words: UnboundedSender<Word>,
+    /// Sounds of which more is to come.
+    sounds: BTreeSet<Key>,
     // Last: what runs there ends when nobody hands over any more.
     tasks: Tasks,
 }
@@ -90,16 +95,22 @@ impl Stage for Livekit {
         let means = Means { host: host.clone(), config, ffi, keys, api, ordered, words: next };
         let keeper = Keeper::new(means)?;
         tasks.spawn_apart(keeper.keep());
-        Ok(Self { words, tasks })
+        Ok(Self { words, sounds: BTreeSet::new(), tasks })
     }
 
-    fn process(&mut self, input: Input<'_>, _: &mut Output<'_>) -> Result<Flow> {
+    fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
         // A wake is that of a source, which has nothing to do by itself: what comes, comes from the room.
         let Input::Packet(packet) = input else { return Ok(Flow::Continue) };
         let visit = packet.visit();
         if let Some(audio) = packet.get(input::audio)? {
             let key = Key { visit, edge: packet.edge(), utterance: audio.piece().utterance };
-            self.hand_over(Word::Heard(key, sound(&audio)?))?;
+            let sound = sound(&audio)?;
+            let is_first = !sound.samples.is_empty() && self.sounds.insert(key);
+            if sound.last {
+                self.sounds.remove(&key);
+            }
+            let work = is_first.then(|| out.defer("speech"));
+            self.hand_over(Word::Heard(key, sound, work))?;
         } else if let Some(utterance) = packet.get(input::utterance)? {
             self.hand_over(Word::Said(visit, utterance))?;
         } else if let Some(order) = packet.get(input::order)? {
@@ -111,7 +122,10 @@ impl Stage for Livekit {
     fn event(&mut self, event: Event, out: &mut Output<'_>) -> Result<Flow> {
         match event {
             Event::VisitOpened(visit) => self.hand_over(Word::Opened(visit, out.now()))?,
-            Event::VisitClosed(visit, _) => self.hand_over(Word::Closed(visit))?,
+            Event::VisitClosed(visit, _) => {
+                self.sounds.retain(|key| key.visit != Some(visit));
+                self.hand_over(Word::Closed(visit))?;
+            }
             Event::Flush(visit) => self.hand_over(Word::Flush(visit))?,
             Event::Drain { .. } => self.hand_over(Word::Drain)?,
             _ => {}

@@ -49,6 +49,29 @@ impl Pieces {
     }
 }
 
+/// How far something that is being said has come.
+struct Course {
+    number: u64,
+    begun: AtomicBool,
+    sent: AtomicBool,
+    reports: UnboundedSender<Report>,
+}
+
+impl Course {
+    /// From here on something of it may be heard.
+    fn begins(&self) {
+        self.begun.store(true, Ordering::Release);
+    }
+
+    /// The first of it, and more, went out.
+    fn goes_out(&self) {
+        if !self.sent.swap(true, Ordering::Relaxed) {
+            // The room has ended: nobody waits for it.
+            let _ = self.reports.send(Report::Sent { saying: self.number });
+        }
+    }
+}
+
 /// What is being said.
 struct Saying {
     number: u64,
@@ -56,8 +79,7 @@ struct Saying {
     pieces: UnboundedSender<Piece>,
     /// What its avatar tells of its playing.
     playback: UnboundedSender<Playback>,
-    /// Whether anything of it went out.
-    begun: Arc<AtomicBool>,
+    course: Arc<Course>,
     _running: Running,
 }
 
@@ -90,7 +112,12 @@ impl Mouth {
     pub(crate) fn begin(&mut self, number: u64, speaker: Speaker, rate: u32) {
         let (pieces, receiver) = unbounded_channel();
         let (playback, told) = unbounded_channel();
-        let begun = Arc::new(AtomicBool::new(false));
+        let course = Arc::new(Course {
+            number,
+            begun: AtomicBool::new(false),
+            sent: AtomicBool::new(false),
+            reports: self.reports.clone(),
+        });
         let (reports, pieces_of) = (self.reports.clone(), Pieces { pieces: receiver, ended: false });
         let report = move |whole: Result<bool>| {
             let whole = whole.unwrap_or_else(|error| {
@@ -108,18 +135,18 @@ impl Mouth {
                     to: to.clone(),
                     from: rate,
                     rate: *sample_rate,
-                    begun: begun.clone(),
+                    course: course.clone(),
                     says_when_it_begins: self.beginning.contains(identity),
                 };
                 Running::new(async move { report(stream.speak(pieces_of, told).await) })
             }
             Speaker::OwnTrack => {
-                let (own, begun) = (self.own.clone(), begun.clone());
-                Running::new(async move { report(own.speak(pieces_of, rate, &begun).await) })
+                let (own, course) = (self.own.clone(), course.clone());
+                Running::new(async move { report(own.speak(pieces_of, rate, &course).await) })
             }
         };
         self.ending = None;
-        self.saying = Some(Saying { number, speaker, pieces, playback, begun, _running: running });
+        self.saying = Some(Saying { number, speaker, pieces, playback, course, _running: running });
     }
 
     /// More of it.
@@ -142,11 +169,11 @@ impl Mouth {
     /// It is to fall silent; a report says when it is.
     pub(crate) fn break_off(&mut self, number: u64) {
         let reports = self.reports.clone();
-        let Some(Saying { speaker, begun, .. }) = self.saying.take_if(|saying| saying.number == number) else {
+        let Some(Saying { speaker, course, .. }) = self.saying.take_if(|saying| saying.number == number) else {
             let _ = reports.send(Report::Silent { saying: number });
             return;
         };
-        let (room, own, begun) = (self.room.clone(), self.own.clone(), begun.load(Ordering::Acquire));
+        let (room, own, begun) = (self.room.clone(), self.own.clone(), course.begun.load(Ordering::Acquire));
         let (playback, told) = unbounded_channel();
         let of = speaker.clone();
         let tells = matches!(&speaker, Speaker::Avatar { identity, .. } if self.telling.contains(identity));

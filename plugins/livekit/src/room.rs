@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::account::Account;
 use crate::avatars::Avatars;
 use crate::config::{Config, Visits};
 use crate::floor::Floor;
@@ -80,6 +81,7 @@ pub(crate) struct Keeper {
     guests: Guests,
     avatars: Avatars,
     floor: Floor,
+    account: Account,
     stays: BTreeMap<VisitId, Stay>,
     /// Avatars that wait for their visitor, by whose order.
     standby: BTreeMap<Option<VisitId>, Vec<String>>,
@@ -106,6 +108,7 @@ impl Keeper {
             guests: Guests::new(config.ingress, config.rejoin_grace.get()),
             floor: Floor::new(ordered, config.shared),
             avatars: Avatars::default(),
+            account: Account::default(),
             host,
             config,
             ffi,
@@ -161,7 +164,12 @@ impl Keeper {
             Word::Opened(visit, at) => self.opened(visit, at),
             Word::Closed(visit) => self.over(visit),
             Word::Flush(visit) => self.floor.flush(Some(visit)),
-            Word::Heard(key, sound) => self.floor.heard(key, sound),
+            Word::Heard(key, sound, work) => {
+                if let Some(work) = work {
+                    self.account.begins(key, work);
+                }
+                self.floor.heard(key, sound);
+            }
             Word::Said(visit, utterance) => self.said(visit, utterance),
             Word::Order(visit, order) => self.order(visit, &order),
             Word::Drain => self.draining = true,
@@ -173,6 +181,11 @@ impl Keeper {
         match report {
             Report::Asked(question, invocation) => self.asked(question, invocation),
             Report::Decoded(identity) => self.decoded(&identity),
+            Report::Sent { saying } => {
+                if let Some((key, by_itself)) = self.floor.saying(saying) {
+                    self.account.sent(key, by_itself, Instant::now());
+                }
+            }
             Report::Spoke { saying, whole } => self.floor.said(saying, whole),
             Report::Silent { saying } => self.floor.silent(saying),
             Report::Wrote { visit, utterance, sent } => self.wrote(visit, utterance, sent),
@@ -252,7 +265,10 @@ impl Keeper {
     /// When something is due though nothing happens.
     fn due(&self) -> Option<Instant> {
         let doubtful = self.doubtful.values().min().copied();
-        [self.guests.due(), self.open_again, self.reconnect_until, doubtful].into_iter().flatten().min()
+        [self.guests.due(), self.open_again, self.reconnect_until, doubtful, self.account.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Time passed.
@@ -270,6 +286,7 @@ impl Keeper {
             self.doubtful.remove(&identity);
             self.tell_seen(&identity, AvatarStep::Left);
         }
+        self.account.pass(now);
         while self.errands.try_join_next().is_some() {}
         if self.draining {
             self.end_quiet_visits();

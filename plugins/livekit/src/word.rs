@@ -1,13 +1,12 @@
 //! What the stage hands over to its room, and what the room's tasks report.
 
 use majlis_livekit_ffi::Invocation;
-use majlis_plugin_api::{Audio, Error, Result, RoomOrder, SampleFormat, Time, Utterance, VisitId};
+use majlis_plugin_api::{Audio, Error, Pending, Result, RoomOrder, SampleFormat, Time, Utterance, VisitId};
 use tokio::sync::oneshot;
 
 use crate::floor::{Key, Sound};
 
 /// What a call of the stage has to say.
-#[derive(Debug)]
 pub(crate) enum Word {
     /// A visit opened, of somebody else's making or of ours.
     Opened(VisitId, Time),
@@ -15,8 +14,8 @@ pub(crate) enum Word {
     Closed(VisitId),
     /// What is under way for a visit is withdrawn.
     Flush(VisitId),
-    /// A piece of sound.
-    Heard(Key, Sound),
+    /// A piece of sound; with the first, the work of saying it.
+    Heard(Key, Sound, Option<Pending>),
     /// A text.
     Said(Option<VisitId>, Utterance),
     /// What is wanted of the room.
@@ -34,6 +33,8 @@ pub(crate) enum Report {
     Asked(Question, Invocation),
     /// The first picture of an avatar is there.
     Decoded(String),
+    /// The first of an utterance went out.
+    Sent { saying: u64 },
     /// An utterance was said to its end; or it was broken off by whoever said it.
     Spoke { saying: u64, whole: bool },
     /// An utterance that was broken off is silent.

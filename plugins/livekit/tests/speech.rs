@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use common::{Guest, Stand, Wired, pitch, samples, speech, tone, until};
 use majlis_livekit::output;
 use majlis_plugin_api::{Delivery, Invite, RoomOrder, Speech, SpeechFrom, SpeechTarget, VisitId};
+use majlis_testkit::Ending;
 use serde_json::json;
 
 /// A visit whose avatar is in the room.
@@ -41,6 +42,37 @@ fn speech_arrives_whole_at_the_avatar_faster_than_it_is_heard_and_is_played_when
     avatar.ask(&invite.agent_identity, "lk.playback_finished", r#"{"playback_position": 4.0}"#).expect("it is taken");
     stand.wait(|kit| common::delivered(kit, 7).contains(&Delivery::Played));
     assert!(begun.elapsed() < Duration::from_secs(5), "its word was not waited for alone");
+}
+
+/// The account of a visitor runs to what the visitor hears, so it says when that is.
+#[test]
+fn what_is_said_is_work_of_its_own_in_the_report_and_heard_when_the_avatar_says_so() {
+    let Some(mut stand) = Stand::new("the work of speech", Wired::Avatars, json!({})) else { return };
+    let (_guest, visit, avatar, invite) = with_avatar(&mut stand);
+    stand.say(visit, 7, 16_000, &tone(16_000, 440.0, 0.5));
+    stand.quiet();
+    assert_eq!(spoken(&stand), (vec![vec!["held".to_owned()]], 0), "nobody speaks yet");
+    stand.let_speak(visit, 1, &invite.identity, 16_000);
+    until(&mut stand, "the stream", |_| avatar.see(|noticed| !noticed.streams.is_empty()));
+    avatar.ask(&invite.agent_identity, "lk.playback_started", "").expect("it is taken");
+    stand.wait(|kit| !kit.milestones().is_empty());
+    avatar.ask(&invite.agent_identity, "lk.playback_finished", "{}").expect("it is taken");
+    stand.wait(|kit| kit.works().iter().all(|work| work.label != "speech" || work.ended == Some(Ending::Finished)));
+    let marks = ["held", "sent", "heard"].map(str::to_owned).to_vec();
+    assert_eq!(spoken(&stand), (vec![marks.clone()], 1));
+    // The agent's own track is heard when the first of it goes out.
+    stand
+        .order(visit, RoomOrder { invite: 1, speech: Some(speech(2, SpeechTarget::OwnTrack)), ..RoomOrder::default() });
+    stand.say(visit, 8, 16_000, &tone(16_000, 440.0, 0.2));
+    stand.wait(|kit| common::delivered(kit, 8).contains(&Delivery::Played));
+    assert_eq!(spoken(&stand), (vec![marks.clone(), marks], 2));
+}
+
+/// The marks of each speech, and how often something was heard.
+fn spoken(stand: &Stand) -> (Vec<Vec<String>>, usize) {
+    let works = stand.kit.works().into_iter().filter(|work| work.label == "speech");
+    let heard = stand.kit.milestones().iter().filter(|(_, name)| name == "heard").count();
+    (works.map(|work| work.marks).collect(), heard)
 }
 
 #[test]

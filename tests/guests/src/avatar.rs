@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use majlis_livekit_ffi::{
-    AudioSource, ByteReader, ConnectOptions, Ffi, Invocation, Joined, Method, PublishAudio, PublishVideo, Room,
-    RoomEvent, VideoSource,
+    AudioSource, ByteReader, ConnectOptions, DisconnectReason, Ffi, Invocation, Joined, Method, PublishAudio,
+    PublishVideo, Room, RoomEvent, VideoSource,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -116,17 +116,23 @@ async fn live(
     if !conduct.joins {
         return Ok(());
     }
-    let joined = Room::connect(&ffi, &url, &token, &ConnectOptions::default()).await?;
-    noted.lock().joined.push(Instant::now());
-    stay(&ffi, joined, &conduct, &noted).await
+    loop {
+        let joined = Room::connect(&ffi, &url, &token, &ConnectOptions::default()).await?;
+        noted.lock().joined.push(Instant::now());
+        let is_removed = stay(&ffi, joined, &conduct, &noted).await?;
+        if !is_removed || !conduct.comes_back {
+            return Ok(());
+        }
+    }
 }
 
+/// Answers whether it was sent away.
 async fn stay(
     ffi: &Ffi,
     joined: Joined,
     conduct: &Conduct,
     noted: &Arc<Mutex<Noted>>,
-) -> majlis_livekit_ffi::Result<()> {
+) -> majlis_livekit_ffi::Result<bool> {
     let Joined { room, mut events, .. } = joined;
     let room = Arc::new(room);
     let agent = room.participant().attributes.get("lk.publish_on_behalf").cloned().unwrap_or_default();
@@ -148,24 +154,25 @@ async fn stay(
     };
     let (died, mut dies) = tokio::sync::mpsc::channel(1);
     tasks.spawn(speaks.all(mouth, died));
-    loop {
+    let is_removed = loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(RoomEvent::ByteStream(reader)) if reader.info().topic == TOPIC && reader.info().identity == agent => {
                     let _ = mouth_closes.send(reader);
                 }
-                Some(RoomEvent::Disconnected { .. }) | None => break,
+                Some(RoomEvent::Disconnected { reason }) => break reason == DisconnectReason::ParticipantRemoved,
+                None => break false,
                 Some(_) => {}
             },
-            _ = dies.recv() => break,
+            _ = dies.recv() => break false,
         }
-    }
+    };
     tasks.shutdown().await;
     if let Some(room) = Arc::into_inner(room) {
         // The server may have ended it before.
         let _ = room.disconnect().await;
     }
-    Ok(())
+    Ok(is_removed)
 }
 
 async fn show(ffi: Ffi, room: Arc<Room>, conduct: Conduct, noted: Arc<Mutex<Noted>>) {

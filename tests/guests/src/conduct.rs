@@ -13,6 +13,8 @@ pub struct Conduct {
     pub sends_frames: bool,
     /// It leaves the room when it has played so much of a speech.
     pub dies_after: Option<Duration>,
+    /// Sent out of the room, it comes back with the same token.
+    pub comes_back: bool,
     /// It says when it began to play, and when it ended.
     pub reports: bool,
     /// What its picture looks like: red, green and blue.
@@ -27,6 +29,7 @@ impl Default for Conduct {
             publishes: true,
             sends_frames: true,
             dies_after: None,
+            comes_back: false,
             reports: true,
             colour: [30, 90, 200],
         }

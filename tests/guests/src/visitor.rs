@@ -138,6 +138,16 @@ impl Visitor {
         self.noted.lock().left.clone()
     }
 
+    /// Tells the agent that the page shows this avatar and its sound can play.
+    ///
+    /// # Panics
+    /// The agent does not take it.
+    pub fn says_that_it_shows(&self, avatar: &str, agent: &str) {
+        let room = self.room.as_ref().expect("it is in the room");
+        let told = self.handle.block_on(room.perform_rpc(agent, "majlis.shown", avatar, Duration::from_secs(10)));
+        assert_eq!(told.expect("the agent answers"), "ok");
+    }
+
     /// Waits until this holds.
     ///
     /// # Panics

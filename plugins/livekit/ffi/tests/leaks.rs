@@ -27,6 +27,15 @@ impl Held {
     }
 }
 
+/// The names of the threads, for whoever looks for the one too many.
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("a process can look at itself").flatten();
+    let mut names: Vec<String> =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok()).collect();
+    names.sort();
+    names.iter().map(|name| name.trim().to_owned()).collect()
+}
+
 fn held(scene: &Scene) -> Held {
     let entries = |folder| std::fs::read_dir(folder).expect("a process can look at itself").count();
     Held { handles: scene.ffi.handles(), threads: entries("/proc/self/task"), files: entries("/proc/self/fd") }
@@ -76,11 +85,15 @@ async fn visit(scene: &Scene) {
 #[tokio::test]
 async fn after_50_visits_there_are_no_more_handles_threads_or_files_than_after_5() {
     let Some(scene) = Scene::new("what visits leave behind") else { return };
+    // Somebody stays, in a room of their own: the library's engine has threads that begin with the first room and end some time
+    // after the last one, and are nobody's who left.
+    let stays = scene.join_with(&scene.server.token("somebody", "stand-2")).await;
+    let own = scene.ffi.handles();
     for _ in 0..5 {
         visit(&scene).await;
     }
     tokio::time::sleep(SETTLE).await;
-    let early = held(&scene);
+    let (early, threads) = (held(&scene), self::threads());
     for number in 5..50 {
         // Pictures take their second to come; joining and leaving is what every visit does.
         if number % 5 == 0 {
@@ -97,6 +110,7 @@ async fn after_50_visits_there_are_no_more_handles_threads_or_files_than_after_5
         late = held(&scene);
     }
     eprintln!("after 5 visits {early:?}, after 50 {late:?}");
-    assert_eq!(early.handles, 0);
-    assert!(late.is_no_more_than(early), "{early:?}, then {late:?}");
+    assert_eq!(early.handles, own);
+    assert!(late.is_no_more_than(early), "{early:?} with {threads:?}, then {late:?} with {:?}", self::threads());
+    drop(stays);
 }

@@ -1,7 +1,6 @@
 //! Speech to an avatar: one stream of bytes for each utterance, faster than it is heard.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use majlis_livekit_ffi::{Room, StreamOptions};
@@ -9,7 +8,7 @@ use majlis_plugin_api::Result;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Pieces;
+use super::{Course, Pieces};
 use crate::resample::Resampler;
 
 const TOPIC: &str = "lk.audio_stream";
@@ -38,7 +37,7 @@ pub(super) struct Stream {
     pub(super) from: u32,
     /// Samples a second as the avatar takes them.
     pub(super) rate: u32,
-    pub(super) begun: Arc<AtomicBool>,
+    pub(super) course: Arc<Course>,
     /// Whether the avatar is known to say when it begins to play.
     pub(super) says_when_it_begins: bool,
 }
@@ -54,7 +53,7 @@ impl Stream {
             attributes: [("sample_rate".into(), self.rate.to_string()), ("num_channels".into(), "1".into())].into(),
             total_length: None,
         };
-        self.begun.store(true, Ordering::Release);
+        self.course.begins();
         let mut stream = self.room.open_bytes(&options).await?;
         let (mut heard_from, mut samples) = (Instant::now(), 0_u64);
         while let Some(piece) = pieces.next(PACKET).await {
@@ -62,12 +61,14 @@ impl Stream {
             samples += piece.len() as u64;
             for packet in piece.chunks(PACKET) {
                 stream.write(bytes(packet)).await?;
+                self.course.goes_out();
             }
         }
         let rest = resampler.finish()?;
         samples += rest.len() as u64;
         for packet in rest.chunks(PACKET) {
             stream.write(bytes(packet)).await?;
+            self.course.goes_out();
         }
         stream.close().await?;
         let sent = Instant::now();

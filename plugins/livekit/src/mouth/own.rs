@@ -1,7 +1,6 @@
 //! Speech with the agent's own track.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use majlis_livekit_ffi::{AudioSource, Ffi, LocalTrack, PublishAudio, Room};
@@ -9,7 +8,7 @@ use majlis_plugin_api::Result;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Pieces;
+use super::{Course, Pieces};
 use crate::resample::Resampler;
 
 /// What the track is called.
@@ -61,7 +60,7 @@ impl OwnTrack {
     }
 
     /// Says all of it, and waits until it was heard.
-    pub(super) async fn speak(&self, mut pieces: Pieces, from: u32, begun: &AtomicBool) -> Result<bool> {
+    pub(super) async fn speak(&self, mut pieces: Pieces, from: u32, course: &Course) -> Result<bool> {
         let mut resampler = Resampler::new(from, RATE)?;
         let mut source = self.published.get_or_try_init(|| self.publish()).await?.source.lock().await;
         let frame = source.frame();
@@ -78,8 +77,9 @@ impl OwnTrack {
             }
             let whole = waiting.len() / frame * frame;
             for samples in waiting[..whole].chunks(frame) {
-                begun.store(true, Ordering::Release);
+                course.begins();
                 source.capture(samples.to_vec()).await?;
+                course.goes_out();
             }
             waiting.drain(..whole);
             if is_last {

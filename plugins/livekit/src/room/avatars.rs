@@ -158,6 +158,9 @@ impl Keeper {
             }
         };
         self.tell((visit, seen));
+        if let (Playback::Started { .. }, Some(key)) = (playback, self.floor.said_by(avatar)) {
+            self.account.heard(key);
+        }
         if let Some(session) = &mut self.session {
             session.mouth.plays(avatar, playback);
         }

@@ -69,8 +69,11 @@ impl Keeper {
     /// Carries out what the floor decides.
     pub(super) fn speak(&mut self) {
         for step in self.floor.take() {
-            if let Do::Tell { utterance, delivery } = step {
-                self.tell_delivery(utterance, delivery);
+            if let Do::Over { key, delivery } = step {
+                self.account.over(key, delivery);
+                if let Some(delivery) = delivery {
+                    self.tell_delivery(key.utterance, delivery);
+                }
                 continue;
             }
             let Some(session) = &mut self.session else { continue };
@@ -80,7 +83,7 @@ impl Keeper {
                 Do::End { saying } => session.mouth.end(saying),
                 Do::Break { saying } => session.mouth.break_off(saying),
                 Do::Forget { saying } => session.mouth.forget(saying),
-                Do::Tell { .. } => {}
+                Do::Over { .. } => {}
             }
         }
     }

@@ -27,13 +27,20 @@ pub(crate) fn anybody(faces: &[Face]) -> bool {
 }
 
 /// Who was there when a frame was let through.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct People {
+    /// With room for all of them from the first frame on.
     there: Vec<Somebody>,
     /// Faces of which the recogniser says neither who they are nor which they were before.
     nameless: usize,
     /// Since when there are fewer of these.
     fewer_since: Option<Time>,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self { there: Vec::with_capacity(MOST), nameless: 0, fewer_since: None }
+    }
 }
 
 impl People {

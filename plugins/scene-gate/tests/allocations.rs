@@ -23,19 +23,20 @@ fn after_the_first_frame_of_a_visit_nothing_is_allocated() {
     let host = majlis_testkit::host();
     let pictures = [Picture::EMPTY, Picture::of(Visitor::at(100)), Picture::of(Visitor::at(300))];
     let frames: Vec<Frame> = pictures.iter().map(|picture| frame(&mut hall, &host, *picture)).collect();
-    let people = [face(1), face(2)];
+    // Nobody is there at first; then one comes after the other.
+    let people: Vec<_> = (1..=10).map(face).collect();
     let rules = Rules::new(&Config::default());
     let mut gate = Gate::default();
     let mut time = Time::default();
     let mut looked = 0;
-    let mut decide = |frame: &Frame| {
+    let mut decide = |frame: &Frame, count: usize| {
         time = time + Duration::from_millis(100);
-        looked += usize::from(gate.decide(&rules, time, frame, Some(&people)).unwrap().lets_through());
+        looked += usize::from(gate.decide(&rules, time, frame, Some(&people[..count])).unwrap().lets_through());
     };
-    decide(&frames[0]);
+    decide(&frames[0], 0);
     let before = counters();
     for number in 0..300 {
-        decide(&frames[number / 20 % 3]);
+        decide(&frames[number / 20 % 3], number / 30);
     }
     assert_eq!(counters(), before);
     assert!(looked >= 10, "{looked}: it decides");

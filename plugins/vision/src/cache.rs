@@ -16,8 +16,11 @@ pub(crate) enum People {
 }
 
 impl People {
-    /// None if it cannot be told who is there: then one face might be another the next time.
+    /// None if it cannot be told who is there: then one face, or one that is only possible, might be another the next time.
     pub(crate) fn of(visit: Option<VisitId>, faces: &Faces) -> Option<Self> {
+        if !faces.possible.is_empty() {
+            return None;
+        }
         let (mut known, mut tracks) = (BTreeSet::new(), BTreeSet::new());
         for face in &faces.faces {
             match (&face.identity, face.track) {
@@ -26,7 +29,7 @@ impl People {
                 (_, None) => return None,
             }
         }
-        let is_all = !known.is_empty() && tracks.is_empty() && faces.possible.is_empty();
+        let is_all = !known.is_empty() && tracks.is_empty();
         Some(if is_all { Self::Known(known) } else { Self::OfVisit { visit, known, tracks } })
     }
 }
@@ -71,5 +74,20 @@ impl Cache {
     /// Forgets what is of one visit.
     pub(crate) fn forget(&mut self, closed: VisitId) {
         self.entries.retain(|entry| !matches!(entry.people, People::OfVisit { visit, .. } if visit == Some(closed)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use majlis_plugin_api::PossibleFace;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_only_possibly_there_may_be_another_the_next_time() {
+        let nobody = Faces::default();
+        assert!(People::of(None, &nobody).is_some());
+        let possible = Faces { possible: vec![PossibleFace { bbox: [0.0, 0.0, 10.0, 10.0], score: 0.3 }], ..nobody };
+        assert_eq!(People::of(None, &possible), None);
     }
 }

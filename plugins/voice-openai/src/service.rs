@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Config, VoiceConfig};
+use crate::output;
 use crate::patience::Patience;
 
 /// Below the service's base.
@@ -35,6 +36,8 @@ pub(crate) struct Service {
     events: bool,
     begins_within: Duration,
     within: Duration,
+    /// Another voice says what this one does not.
+    followed: bool,
     patience: Mutex<Patience>,
 }
 
@@ -67,6 +70,7 @@ impl Service {
             events: config.events,
             begins_within: config.first_byte_timeout.get(),
             within: config.answer_within.get(),
+            followed: host.wires().iter().any(|wire| !wire.incoming && wire.port == output::unsaid.index()),
             patience: Mutex::default(),
         })
     }
@@ -102,11 +106,11 @@ impl Service {
         match timeout_at(begins_by, &mut asked).await {
             Ok(outcome) => outcome,
             Err(_) if is_heard() => asked.await,
-            Err(_) => Err(Failure::last(format!(
-                "{} did not begin to speak within {:?}",
-                self.remote.server(),
-                self.begins_within
-            ))),
+            Err(_) => {
+                self.patience.lock().in_vain(std::time::Instant::now());
+                let server = self.remote.server();
+                Err(Failure::last(format!("{server} did not begin to speak within {:?}", self.begins_within)))
+            }
         }
     }
 
@@ -140,7 +144,7 @@ impl Voice for Service {
     }
 
     fn say(&self, manner: &Self::Manner, text: &str, speech: &mut Speech) -> Result<()> {
-        if !self.patience.lock().asks(std::time::Instant::now()) {
+        if self.followed && !self.patience.lock().asks(std::time::Instant::now()) {
             let server = self.remote.server();
             return Err(Error::new(format!(
                 "{server} did not begin to speak again and again, and is left alone for a while"
@@ -151,8 +155,6 @@ impl Voice for Service {
         let outcome = self.tasks.wait_for(stopped, self.speak(question, speech));
         if !speech.written().samples.is_empty() {
             self.patience.lock().begun();
-        } else if outcome.is_some() {
-            self.patience.lock().in_vain(std::time::Instant::now());
         }
         match outcome {
             Some(outcome) => Ok(outcome?),

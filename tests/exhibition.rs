@@ -75,6 +75,11 @@ impl Stand {
         self.hall.visitor(&self.hall.server.token(identity, ROOM), Some((&picture, 10)))
     }
 
+    /// Waits until an avatar waits for whoever comes next.
+    fn until_an_avatar_waits(&mut self) {
+        self.run.as_mut().expect("it runs").until_line("waits for the next visitor");
+    }
+
     /// Ends the show.
     fn close(mut self) -> Ended {
         let run = self.run.take().expect("it runs");
@@ -285,4 +290,46 @@ fn whatever_the_vendor_does_the_visitor_is_greeted_by_the_best_that_works() {
         let Ended { report, stderr, .. } = stand.close();
         assert_eq!(report.visits().len(), 1, "{case}: {stderr}");
     }
+}
+
+#[test]
+fn with_an_avatar_that_waits_each_visitor_is_greeted_by_one_that_was_there_before() {
+    let prewarmed = |text: String| replaced(&text, "vendor = \"tavus\"\n", "vendor = \"tavus\"\nprewarm = 1\n");
+    let Some(mut stand) = Stand::open("avatars that wait", Vec::new(), prewarmed) else { return };
+    stand.until_an_avatar_waits();
+    let first = stand.visitor("first", "1-salem.png");
+    first.until("the first greeting", |visitor| {
+        by_avatar(visitor).is_some_and(|who| visitor.heard(&who).seconds() > 1.0 && visitor.shown(&who).is_some())
+    });
+    let agent = first.texts().remove(0).from;
+    // The next one is asked for as soon as this one is given, and its page is told not to show it.
+    stand.until_an_avatar_waits();
+    let standby = |visitor: &Visitor| visitor.values(&agent, "majlis.standby").pop().unwrap_or_default();
+    let spoke = by_avatar(&first).expect("it was heard");
+    first.until("word of the one that waits", |visitor| {
+        let waits = standby(visitor);
+        !waits.is_empty() && waits != spoke && visitor.present().contains(&waits)
+    });
+    let waits = standby(&first);
+    first.leave();
+    let second = stand.visitor("second", "4-noura.png");
+    second.until("the second greeting", |visitor| {
+        visitor.heard(&waits).seconds() > 1.0 && visitor.shown(&waits).is_some()
+    });
+    let Ended { avatars, report, stderr, .. } = stand.close();
+    assert!(avatars.len() >= 3, "a third one was to wait: {stderr}");
+    for (index, avatar) in avatars.iter().take(2).enumerate() {
+        assert!(!avatar.speeches().is_empty(), "the avatar {index} said nothing: {stderr}");
+    }
+    let visits = report.visits();
+    assert_eq!(visits.len(), 2, "{stderr}");
+    for visit in visits {
+        visit.assert_tiles();
+    }
+}
+
+/// The avatar that a visitor heard; whoever else is heard is not one.
+fn by_avatar(visitor: &Visitor) -> Option<String> {
+    let agent = visitor.texts().first()?.from.clone();
+    visitor.heard_of().into_iter().find(|who| *who != agent && visitor.heard(who).seconds() > 0.0)
 }

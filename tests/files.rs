@@ -146,3 +146,96 @@ fn a_file_that_only_the_plugin_can_judge_is_told_in_one_line() {
     let [line] = told[..] else { panic!("{ended:?}") };
     assert!(line.contains("occasions.toml: line 2, column 14") && line.contains("2027-03-02..2027-03-01"), "{line}");
 }
+
+/// A pipeline whose avatars are a vendor's.
+const WITH_AVATARS: &str = r#"[stage.room]
+plugin = "livekit"
+inputs = { order = "avatar.order" }
+config = { url = "ws://127.0.0.1:7880", key = { env = "LIVEKIT_API_KEY" }, secret = { env = "LIVEKIT_API_SECRET" } }
+
+[stage.avatar]
+plugin = "avatar-livekit"
+load = "eager"
+inputs = { invite = "room.invite", seen = "room.seen" }
+
+[stage.avatar.config]
+vendor = "acme"
+vendor_files = ["acme.toml"]
+
+[stage.avatar.config.vendor_options.acme]
+api_key = { env = "ACME_API_KEY" }
+"#;
+
+const ACME: &str = r#"name = "acme"
+title = "Acme Faces"
+base_url = "https://api.acme.example"
+sample_rate = 24000
+usual_start = "8s"
+idle = "silence"
+
+[key]
+header = "x-api-key"
+
+[[start]]
+request = "POST /v1/sessions"
+
+[start.body]
+livekit_url = "{livekit_url}"
+livekit_token = "{token}"
+"#;
+
+fn check_avatars(file: &Path) -> Ended {
+    let secret = "a-secret-of-the-test-that-is-long";
+    let check = majlis(["check", "--json"]).arg(file);
+    ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ACME_API_KEY"]
+        .into_iter()
+        .fold(check, |check, name| check.env(name, secret))
+        .run()
+}
+
+#[test]
+fn each_mistake_in_a_vendors_file_is_told_at_its_line_before_the_start() {
+    let folder = Folder::new();
+    let file = folder.write("avatars.toml", WITH_AVATARS);
+    let _ = folder.write("acme.toml", ACME);
+    let _ = check_avatars(&file).with(0);
+    let wrong = ACME
+        .replace("24000", "24100")
+        .replace("8s", "8 seconds")
+        .replace("idle", "idel")
+        .replace("POST /", "POST ")
+        .replace("{token}", "{tokn}");
+    let _ = folder.write("acme.toml", &wrong);
+    let expected = [
+        ("E0205", "acme.toml", 1),
+        ("E0703", "acme.toml", 4),
+        ("E0709", "acme.toml", 5),
+        ("E0204", "acme.toml", 6),
+        ("E0709", "acme.toml", 12),
+        ("E0709", "acme.toml", 16),
+    ];
+    let expected = expected.map(|(code, file, line)| (code.to_owned(), file.to_owned(), line));
+    assert_eq!(told(&check_avatars(&file).with(3)), expected);
+
+    // A folder of such files, in which this one is named after another that is right.
+    let _ = folder.write("vendors/acme.toml", ACME);
+    let _ = folder.write("vendors/wrong.toml", &wrong);
+    let of_a_folder = WITH_AVATARS.replace("vendor_files = [\"acme.toml\"]", "vendors_folder = \"vendors\"");
+    let file = folder.write("folder.toml", of_a_folder);
+    let expected = expected.map(|(code, _, line)| (code, "wrong.toml".to_owned(), line));
+    assert_eq!(told(&check_avatars(&file).with(3)), expected);
+}
+
+#[test]
+fn what_a_vendor_that_is_shipped_needs_is_told_before_the_start_and_what_cannot_wait_as_well() {
+    let folder = Folder::new();
+    let chosen = WITH_AVATARS
+        .replace("vendor = \"acme\"\nvendor_files = [\"acme.toml\"]", "vendors = [\"bey\", \"simli\"]\nprewarm = 1")
+        + "[stage.avatar.config.vendor_options.bey]\napi_key = { env = \"ACME_API_KEY\" }\navatar = \"a\"\nstart_within = \"2s\"\n"
+        + "[stage.avatar.config.vendor_options.simli]\napi_key = { env = \"ACME_API_KEY\" }\nface_id = \"f\"\n";
+    let file = folder.write("avatars.toml", chosen);
+    let expected = [("E0717", 12), ("E0205", 17), ("E0204", 19), ("W0606", 20)];
+    let expected = expected.map(|(code, line)| (code.to_owned(), "avatars.toml".to_owned(), line));
+    let ended = check_avatars(&file).with(3);
+    assert_eq!(told(&ended), expected, "{ended:?}");
+}

@@ -149,6 +149,9 @@ before. Write `load = \"eager\"`, or `\"prewarm\"` where the first visitors may 
     "The stage speaks the language of `[pipeline] language` unless its own table names others, and its plugin has no texts in it: \
 visitors would hear another one. Name languages that it has, or bring texts. Which languages a plugin has stands in its schema as \
 `x-languages`, beside the key that takes them."
+    W0606 "less than it usually takes"
+    "The key limits how long something may take, and the plugin says in its schema that it usually takes longer (`x-usual`): most of the \
+time it would be given up in vain. Allow as long as it usually takes, unless you have measured better."
 
     E0701 "a value of the wrong type"
     "The key takes a value of another type. Texts stand in quotes; numbers, `true` and `false` do not; lists stand in brackets. What \
@@ -194,6 +197,10 @@ its ending is right nowhere else."
     "The configuration names a file, or a folder with files, which the plugin reads when it opens. A relative path starts at the folder of \
 the file that names it. What stands in such a file is checked by the plugin's schema as the pipeline file is, with the same codes."
 
+    E0717 "values that do not go together"
+    "The plugin says in its schema that a value of one key leaves no room for a value of another one, of its own table or of that of \
+the stage which feeds it. The label says why. One of the two has to go."
+
     E0801 "a secret in the file"
     "A pipeline file is copied, shown and committed, so a secret is never written in it. Write where it is found: \
 `{ env = \"NAME\" }` for a variable of the environment or `{ file = \"path\" }` for a file that only the service may read. If this \
@@ -237,7 +244,9 @@ plugin has texts in, and with `x-languages-unless` a key that brings others. So 
 files: the rules of the messages in them. So has `x-file`, beside a text that names a file or a folder: how it is written and the schema \
 of what stands in it. So has `x-unique`, beside a list: the keys in which its items differ; and `x-spoken`, beside a table of languages: \
 the texts in it that a voice says. And `x-needs`, beside a key that needs an input to be wired or another key to be there \
-where it has one of some values, or that is a length of time within the stage's deadline. In the schema of a verb's arguments `x-positional` names \
+where it has one of some values, that leaves no room for a value of another key, or that is a length of time within the stage's \
+deadline. So has `x-chosen`, beside a table of tables: what each of them holds, for those whose names other keys choose; and `x-usual`, \
+beside a length of time in one: how long it usually takes. In the schema of a verb's arguments `x-positional` names \
 the arguments that words without a name are given to, and `x-answer` the keys of the answer in the order in which people read them."
 
     E1001 "not in this version: a stage in another process"

@@ -159,7 +159,7 @@ fn adapted(schema: &Value, at: &str) -> Value {
         let value = match (word.as_str(), value) {
             ("$schema" | "$id", _) => continue,
             // An editor sees this file alone, and what other files look like is the larger part.
-            ("x-file", _) => continue,
+            ("x-file" | "x-chosen", _) => continue,
             ("$ref", Value::String(target)) => {
                 json!(format!("#/$defs/{at}{}", target.strip_prefix('#').unwrap_or_default()))
             }

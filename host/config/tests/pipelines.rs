@@ -279,3 +279,23 @@ fn files_that_are_as_the_plugin_says_pass_and_are_named_to_it_as_before() {
     assert_eq!(codes(&text.replace("\"none\"", "\"\"")), ["E0709"], "an empty text is no file");
     assert_eq!(codes(&text.replace("\"none\"", "\"None\"")), ["E0716"]);
 }
+
+#[test]
+fn values_that_go_together_and_tables_that_files_describe_otherwise_pass() {
+    let agency = |hall: &str, config: &str| {
+        format!(
+            "[stage.hall]\nplugin = \"hall\"\n{hall}[stage.agency]\nplugin = \"agency\"\ninputs = {{ invite = \"hall.invite\" }}\n\
+             [stage.agency.config]\n{config}\n"
+        )
+    };
+    let codes = |text: &str| checked(text).diagnostics.iter().map(|finding| finding.code).collect::<Vec<_>>();
+    assert_eq!(codes(&agency("", "service = \"other\"\nahead = 1")), [""; 0]);
+    assert_eq!(codes(&agency("config = { dispatch = {} }\n", "service = \"other\"")), [""; 0]);
+    assert_eq!(codes(&agency("", "service = \"drowsy\"")), [""; 0]);
+    // A file may say something else of these names.
+    assert_eq!(codes(&agency("", "services = [\"drowsy\", \"quick\"]\nahead = 1\nfiles = [\"quick.toml\"]")), [""; 0]);
+    assert_eq!(
+        codes(&agency("", "services = [\"drowsy\", \"quick\"]\nahead = 1\nfiles = []")),
+        ["E0717", "E0205", "E0205"]
+    );
+}

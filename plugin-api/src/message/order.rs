@@ -10,10 +10,12 @@ use super::{Extra, cbor_message};
 /// anybody who gives orders speaks with its own track.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoomOrder {
-    /// An [`Invite`](crate::Invite) is wanted for each attempt up to this one. 0: none but the first, which comes unasked.
+    /// An [`Invite`](crate::Invite) is wanted for each attempt up to this one. 0: none but the first of a visit, which comes unasked;
+    /// for nobody's visit none does.
     #[serde(default)]
     pub invite: u64,
-    /// Who speaks. Nothing: nobody yet; what is to be said is held.
+    /// Who speaks. Nothing: nobody yet; what is to be said is held. An avatar that was invited for nobody's visit belongs to the visit
+    /// for which it speaks first: what is seen of it is told for that visit then, and it leaves with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speech: Option<Speech>,
     /// Who is removed from the room, now and whenever they come back.

@@ -10,6 +10,10 @@ use toml::de::{DeTable, DeValue};
 use crate::profile::{Hears, Profile};
 use crate::template::{Part, parts};
 
+/// Keys of `vendor_options.NAME` that are no vendor's own.
+pub(crate) const OF_EVERY_VENDOR: [&str; 7] =
+    ["api_key", "base_url", "ca_file", "country", "start_within", "max_minutes_per_day", "max_calls_per_hour"];
+
 /// One fault of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -180,7 +184,7 @@ fn simple(profile: &Profile, finder: &mut Finder<'_>) {
         }
     }
     for (name, option) in &profile.options {
-        if ["api_key", "base_url", "ca_file", "country", "start_within"].contains(&name.as_str()) {
+        if OF_EVERY_VENDOR.contains(&name.as_str()) {
             finder
                 .fault(&[Key("options"), Key(name)], format!("`{name}` is a key of every vendor; choose another word"));
         }

@@ -13,6 +13,8 @@ use majlis_plugin_api::{AvatarStep, SpeechFrom, Time};
 
 /// After its first decoded frame a page has so long to say that it shows the avatar.
 pub(crate) const SHOWN_WITHIN: Duration = Duration::from_secs(1);
+/// The attempt of an avatar that waited for its visitor.
+pub(crate) const WAITED: u64 = 0;
 /// An avatar that was there so long has not failed when it leaves: many vendors end a session after some minutes.
 pub(crate) const LIVED: Duration = Duration::from_secs(60);
 
@@ -60,8 +62,25 @@ pub(crate) enum Do {
     Free { rung: usize },
     /// An avatar did not come in time, or left before it was ready.
     Missed { rung: usize },
-    /// The avatar is ready: the page shows it, or it is decoded and the page says nothing.
-    Ready { attempt: u64, rung: usize, shown: bool },
+    /// The avatar is ready.
+    Ready { attempt: u64, rung: usize, by: By },
+}
+
+/// By what an avatar is known to be ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The page shows it.
+    Shown,
+    /// It is decoded, and the page says nothing.
+    Decoded,
+    /// It waited for its visitor.
+    Waiting,
+}
+
+/// What is told what happened, and says what is to be done.
+pub(crate) trait Machine {
+    /// Goes on.
+    fn handle(&mut self, now: Time, happened: Happened) -> Vec<Do>;
 }
 
 /// Who speaks.
@@ -71,6 +90,8 @@ pub(crate) enum Voice {
     Avatar(u64),
     /// The agent itself.
     Own,
+    /// Nobody: what is said is shown alone.
+    Nobody,
 }
 
 /// Who speaks, and from when.
@@ -124,6 +145,8 @@ pub(crate) struct Ladder {
     /// The highest attempt for which one came.
     invited: u64,
     speaks: Option<Speaks>,
+    /// Nothing is to be heard.
+    quiet: bool,
     over: bool,
 }
 
@@ -131,8 +154,18 @@ impl Ladder {
     /// One for a visitor who arrived then, which may lie back. `may_ask` says of each rung whether its vendor may be asked now.
     pub(crate) fn new(rungs: Vec<Rung>, may_ask: &[bool], speak_by: Duration, arrived: Time) -> Self {
         let tried = may_ask.iter().map(|may| Tried { spent: !may, freed: false }).collect();
-        let mut ladder =
-            Self { rungs, tried, speak_by, due: None, attempt: None, wanted: 1, invited: 0, speaks: None, over: false };
+        let mut ladder = Self {
+            rungs,
+            tried,
+            speak_by,
+            due: None,
+            attempt: None,
+            wanted: 1,
+            invited: 0,
+            speaks: None,
+            quiet: false,
+            over: false,
+        };
         ladder.attempt = ladder.next_rung().map(|rung| Attempt { number: 1, rung, state: State::Uninvited });
         // Nobody waits for whom nobody asks.
         ladder.due = Some(if ladder.attempt.is_some() { arrived + speak_by } else { arrived });
@@ -165,44 +198,30 @@ impl Ladder {
         if self.over { None } else { attempt.into_iter().chain(self.due).min() }
     }
 
-    /// Goes on.
-    pub(crate) fn handle(&mut self, now: Time, happened: Happened) -> Vec<Do> {
+    /// An avatar that waited for a visitor is this one's: it speaks at once. Its attempt is 0, for no invitation of this visit
+    /// brought it. It is there since then.
+    pub(crate) fn take_over(&mut self, rung: usize, since: Time) -> Vec<Do> {
+        debug_assert!(self.speaks.is_none() && self.invited == 0, "the visit has just begun");
+        self.attempt = Some(Attempt { number: WAITED, rung, state: State::Ready { since } });
+        self.speak(Voice::Avatar(WAITED), SpeechFrom::Now, false);
+        vec![Do::Ready { attempt: WAITED, rung, by: By::Waiting }]
+    }
+
+    /// From now on nothing is to be heard, or something may be again.
+    pub(crate) fn quiet(&mut self, now: Time, quiet: bool) -> Vec<Do> {
         let mut todo = Vec::new();
-        if self.over {
+        if self.over || quiet == self.quiet {
             return todo;
         }
-        // What was due before this happened comes first.
-        self.pass(now, &mut todo);
-        match happened {
-            Happened::Passing => {}
-            Happened::Over => {
-                self.give_up(&mut todo);
-                self.over = true;
-                return todo;
-            }
-            Happened::Invited(number) => self.invited(now, number, &mut todo),
-            Happened::Failed(number, why) => {
-                // Whoever is seen is there, whatever its vendor answers.
-                if let Some(attempt) = self.current(number, |state| matches!(state, State::Asked { .. })) {
-                    self.tried[attempt.rung].spent = true;
-                    self.give_up(&mut todo);
-                    if why == Why::NoSlot && !self.tried[attempt.rung].freed {
-                        self.tried[attempt.rung].freed = true;
-                        todo.push(Do::Free { rung: attempt.rung });
-                    }
-                    self.next(now, &mut todo);
-                }
-            }
-            Happened::Freed(rung, ended) => {
-                if ended > 0 && self.attempt.is_none() && rung < self.rungs.len() {
-                    self.tried[rung].spent = false;
-                    self.next(now, &mut todo);
-                }
-            }
-            Happened::Seen(number, step) => self.seen(now, number, step, &mut todo),
+        self.quiet = quiet;
+        if quiet {
+            self.give_up(&mut todo);
+            self.speak(Voice::Nobody, SpeechFrom::Now, false);
+        } else {
+            self.tried.fill(Tried::default());
+            self.speak(Voice::Own, SpeechFrom::NextUtterance, false);
+            self.next(now, &mut todo);
         }
-        // By what happened a limit may have become one of the past, as when the visitor came long ago.
-        self.pass(now, &mut todo);
         todo
     }
 
@@ -221,7 +240,8 @@ impl Ladder {
             }
             self.tried.fill(Tried::default());
             self.wanted = number;
-            self.attempt = self.next_rung().map(|rung| Attempt { number, rung, state: State::Uninvited });
+            let rung = self.next_rung().filter(|_| !self.quiet);
+            self.attempt = rung.map(|rung| Attempt { number, rung, state: State::Uninvited });
         }
         self.invited = number;
         self.ask(now, todo);
@@ -243,7 +263,7 @@ impl Ladder {
         let Some(attempt) = self.current(number, |state| state != State::Uninvited) else { return };
         match (step, attempt.state) {
             (AvatarStep::Decoded, State::Asked { .. }) => self.set(State::Decoded { until: now + SHOWN_WITHIN }),
-            (AvatarStep::Shown, State::Asked { .. } | State::Decoded { .. }) => self.ready(now, true, todo),
+            (AvatarStep::Shown, State::Asked { .. } | State::Decoded { .. }) => self.ready(now, By::Shown, todo),
             (AvatarStep::Left, state) => {
                 let lived = matches!(state, State::Ready { since } if now.since(since) >= LIVED);
                 if lived {
@@ -268,7 +288,7 @@ impl Ladder {
     fn pass(&mut self, now: Time, todo: &mut Vec<Do>) {
         match self.attempt.map(|attempt| (attempt.rung, attempt.state)) {
             Some((_, State::Decoded { until })) if until <= now || self.due.is_some_and(|due| due <= now) => {
-                self.ready(now, false, todo);
+                self.ready(now, By::Decoded, todo);
             }
             Some((rung, State::Asked { until })) if until <= now => {
                 self.tried[rung].spent = true;
@@ -283,13 +303,13 @@ impl Ladder {
         }
     }
 
-    fn ready(&mut self, now: Time, shown: bool, todo: &mut Vec<Do>) {
+    fn ready(&mut self, now: Time, by: By, todo: &mut Vec<Do>) {
         let Some(attempt) = self.attempt else { return };
         self.set(State::Ready { since: now });
         // What the agent itself began it ends.
         let from = if self.speaks.is_some() { SpeechFrom::NextUtterance } else { SpeechFrom::Now };
         self.speak(Voice::Avatar(attempt.number), from, false);
-        todo.push(Do::Ready { attempt: attempt.number, rung: attempt.rung, shown });
+        todo.push(Do::Ready { attempt: attempt.number, rung: attempt.rung, by });
     }
 
     /// Ends the attempt that is under way. Answers whether its avatar was the one that speaks.
@@ -330,5 +350,47 @@ impl Ladder {
         let turn = self.speaks.map_or(1, |speaks| speaks.turn + 1);
         self.speaks = Some(Speaks { turn, voice, from, again });
         self.due = None;
+    }
+}
+
+impl Machine for Ladder {
+    fn handle(&mut self, now: Time, happened: Happened) -> Vec<Do> {
+        let mut todo = Vec::new();
+        if self.over {
+            return todo;
+        }
+        // What was due before this happened comes first.
+        self.pass(now, &mut todo);
+        match happened {
+            Happened::Passing => {}
+            Happened::Over => {
+                self.give_up(&mut todo);
+                self.over = true;
+                return todo;
+            }
+            Happened::Invited(number) => self.invited(now, number, &mut todo),
+            Happened::Failed(number, why) => {
+                // Whoever is seen is there, whatever its vendor answers.
+                if let Some(attempt) = self.current(number, |state| matches!(state, State::Asked { .. })) {
+                    self.tried[attempt.rung].spent = true;
+                    self.give_up(&mut todo);
+                    if why == Why::NoSlot && !self.tried[attempt.rung].freed {
+                        self.tried[attempt.rung].freed = true;
+                        todo.push(Do::Free { rung: attempt.rung });
+                    }
+                    self.next(now, &mut todo);
+                }
+            }
+            Happened::Freed(rung, ended) => {
+                if ended > 0 && !self.quiet && self.attempt.is_none() && rung < self.rungs.len() {
+                    self.tried[rung].spent = false;
+                    self.next(now, &mut todo);
+                }
+            }
+            Happened::Seen(number, step) => self.seen(now, number, step, &mut todo),
+        }
+        // By what happened a limit may have become one of the past, as when the visitor came long ago.
+        self.pass(now, &mut todo);
+        todo
     }
 }

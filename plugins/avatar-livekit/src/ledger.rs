@@ -7,23 +7,34 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use majlis_plugin_api::service::store::{Database, Statement, Value};
 use majlis_plugin_api::{Host, Invite, Result};
+use parking_lot::Mutex;
 
 use crate::process::{Living, OWN, Process, is_gone};
+use crate::spending::{Billed, Spending, Used};
 
 /// The history of the tables. A released step never changes.
-const STEPS: [&str; 1] = ["CREATE TABLE host (id TEXT NOT NULL);
+const STEPS: [&str; 2] = [
+    "CREATE TABLE host (id TEXT NOT NULL);
      CREATE TABLE owners (id TEXT PRIMARY KEY, machine TEXT NOT NULL, namespace TEXT NOT NULL, process INTEGER NOT NULL,
         started INTEGER NOT NULL) WITHOUT ROWID;
      CREATE TABLE sessions (number INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, vendor TEXT NOT NULL,
         room TEXT NOT NULL, identity TEXT NOT NULL, tag TEXT NOT NULL, session TEXT, until INTEGER NOT NULL,
-        is_left INTEGER NOT NULL DEFAULT 0)"];
+        is_left INTEGER NOT NULL DEFAULT 0)",
+    // What was, or is, or may be paid for: it stays when the session is over.
+    "CREATE TABLE spent (session INTEGER PRIMARY KEY, owner TEXT NOT NULL, vendor TEXT NOT NULL, began INTEGER NOT NULL,
+        until INTEGER NOT NULL)",
+];
 const FILE: &str = "avatars";
+/// What was spent is forgotten after so many seconds: then it is in no day of any time zone.
+const REMEMBERED: i64 = 48 * 3_600;
 
 /// A session that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     /// 0: in no store.
     number: i64,
+    /// By which its cost is counted; 0: it is of another run.
+    billed: u64,
     pub(crate) vendor: String,
     pub(crate) room: String,
     pub(crate) identity: String,
@@ -43,16 +54,26 @@ pub(crate) struct Ledger {
     host: String,
     owner: String,
     tags: AtomicU64,
+    spending: Mutex<Spending>,
     _living: Living,
 }
 
 impl Ledger {
     pub(crate) fn open(host: &Host) -> Self {
         let owner = random();
-        let mut ledger =
-            Self { store: None, host: random(), tags: AtomicU64::new(1), _living: Living::enter(&owner), owner };
+        let mut ledger = Self {
+            store: None,
+            host: random(),
+            tags: AtomicU64::new(1),
+            spending: Mutex::default(),
+            _living: Living::enter(&owner),
+            owner,
+        };
         match ledger.begin(host) {
-            Ok(store) => ledger.store = Some(store),
+            Ok(store) => {
+                ledger.store = Some(store);
+                ledger.look();
+            }
             // No visitor waits because of it.
             Err(error) => tracing::warn!(
                 %error,
@@ -77,6 +98,7 @@ impl Ledger {
             Statement::new(insert, [self.host.as_str().into()]),
             Statement::new("SELECT id FROM host LIMIT 1", []),
             Statement::new("INSERT INTO owners VALUES (?1, ?2, ?3, ?4, ?5)", process),
+            Statement::new("DELETE FROM spent WHERE until < ?1", [Value::Integer(seconds() - REMEMBERED)]),
         ])?;
         if let Some([Value::Text(id)]) = answers.get(1).and_then(|answer| answer.rows.first()).map(Vec::as_slice) {
             self.host.clone_from(id);
@@ -89,11 +111,35 @@ impl Ledger {
         format!("majlis-{}-{}-{}", self.host, self.owner, self.tags.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A session is going to be asked for.
-    pub(crate) fn ask(&self, vendor: &str, invite: &Invite, tag: &str, longest: Duration) -> Row {
-        let until = seconds() + i64::try_from(longest.as_secs()).unwrap_or(i64::MAX / 2);
+    /// A session is going to be asked for, and may cost something from now on. Answers the number by which that is counted.
+    pub(crate) fn count(&self, vendor: &str, longest: Duration) -> u64 {
+        self.spending.lock().ask(vendor, seconds(), length(longest))
+    }
+
+    /// What a vendor was used for since midnight and within an hour: by this run, and by others of this host as of the last look.
+    pub(crate) fn used(&self, vendor: &str, midnight: i64) -> Used {
+        self.spending.lock().used(vendor, midnight, seconds())
+    }
+
+    /// Looks what other runs of this host spend.
+    pub(crate) fn look(&self) {
+        let Some(store) = &self.store else { return };
+        let spent = "SELECT vendor, began, until FROM spent WHERE owner <> ?1 AND until >= ?2";
+        let values = [self.owner.as_str().into(), Value::Integer(seconds() - REMEMBERED)];
+        match tokio::task::block_in_place(|| store.query(spent, values)) {
+            Ok(rows) => self.spending.lock().others(rows.iter().filter_map(|row| billed(row)).collect()),
+            // What was known holds until the next look.
+            Err(error) => tracing::debug!(%error, "what other runs spend on avatars cannot be read"),
+        }
+    }
+
+    /// The row of a session that was counted under this number.
+    pub(crate) fn ask(&self, vendor: &str, invite: &Invite, tag: &str, longest: Duration, billed: u64) -> Row {
+        let began = seconds();
+        let until = began.saturating_add(length(longest));
         let mut row = Row {
             number: 0,
+            billed,
             vendor: vendor.to_owned(),
             room: invite.room.clone(),
             identity: invite.identity.clone(),
@@ -104,12 +150,14 @@ impl Ledger {
         };
         let insert = "INSERT INTO sessions (owner, vendor, room, identity, tag, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let values = [&self.owner, &row.vendor, &row.room, &row.identity, &row.tag].map(|text| text.as_str().into());
+        let spent = [self.owner.as_str().into(), vendor.into(), Value::Integer(began), Value::Integer(until)];
         let statements = [
             Statement::new(insert, values.into_iter().chain([Value::Integer(until)])),
+            Statement::new("INSERT INTO spent VALUES (last_insert_rowid(), ?1, ?2, ?3, ?4)", spent),
             Statement::new("SELECT last_insert_rowid()", []),
         ];
         if let Some(answers) = self.run(&statements)
-            && let Some([Value::Integer(number)]) = answers.get(1).and_then(|answer| answer.first()).map(Vec::as_slice)
+            && let Some([Value::Integer(number)]) = answers.get(2).and_then(|answer| answer.first()).map(Vec::as_slice)
         {
             row.number = *number;
         }
@@ -125,9 +173,24 @@ impl Ledger {
         row.session = session;
     }
 
-    /// It is known to have ended, or never to have begun.
+    /// It is known to have ended.
     pub(crate) fn over(&self, row: &Row) {
-        self.run(&[Statement::new("DELETE FROM sessions WHERE number = ?1", [Value::Integer(row.number)])]);
+        let now = seconds();
+        self.spending.lock().over(row.billed, now);
+        let update = "UPDATE spent SET until = min(until, max(began, ?2)) WHERE session = ?1";
+        self.forget(row, Statement::new(update, [Value::Integer(row.number), Value::Integer(now)]));
+    }
+
+    /// It is known never to have begun.
+    pub(crate) fn never_began(&self, row: &Row) {
+        self.spending.lock().never_began(row.billed);
+        let update = "UPDATE spent SET until = began WHERE session = ?1";
+        self.forget(row, Statement::new(update, [Value::Integer(row.number)]));
+    }
+
+    fn forget(&self, row: &Row, spent: Statement) {
+        let delete = Statement::new("DELETE FROM sessions WHERE number = ?1", [Value::Integer(row.number)]);
+        self.run(&[delete, spent]);
     }
 
     /// It could not be ended: whoever looks next tries again.
@@ -213,6 +276,7 @@ fn session(row: &[Value]) -> Option<(String, bool, Row)> {
     };
     let row = Row {
         number: *number,
+        billed: 0,
         vendor: vendor.clone(),
         room: room.clone(),
         identity: identity.clone(),
@@ -222,6 +286,16 @@ fn session(row: &[Value]) -> Option<(String, bool, Row)> {
         is_own: false,
     };
     Some((owner.clone(), *is_left != 0, row))
+}
+
+/// A row of `spent`.
+fn billed(row: &[Value]) -> Option<Billed> {
+    let [Value::Text(vendor), Value::Integer(began), Value::Integer(until)] = row else { return None };
+    Some(Billed { vendor: vendor.clone(), began: *began, until: *until })
+}
+
+fn length(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn integer(number: u64) -> Value {

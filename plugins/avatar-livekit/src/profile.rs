@@ -12,6 +12,9 @@ use crate::faults::{Fault, faults};
 /// Texts with holes: `{token}`, `{option.NAME}`, `{answer.NAME}`; a brace of the text itself is written twice.
 pub(crate) const TEMPLATE: &str = r"^([^{}]|\{\{|\}\}|\{(livekit_url|token|room|identity|agent_identity|listener_token|listener_identity|tag|sample_rate|region|session|option\.[a-z][a-z0-9_]*|answer\.[a-z][a-z0-9_]*)\})*$";
 
+const TEMPLATES: &str =
+    "A text in which `{token}`, `{option.NAME}`, `{answer.NAME}` and such stand for values; a brace is written twice.";
+
 /// A vendor of avatars that join a LiveKit room. The file of a vendor holds one of these.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +44,7 @@ pub struct Profile {
     /// After this time it ends a session by itself.
     #[serde(default)]
     pub longest: Option<Span>,
-    /// What the avatar does while nothing is said: for whoever reads the file.
+    /// What the avatar does while nothing is said: one that leaves cannot wait for a visitor.
     pub idle: Idle,
     /// Who hears the speech in the room.
     #[serde(default)]
@@ -270,7 +273,7 @@ impl JsonSchema for Template {
         schemars::json_schema!({
             "description": "JSON, in whose texts `{token}`, `{option.NAME}` and such stand for values.",
             "anyOf": [
-                { "type": "string", "pattern": TEMPLATE },
+                { "type": "string", "pattern": TEMPLATE, "description": TEMPLATES },
                 { "type": ["number", "boolean", "null"] },
                 { "type": "array", "items": { "$ref": "#/$defs/Template" } },
                 { "type": "object", "additionalProperties": { "$ref": "#/$defs/Template" } },

@@ -12,12 +12,16 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 use crate::ledger::{Ledger, Row};
+use crate::pause::Pause;
 use crate::vendor::{Refused, Vendor};
 
 /// Before each try to end a session.
 const TRIES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), Duration::from_secs(2)];
 /// A vendor that did not answer lists what it began after so long.
 const LISTED_AFTER: Duration = Duration::from_secs(2);
+
+/// So often others of this host are looked at.
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
 
 /// What a visit hears of its sessions.
 pub(crate) enum News {
@@ -57,6 +61,26 @@ impl Bell {
         }
     }
 
+    /// Whether it has not rung yet.
+    pub(crate) fn may_ring(&self) -> bool {
+        self.0.lock().is_some()
+    }
+
+    /// It rings for nobody any more.
+    pub(crate) fn silence(&self) {
+        self.silence_if(|_| true);
+    }
+
+    fn silence_if(&self, is: impl FnOnce(&Pending) -> bool) {
+        let mut pending = self.0.lock();
+        if pending.as_ref().is_some_and(is)
+            && let Some(pending) = pending.take()
+        {
+            pending.finish();
+        }
+    }
+
+    /// Tells the news, and calls the stage.
     pub(crate) fn ring(&self, mailbox: &Mailbox, news: News) {
         mailbox.news.lock().push_back(news);
         if let Some(pending) = self.0.lock().take() {
@@ -103,6 +127,13 @@ pub(crate) struct Session {
     pub(crate) bell: Arc<Bell>,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Work of a visit ends with it. That of none would keep the show from ending until the vendor answers.
+        self.bell.silence_if(|pending| pending.visit().is_none());
+    }
+}
+
 /// What sessions are begun with.
 pub(crate) struct Desk {
     pub(crate) tasks: Tasks,
@@ -126,10 +157,12 @@ impl Desk {
         let bell = Bell::new(pending);
         let (vendor, ledger, invite) = (Arc::clone(vendor), Arc::clone(&self.ledger), invite.clone());
         let (mailbox, told, lives) = (Arc::clone(mailbox), Arc::clone(&bell), self.living.enter());
+        // At once: the next one who asks has to know of it.
+        let billed = ledger.count(vendor.name(), vendor.longest());
         self.tasks.spawn_apart(async move {
             let _lives = lives;
             let tag = ledger.tag();
-            let mut row = ledger.ask(vendor.name(), &invite, &tag, vendor.longest());
+            let mut row = ledger.ask(vendor.name(), &invite, &tag, vendor.longest(), billed);
             let outcome = vendor.start(vendor.scope(&invite, &tag), false).await;
             // Nobody needs the token any more.
             drop(invite);
@@ -141,7 +174,7 @@ impl Desk {
                 Err(refused) => refused.may_run,
             };
             if !may_run {
-                ledger.over(&row);
+                ledger.never_began(&row);
             }
             told.ring(&mailbox, News::Answered(attempt, outcome.map(drop)));
             if may_run {
@@ -152,6 +185,18 @@ impl Desk {
             Ok(())
         });
         Session { _end: end, bell }
+    }
+
+    /// Looks again and again what others of this host do: what they spend, and whether the stage is paused.
+    pub(crate) fn follow(&self, pause: Arc<Pause>) {
+        let ledger = Arc::clone(&self.ledger);
+        self.tasks.spawn_apart(async move {
+            loop {
+                sleep(LOOK).await;
+                ledger.look();
+                pause.look();
+            }
+        });
     }
 
     /// Looks for sessions that nobody holds any more and ends them: of all vendors, or of one for somebody who waits for a slot.
@@ -225,8 +270,7 @@ async fn end_row(vendor: &Vendor, ledger: &Ledger, row: &Row) -> bool {
                     }
                 }
             }
-            // It began none.
-            ledger.over(row);
+            ledger.never_began(row);
             false
         }
         _ => {

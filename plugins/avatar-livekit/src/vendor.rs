@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::config::VendorOptions;
 use crate::profile::{Hears, Meaning, Profile, Step};
+use crate::spending::Limit;
 use crate::template::Scope;
 
 /// Answers have some hundred bytes; a list of sessions has more.
@@ -39,6 +40,8 @@ pub(crate) struct Listed {
 pub(crate) struct Vendor {
     pub(crate) profile: Profile,
     pub(crate) start_within: Duration,
+    /// What it may be used for.
+    pub(crate) limit: Limit,
     /// Where it hears the speech; empty where that is not known.
     pub(crate) country: String,
     options: BTreeMap<String, Value>,
@@ -111,7 +114,8 @@ impl Vendor {
             );
         }
         let country = written.country.as_ref().or(profile.country.as_ref()).cloned().unwrap_or_default();
-        Ok(Self { start_within, country, options, usual, regions, profile })
+        let limit = Limit { minutes_per_day: written.max_minutes_per_day, calls_per_hour: written.max_calls_per_hour };
+        Ok(Self { start_within, limit, country, options, usual, regions, profile })
     }
 
     pub(crate) fn name(&self) -> &str {

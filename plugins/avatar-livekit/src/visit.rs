@@ -1,59 +1,52 @@
-//! One visitor's avatars: the ladder, and what belongs to each of its attempts.
+//! One visitor's avatars, and who speaks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use majlis_plugin_api::{Dismissed, Invite, Pending, RoomOrder, Speech, SpeechTarget};
+use majlis_plugin_api::{
+    AvatarSeen, AvatarStep, Dismissed, Flow, Output, Packet, Result, RoomOrder, Speech, SpeechTarget, Time, VisitId,
+};
 
+use crate::agency::milestone;
+use crate::cast::Cast;
 use crate::config::WithoutAvatar;
-use crate::ladder::{Ladder, Voice};
-use crate::session::{Bell, Mailbox, Session};
+use crate::ladder::{Do, Happened, Ladder, Machine, Rung, Voice};
 use crate::vendor::Vendor;
-
-/// An attempt whose vendor was asked.
-pub(crate) struct Attempt {
-    pub(crate) rung: usize,
-    /// Dropped, its session is ended.
-    pub(crate) session: Option<Session>,
-    /// Its line of the report, until its avatar is ready or given up.
-    pub(crate) account: Option<Pending>,
-    /// Whether it is known how its vendor did.
-    pub(crate) is_judged: bool,
-}
+use crate::{Avatars, input, output};
 
 /// What is kept of one visit.
 pub(crate) struct Visit {
     pub(crate) ladder: Ladder,
-    pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) invites: BTreeMap<u64, Invite>,
-    pub(crate) attempts: BTreeMap<u64, Attempt>,
-    /// Bells of looks for slots.
-    pub(crate) bells: Vec<Arc<Bell>>,
-    dismissed: Vec<Dismissed>,
+    pub(crate) cast: Cast,
     pub(crate) sent: RoomOrder,
 }
 
 impl Visit {
     pub(crate) fn new(ladder: Ladder) -> Self {
-        Self {
-            ladder,
-            mailbox: Arc::default(),
-            invites: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            bells: Vec::new(),
-            dismissed: Vec::new(),
-            // What a room does before it is told anything.
-            sent: RoomOrder { invite: 1, ..RoomOrder::default() },
-        }
+        // What a room does before it is told anything.
+        Self { ladder, cast: Cast::default(), sent: RoomOrder { invite: 1, ..RoomOrder::default() } }
     }
 
-    /// The avatar of this attempt has no place in the room any more.
-    pub(crate) fn dismiss(&mut self, attempt: u64) {
-        let Some(invite) = self.invites.get(&attempt) else { return };
-        let identities = [Some(&invite.identity), invite.listener.as_ref().map(|listener| &listener.identity)];
-        for identity in identities.into_iter().flatten() {
-            self.dismissed.push(Dismissed { identity: identity.clone(), room: None });
+    /// Marks what a room saw, and says whether it is of an avatar that was invited.
+    fn saw(&self, seen: &AvatarSeen, out: &mut Output<'_>) -> Option<Happened> {
+        let attempt = self.cast.attempt_of(&seen.identity)?;
+        let (mark, told) = match seen.step {
+            AvatarStep::Joined => ("joined", Some("avatar-joined")),
+            AvatarStep::Video => ("video", Some("avatar-video")),
+            AvatarStep::Decoded => ("avatar-decoded", Some("avatar-decoded")),
+            AvatarStep::Shown => ("shown", None),
+            AvatarStep::PlaybackStarted => ("", Some("avatar-speaks")),
+            AvatarStep::PlaybackFinished | AvatarStep::Left => ("", None),
+        };
+        // Of one that was given up nothing is told: it has no part in what the visitor sees.
+        if let Some(known) = self.cast.attempts.get(&attempt).filter(|attempt| attempt.session.is_some()) {
+            if let Some(account) = known.account.as_ref().filter(|_| !mark.is_empty()) {
+                account.mark(mark);
+            }
+            if let Some(told) = told {
+                milestone(out, told);
+            }
         }
+        Some(Happened::Seen(attempt, seen.step))
     }
 
     /// All that is wanted of the room.
@@ -65,10 +58,11 @@ impl Visit {
     ) -> RoomOrder {
         let speech = self.ladder.speaks().and_then(|speaks| {
             let target = match speaks.voice {
+                Voice::Nobody => SpeechTarget::Text,
                 Voice::Own if without_avatar == WithoutAvatar::Text => SpeechTarget::Text,
                 Voice::Own => SpeechTarget::OwnTrack,
                 Voice::Avatar(attempt) => {
-                    let (invite, rung) = (self.invites.get(&attempt)?, self.attempts.get(&attempt)?.rung);
+                    let (invite, rung) = (self.cast.invites.get(&attempt)?, self.cast.attempts.get(&attempt)?.rung);
                     let vendor = &vendors[rung];
                     let listener = invite.listener.as_ref().filter(|_| vendor.needs_listener());
                     SpeechTarget::Avatar {
@@ -84,8 +78,95 @@ impl Visit {
         RoomOrder {
             invite: self.ladder.invite(),
             speech,
-            dismissed: self.dismissed.iter().chain(left_behind).cloned().collect(),
+            dismissed: self.cast.dismissed.iter().chain(left_behind).cloned().collect(),
             ..RoomOrder::default()
         }
     }
+}
+
+impl Avatars {
+    /// Somebody comes: an avatar that waits is theirs, or the first vendor is asked.
+    pub(crate) fn came(&mut self, id: VisitId, out: &mut Output<'_>) -> Result<Flow> {
+        let now = out.now();
+        let mut visit = Visit::new(self.ladder(now, out));
+        let quiet = self.is_quiet();
+        let waited = if quiet { None } else { self.waiting.give(&mut visit, now) };
+        self.visits.insert(id, visit);
+        let flow = self.go_on(id, out, |ladder, now| match waited {
+            Some(waited) => ladder.take_over(waited.rung, waited.since),
+            None => {
+                let mut todo = ladder.quiet(now, quiet);
+                todo.extend(ladder.handle(now, Happened::Passing));
+                todo
+            }
+        });
+        // After the visitor's own order: whom it shows is hidden no longer.
+        self.order_for_nobody(now);
+        flow
+    }
+
+    /// The ladder of somebody who comes now.
+    fn ladder(&self, now: Time, out: &mut Output<'_>) -> Ladder {
+        let vendors = &self.agency.vendors;
+        let rungs = vendors.iter().map(|vendor| Rung { start_within: vendor.start_within }).collect();
+        let may_ask = |rung| !self.agency.tell_reached(rung, out) && self.agency.health[rung].lock().may_ask(now);
+        let may_ask: Vec<bool> = (0..vendors.len()).map(may_ask).collect();
+        Ladder::new(rungs, &may_ask, self.speak_by, now)
+    }
+
+    /// A visit is over.
+    pub(crate) fn left(&mut self, id: VisitId, now: Time) {
+        let Some(mut visit) = self.visits.remove(&id) else { return };
+        for todo in visit.ladder.handle(now, Happened::Over) {
+            if let Do::End { attempt } = todo {
+                self.agency.end(&mut visit.cast, attempt);
+            }
+        }
+        self.waiting.dismiss_given(&visit);
+        self.waiting.standby.visit_over(now);
+        self.order_for_nobody(now);
+    }
+
+    /// What a packet of a visit says.
+    pub(crate) fn heard(&mut self, id: VisitId, packet: &Packet<'_>, out: &mut Output<'_>) -> Result<Option<Happened>> {
+        let Some(visit) = self.visits.get_mut(&id) else { return Ok(None) };
+        if let Some(invite) = packet.get(input::invite)? {
+            visit.ladder.arrived(packet.time());
+            let attempt = invite.attempt;
+            visit.cast.invites.entry(attempt).or_insert(invite);
+            return Ok(Some(Happened::Invited(attempt)));
+        }
+        let Some(seen) = packet.get(input::seen)? else { return Ok(None) };
+        Ok(visit.saw(&seen, out))
+    }
+
+    /// Lets the ladder of a visit go on by a step, and by all that came meanwhile; does what it says; and orders what it wants.
+    pub(crate) fn go_on(
+        &mut self,
+        id: VisitId,
+        out: &mut Output<'_>,
+        step: impl FnOnce(&mut Ladder, Time) -> Vec<Do>,
+    ) -> Result<Flow> {
+        let Some(visit) = self.visits.get_mut(&id) else { return Ok(Flow::Continue) };
+        let todo = step(&mut visit.ladder, out.now());
+        self.agency.follow(&mut visit.ladder, &mut visit.cast, todo, out);
+        let left_behind = self.agency.desk.left_behind.lock().clone();
+        let order = visit.order(&self.agency.vendors, self.without_avatar, &left_behind);
+        if order != visit.sent {
+            if is_without_avatar(&order) && !is_without_avatar(&visit.sent) {
+                milestone(out, "own-voice");
+            }
+            if out.visit() == Some(id) {
+                out.emit(output::order, order.clone())?;
+                visit.sent = order;
+            } else if self.origin.emit(output::order, Some(id), out.now(), order.clone()).is_ok() {
+                visit.sent = order;
+            }
+        }
+        Ok(visit.ladder.wake().map_or(Flow::CancelWake, Flow::WakeAt))
+    }
+}
+
+fn is_without_avatar(order: &RoomOrder) -> bool {
+    order.speech.as_ref().is_some_and(|speech| !matches!(speech.target, SpeechTarget::Avatar { .. }))
 }

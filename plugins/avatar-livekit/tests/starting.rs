@@ -34,7 +34,7 @@ fn every_vendor_that_is_shipped_is_asked_as_it_publishes_and_its_avatar_speaks()
         for step in [AvatarStep::Joined, AvatarStep::Video, AvatarStep::Decoded, AvatarStep::Shown] {
             see(&mut kit, visit, 1, step);
         }
-        let hears = (vendor == "avatartalk").then(|| format!("ear-{visit}-1"));
+        let hears = (vendor == "avatartalk").then(|| "ear-1".to_owned());
         let target = SpeechTarget::Avatar {
             identity: identity(visit, 1),
             listener: hears,

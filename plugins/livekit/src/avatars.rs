@@ -42,6 +42,13 @@ impl Avatars {
         self.invited.insert(identity.to_owned(), Avatar { visit, attempt, seen: Vec::new(), shown_early: false });
     }
 
+    /// An avatar that was invited for nobody's visit is this one's from now on. Answers whether that is news.
+    pub(crate) fn give(&mut self, identity: &str, visit: VisitId) -> bool {
+        let Some(avatar) = self.invited.get_mut(identity).filter(|avatar| avatar.visit.is_none()) else { return false };
+        avatar.visit = Some(visit);
+        true
+    }
+
     /// Whether this identity was given out by this room, and to nobody else than an avatar.
     pub(crate) fn is_invited(&self, identity: &str) -> bool {
         self.invited.contains_key(identity) || self.is_dismissed(identity)
@@ -212,6 +219,25 @@ mod tests {
             avatars.dismiss(&number.to_string());
         }
         assert!(!avatars.is_dismissed("avatar-1"), "memory has an end");
+    }
+
+    #[test]
+    fn an_avatar_that_waited_is_a_visits_from_when_it_is_given_and_goes_with_it() {
+        let mut avatars = Avatars::default();
+        avatars.invited(None, avatars.next_attempt(None), "avatar-w");
+        avatars.saw("avatar-w", AvatarStep::Joined);
+        avatars.saw("avatar-w", AvatarStep::Video);
+        avatars.saw("avatar-w", AvatarStep::Decoded);
+        assert_eq!(avatars.shown_to(visit(1), ""), None);
+        let to = visit(1).expect("a number");
+        assert!(avatars.give("avatar-w", to));
+        assert!(!avatars.give("avatar-w", visit(2).expect("a number")), "it is another's");
+        assert!(!avatars.give("stranger", to));
+        assert_eq!(avatars.shown_to(visit(1), "").as_deref(), Some("avatar-w"));
+        let (of, _) = avatars.saw("avatar-w", AvatarStep::PlaybackStarted).expect("it is told");
+        assert_eq!(of, visit(1));
+        assert!(avatars.over(None).is_empty());
+        assert_eq!(avatars.over(visit(1)), ["avatar-w"]);
     }
 
     #[test]

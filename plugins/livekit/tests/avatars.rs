@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Stand, Wired, avatar, speech, tone, until};
-use majlis_livekit::output;
+use majlis_livekit::{input, output};
 use majlis_plugin_api::{AvatarSeen, AvatarStep, Dismissed, Invite, RoomOrder, VisitId};
 use serde_json::json;
 
@@ -116,6 +116,37 @@ fn the_avatars_of_a_visit_leave_with_it() {
     let (guest, visit, invite) = invited(&mut stand);
     let avatar = stand.avatar(&invite);
     stand.wait(|kit| !common::steps(kit, &invite.identity).is_empty());
+    guest.leave();
+    stand.wait(|kit| kit.closed(visit).is_some());
+    until(&mut stand, "the avatar is out", |_| avatar.see(|noticed| noticed.out));
+}
+
+#[test]
+fn an_avatar_that_waits_is_hidden_until_it_speaks_for_a_visit_and_goes_with_it() {
+    let Some(mut stand) = Stand::new("an avatar that waits", Wired::Avatars, json!({ "rejoin_grace": "1ms" })) else {
+        return;
+    };
+    let nobodys = |invite, standby| RoomOrder { invite, standby, ..RoomOrder::default() };
+    stand.kit.send(input::order, None, nobodys(1, Vec::new())).expect("it is handed over");
+    stand.wait(|kit| !kit.emitted(output::invite).is_empty());
+    let (of, waiting) = stand.invites().remove(0);
+    assert_eq!((of, waiting.attempt), (None, 1));
+    let identity = waiting.identity.clone();
+    stand.kit.send(input::order, None, nobodys(1, vec![identity.clone()])).expect("it is handed over");
+    let mut avatar = stand.avatar(&waiting);
+    avatar.camera(128, 128, vec![90; 128 * 128 * 4]);
+    stand.wait(|kit| common::steps(kit, &identity) == [Joined, Video, Decoded]);
+    let (guest, visit) = stand.visit("guest");
+    let reads = |name: &str| {
+        guest.see(|noticed| noticed.attributes.get(&waiting.agent_identity).and_then(|all| all.get(name).cloned()))
+    };
+    until(&mut stand, "the page is told to hide it", |_| reads("majlis.standby").as_deref() == Some(identity.as_str()));
+    assert!(guest.ask(&waiting.agent_identity, "majlis.shown", "").is_err(), "it is not this visitor's");
+    stand.let_speak(visit, 1, &identity, 16_000);
+    until(&mut stand, "the page is told to show it", |_| reads("majlis.standby").as_deref() == Some(""));
+    assert_eq!(guest.ask(&waiting.agent_identity, "majlis.shown", "").expect("it is taken"), "ok");
+    stand.wait(|kit| common::steps(kit, &identity).last() == Some(&Shown));
+    assert_eq!(stand.kit.emitted(output::seen).pop().expect("it was told").0, Some(visit), "it is the visit's now");
     guest.leave();
     stand.wait(|kit| kit.closed(visit).is_some());
     until(&mut stand, "the avatar is out", |_| avatar.see(|noticed| noticed.out));

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Context;
 use super::files::{FILE, Named};
 use super::takes::Takes;
+use super::{Context, chosen};
 use crate::codes::*;
 use crate::diagnostic::Findings;
 use crate::document::{Section, entries};
@@ -252,11 +252,33 @@ impl<'r, 'f> Reader<'r, 'f> {
     }
 
     fn validate(&mut self, root: &str) {
-        for violation in validator::violations(self.schema, &self.made.value) {
-            if !self.follows_from_another(&violation) {
-                self.report(violation, root);
+        self.validate_at("", self.schema, root);
+        for chosen in chosen::of(self.schema, &self.made.value) {
+            let place = self.span_of(&chosen.by);
+            // One that is not there is missed where it is chosen.
+            self.made.spans.entry(chosen.pointer.clone()).or_insert(place);
+            self.validate_at(&chosen.pointer, &chosen.schema, root);
+            if let Some(table) = self.made.value.pointer(&chosen.pointer).and_then(Value::as_object) {
+                let spans = &self.made.spans;
+                chosen::warn(&chosen, table, |pointer| span_of(spans, pointer), self.findings);
             }
         }
+    }
+
+    /// Validates what stands at a pointer, or a table of nothing where nothing does.
+    fn validate_at(&mut self, at: &str, schema: &Value, root: &str) {
+        let nothing = Value::Object(Map::new());
+        let value = self.made.value.pointer(at).unwrap_or(&nothing);
+        for Violation { pointer, fault } in validator::violations(schema, value) {
+            let violation = Violation { pointer: format!("{at}{pointer}"), fault };
+            if !self.follows_from_another(&violation) {
+                self.report(violation, (at, schema), root);
+            }
+        }
+    }
+
+    fn span_of(&self, pointer: &str) -> Range<usize> {
+        span_of(&self.made.spans, pointer)
     }
 
     /// A value that was reported stands as null in the configuration, and must not be reported again for that.
@@ -272,7 +294,8 @@ impl<'r, 'f> Reader<'r, 'f> {
         })
     }
 
-    fn report(&mut self, violation: Violation, root: &str) {
+    /// `by`: a schema, and the pointer of what it describes.
+    fn report(&mut self, violation: Violation, by: (&str, &Value), root: &str) {
         let Violation { pointer, fault } = violation;
         let is_secret = self.made.secrets.contains(&pointer);
         let fault = match self.made.variables.contains_key(&pointer) {
@@ -288,11 +311,12 @@ impl<'r, 'f> Reader<'r, 'f> {
             _ => (self.made.spans.get(&pointer), pointer.as_str()),
         };
         let span = span.cloned().unwrap_or_else(|| self.made.spans[""].clone());
+        let (at, schema) = by;
         let name = if named.is_empty() { root.to_owned() } else { shown(&dotted(named)) };
         let hint = match &fault {
             Fault::UnknownKey { key, known } => {
                 // A key of an earlier version, by a word of ours that editors pass over.
-                let renamed = self.schema.pointer(&join("/x-renamed", key)).filter(|_| named.is_empty());
+                let renamed = schema.pointer(&join("/x-renamed", key)).filter(|_| named == at);
                 match renamed.and_then(Value::as_str) {
                     Some(now) => Some(format!("it is called `{now}` now")),
                     None => {
@@ -301,11 +325,10 @@ impl<'r, 'f> Reader<'r, 'f> {
                     }
                 }
             }
-            Fault::MissingKey { key, secret: false } => self
-                .schema
+            Fault::MissingKey { key, secret: false } => schema
                 .pointer(&join(&join("/properties", key), "description"))
                 .and_then(Value::as_str)
-                .filter(|_| named.is_empty())
+                .filter(|_| named == at)
                 .map(|about| format!("add `{key} = …`: {about}")),
             _ => None,
         };
@@ -320,6 +343,11 @@ impl<'r, 'f> Reader<'r, 'f> {
             error.related(&first, "the first is here");
         }
     }
+}
+
+/// Where a value stands; the whole, where it does not.
+fn span_of(spans: &BTreeMap<String, Range<usize>>, pointer: &str) -> Range<usize> {
+    spans.get(pointer).unwrap_or(&spans[""]).clone()
 }
 
 /// An unknown key of the plugin may be one that the host knows, one level up.

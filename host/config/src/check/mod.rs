@@ -1,6 +1,7 @@
 //! From text to graph: the order of the steps, and what holds for the pipeline as a whole.
 
 mod arrows;
+mod chosen;
 mod config;
 mod effort;
 mod files;
@@ -33,6 +34,7 @@ use crate::pipeline::Pipeline;
 use crate::surroundings::Surroundings;
 use crate::syntax;
 
+pub(crate) use chosen::refuse as refuse_chosen;
 pub(crate) use files::Rules;
 use stage::Draft;
 

@@ -1,4 +1,5 @@
-//! What a value of a plugin's configuration needs besides itself: an input that is wired, another key, or a stage that waits for it.
+//! What a value of a plugin's configuration needs besides itself: an input that is wired, another key, or a stage that waits for it;
+//! and what it does not go together with.
 //!
 //! A manifest says whether an input has to be wired at all. Some have to be only where the configuration wants something of them,
 //! and that is better said before the visitors come than by the stage when it opens.
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::stage::Draft;
 use super::wiring::Wiring;
 use crate::codes::*;
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::nearest::{either, shown};
 use crate::quantity::{parse_duration, show_duration};
 
@@ -18,7 +19,11 @@ use crate::quantity::{parse_duration, show_duration};
 /// - `{ "for": [VALUES], "input": NAME }` and `{ "for": [VALUES], "key": NAME }`: where the key has one of these values, written or
 ///   by default, the input has to be wired or the other key has to be there. `"or": [VALUES]` are those that a remedy may offer
 ///   instead: not every value that needs nothing is one that an operator should be led to.
+/// - `{ "for": [VALUES], "key": NAME, "is": [VALUES], "because": WORDS }`: the other key has to have one of these values.
+/// - `{ "for": [VALUES], "input": NAME, "without": KEY, "because": WORDS }`: the stage that is wired to the input must not have this key.
 /// - `{ "within": "deadline" }`: the key is a length of time, at most the stage's `deadline`; `{ "least": "100ms" }`: at least so long.
+///
+/// The value of a list is each of its items. With `"unless": [KEYS]` nothing is needed where one of these is written.
 const NEEDS: &str = "x-needs";
 
 /// Looks at every stage.
@@ -28,15 +33,30 @@ pub(super) fn check(drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findin
         for (key, property) in properties.into_iter().flatten() {
             let Some(value) = draft.config(key).or_else(|| property.get("default")) else { continue };
             for need in property.get(NEEDS).and_then(Value::as_array).into_iter().flatten() {
-                let need = Need { draft, key, value, need };
+                let need = Need { draft, key, value, item: None, need };
                 need.check_deadline(findings);
                 need.check_least(findings);
-                if need.values("for").contains(&value) {
+                if need.values("unless").iter().filter_map(|key| draft.config(key.as_str()?)).any(says_something) {
+                    continue;
+                }
+                for need in need.of_each_value().filter(|need| need.values("for").contains(&need.value)) {
                     need.check_input(stage, drafts, wiring, findings);
                     need.check_key(findings);
+                    need.check_other_value(findings);
+                    need.check_producers(stage, drafts, wiring, findings);
                 }
             }
         }
+    }
+}
+
+/// Whether something is written there that means anything.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        _ => true,
     }
 }
 
@@ -44,14 +64,75 @@ struct Need<'n, 'd> {
     draft: &'n Draft<'d>,
     key: &'n str,
     value: &'n Value,
+    /// Which of a list's items it is.
+    item: Option<usize>,
     need: &'n Value,
 }
 
-impl Need<'_, '_> {
+impl<'n, 'd> Need<'n, 'd> {
+    /// The same of each item of a list.
+    fn of_each_value(&self) -> impl Iterator<Item = Need<'n, 'd>> + use<'n, 'd> {
+        let (draft, key, need) = (self.draft, self.key, self.need);
+        let items = self.value.as_array().map(Vec::as_slice);
+        let one = items.is_none().then_some(Need { draft, key, value: self.value, item: None, need });
+        let items = items.unwrap_or_default().iter().enumerate();
+        let of_item = move |(index, value)| Need { draft, key, value, item: Some(index), need };
+        one.into_iter().chain(items.map(of_item))
+    }
+
+    /// The input that is named, by its number.
+    fn input(&self) -> Option<usize> {
+        let inputs = &self.draft.plugin?.manifest.inputs;
+        let name = self.text("input")?;
+        inputs.iter().position(|port| port.name == name)
+    }
+
+    fn check_other_value(&self, findings: &mut Findings<'_>) {
+        let Some(other) = self.text("key").filter(|_| self.need.get("is").is_some()) else { return };
+        let schema = self.draft.plugin.map(|plugin| &plugin.manifest.config_schema);
+        let default = schema.and_then(|schema| schema.get("properties")?.get(other)?.get("default"));
+        let Some(value) = self.draft.config(other).or(default) else { return };
+        let allowed = self.values("is");
+        if allowed.contains(&value) {
+            return;
+        }
+        let message = format!("stage {} cannot have {} with `{other} = {value}`", self.stage(), self.set());
+        let allowed: Vec<String> = allowed.into_iter().map(Value::to_string).collect();
+        let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+        let error = findings.error(E0717, self.span(), message);
+        error.hint(format!("set `{other}` to {}, or leave this out", either(&allowed)));
+        self.say_why(error);
+        if self.draft.config(other).is_some() {
+            error.related(self.draft.config_span(&format!("/{other}")), "the other one");
+        }
+    }
+
+    fn check_producers(&self, stage: usize, drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findings<'_>) {
+        let (Some(key), Some(input)) = (self.text("without"), self.input()) else { return };
+        let wires = wiring.wires.iter().filter(|wire| wire.to == stage && wire.input == input);
+        for producer in wires.map(|wire| &drafts[wire.from]) {
+            if !producer.config(key).is_some_and(says_something) {
+                continue;
+            }
+            let whose = shown(producer.name);
+            let message =
+                format!("stage {} cannot have {} where stage {whose} has {}", self.stage(), self.set(), shown(key));
+            let error = findings.error(E0717, self.span(), message);
+            error.hint(format!("leave this out, or take `{key}` out of `[stage.{}.config]`", producer.name));
+            self.say_why(error);
+            error.related(producer.config_span(&format!("/{key}")), "the other one");
+        }
+    }
+
+    fn say_why(&self, error: &mut Diagnostic) {
+        if let Some(why) = self.text("because") {
+            error.label(why);
+        }
+    }
+
     fn check_input(&self, stage: usize, drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findings<'_>) {
-        let Some(input) = self.text("input") else { return };
+        let (Some(input), None, Some(index)) = (self.text("input"), self.text("without"), self.input()) else { return };
         let inputs = self.draft.plugin.map(|plugin| plugin.manifest.inputs.as_slice()).unwrap_or_default();
-        let Some(index) = inputs.iter().position(|port| port.name == input) else { return };
         if wiring.is_wired(stage, index) || wiring.doubtful.contains(&(stage, index)) {
             return;
         }
@@ -63,7 +144,7 @@ impl Need<'_, '_> {
     }
 
     fn check_key(&self, findings: &mut Findings<'_>) {
-        let Some(other) = self.text("key") else { return };
+        let Some(other) = self.text("key").filter(|_| self.need.get("is").is_none()) else { return };
         let is_there = match self.draft.config(other) {
             Some(Value::String(text)) => !text.trim().is_empty(),
             Some(value) => !value.is_null(),
@@ -116,11 +197,11 @@ impl Need<'_, '_> {
         }
     }
 
-    fn text(&self, word: &str) -> Option<&str> {
+    fn text(&self, word: &str) -> Option<&'n str> {
         self.need.get(word)?.as_str()
     }
 
-    fn values(&self, word: &str) -> Vec<&Value> {
+    fn values(&self, word: &str) -> Vec<&'n Value> {
         self.need.get(word).and_then(Value::as_array).into_iter().flatten().collect()
     }
 
@@ -130,12 +211,16 @@ impl Need<'_, '_> {
 
     /// What the key says.
     fn set(&self) -> String {
-        format!("`{} = {}`", self.key, self.value)
+        match self.item {
+            None => format!("`{} = {}`", self.key, self.value),
+            Some(_) => format!("`{}` among its `{}`", self.value, self.key),
+        }
     }
 
     /// Where the value stands; the stage, where it is the default.
     fn span(&self) -> &std::ops::Range<usize> {
-        self.draft.config_span(&format!("/{}", self.key))
+        let item = self.item.map(|item| format!("/{item}")).unwrap_or_default();
+        self.draft.config_span(&format!("/{}{item}", self.key))
     }
 
     /// What to do, or the values that the plugin offers instead.

@@ -423,6 +423,8 @@ mod tests {
             json!({ "properties": { "a": { "x-file": { "format": "xml", "schema": {} } } } }),
             json!({ "properties": { "a": { "x-file": { "format": "toml", "schema": { "not": {} } } } } }),
             json!({ "properties": { "a": { "x-file": { "inside": "b.toml" } } } }),
+            json!({ "properties": { "a": { "x-chosen": { "by": ["b"] } } } }),
+            json!({ "properties": { "a": { "x-chosen": { "by": ["b"], "tables": { "c": { "not": {} } } } } } }),
             json!({ "properties": { "a": { "x-unique": ["b"] } } }),
             json!({ "properties": { "a": { "x-spoken": { "key": ["b"] } } } }),
         ] {

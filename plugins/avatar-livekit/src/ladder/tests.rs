@@ -35,7 +35,7 @@ fn an_avatar_that_the_page_shows_speaks_at_once() {
     assert!(ladder.handle(at(1_500), Happened::Seen(1, AvatarStep::Decoded)).is_empty());
     assert_eq!(speaks(&ladder), None, "a decoded frame is not seen by anybody yet");
     let done = ladder.handle(at(1_800), Happened::Seen(1, AvatarStep::Shown));
-    assert_eq!(done, [Do::Ready { attempt: 1, rung: 0, shown: true }]);
+    assert_eq!(done, [Do::Ready { attempt: 1, rung: 0, by: By::Shown }]);
     assert_eq!(speaks(&ladder), Some((Voice::Avatar(1), SpeechFrom::Now, false)));
     assert_eq!(ladder.wake(), None);
 }
@@ -46,7 +46,7 @@ fn a_page_that_says_nothing_is_waited_for_one_second() {
     ladder.handle(at(1_500), Happened::Seen(1, AvatarStep::Decoded));
     assert_eq!(ladder.wake(), Some(at(2_500)));
     assert!(ladder.handle(at(2_499), Happened::Passing).is_empty());
-    assert_eq!(ladder.handle(at(2_500), Happened::Passing), [Do::Ready { attempt: 1, rung: 0, shown: false }]);
+    assert_eq!(ladder.handle(at(2_500), Happened::Passing), [Do::Ready { attempt: 1, rung: 0, by: By::Decoded }]);
 }
 
 #[test]
@@ -150,6 +150,51 @@ fn an_invitation_that_nobody_asked_for_begins_anew() {
     assert_eq!(speaks(&ladder), Some((Voice::Own, SpeechFrom::Now, false)));
 }
 
+#[test]
+fn an_avatar_that_waited_speaks_from_the_first_moment_and_is_followed_as_any_other_when_it_dies() {
+    let mut ladder = ladder(&[10, 10]);
+    let done = ladder.take_over(1, Time::from_nanos(0));
+    assert_eq!(done, [Do::Ready { attempt: WAITED, rung: 1, by: By::Waiting }]);
+    assert_eq!(speaks(&ladder), Some((Voice::Avatar(WAITED), SpeechFrom::Now, false)));
+    assert_eq!((ladder.wake(), ladder.invite()), (None, 1));
+    assert!(ladder.handle(at(20), Happened::Invited(1)).is_empty(), "the invitation of the visit is not needed");
+    let done = ladder.handle(at(30_000), Happened::Seen(WAITED, AvatarStep::Left));
+    assert_eq!(done, [Do::End { attempt: WAITED }]);
+    assert_eq!(speaks(&ladder), Some((Voice::Own, SpeechFrom::Now, true)));
+    assert_eq!(ladder.handle(at(30_001), Happened::Invited(2)), [Do::Ask { attempt: 2, rung: 0 }]);
+}
+
+#[test]
+fn an_avatar_that_waited_long_has_not_failed_when_its_vendor_ends_it() {
+    let mut ladder = Ladder::new(vec![Rung { start_within: Duration::from_secs(10) }], &[true], SPEAK_BY, at(100_000));
+    ladder.take_over(0, at(0));
+    ladder.handle(at(101_000), Happened::Seen(WAITED, AvatarStep::Left));
+    assert_eq!(ladder.handle(at(101_001), Happened::Invited(1)), [Do::Ask { attempt: 1, rung: 0 }]);
+}
+
+#[test]
+fn where_nothing_is_to_be_heard_nobody_is_asked_and_the_text_stays() {
+    let mut ladder = ladder(&[10]);
+    assert!(ladder.quiet(at(0), true).is_empty());
+    assert!(ladder.handle(at(10), Happened::Invited(1)).is_empty());
+    assert_eq!(speaks(&ladder), Some((Voice::Nobody, SpeechFrom::Now, false)));
+    assert_eq!(ladder.wake(), None);
+    assert!(ladder.handle(at(20_000), Happened::Invited(2)).is_empty(), "a room that begins anew changes nothing");
+    assert!(ladder.quiet(at(60_000), true).is_empty());
+    assert!(ladder.quiet(at(70_000), false).is_empty());
+    assert_eq!(speaks(&ladder), Some((Voice::Own, SpeechFrom::NextUtterance, false)));
+    assert_eq!(ladder.handle(at(70_001), Happened::Invited(3)), [Do::Ask { attempt: 3, rung: 0 }]);
+}
+
+#[test]
+fn an_avatar_in_the_middle_of_its_speech_falls_silent_when_nothing_is_to_be_heard() {
+    let mut ladder = asked();
+    ladder.handle(at(1_000), Happened::Seen(1, AvatarStep::Shown));
+    assert_eq!(ladder.quiet(at(2_000), true), [Do::End { attempt: 1 }]);
+    assert_eq!(speaks(&ladder), Some((Voice::Nobody, SpeechFrom::Now, false)));
+    assert!(ladder.handle(at(2_100), Happened::Seen(1, AvatarStep::Left)).is_empty());
+}
+
 /// What the outside can do, in every order.
 #[derive(Clone, Debug)]
 enum Event {
@@ -169,6 +214,7 @@ enum Event {
         rung: usize,
         ended: usize,
     },
+    Quiet(bool),
     Pass,
 }
 
@@ -178,6 +224,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0..3_u64, any::<bool>()).prop_map(|(back, no_slot)| Event::Fail { back, no_slot }),
         6 => (0..3_u64, 0..7_usize).prop_map(|(back, step)| Event::Seen { back, step }),
         1 => (0..3_usize, 0..2_usize).prop_map(|(rung, ended)| Event::Freed { rung, ended }),
+        1 => prop::bool::weighted(0.4).prop_map(Event::Quiet),
         2 => Just(Event::Pass),
     ]
 }
@@ -199,6 +246,7 @@ struct Held {
     ended: BTreeSet<u64>,
     turn: u64,
     voice: Option<Voice>,
+    quiet: bool,
 }
 
 impl Held {
@@ -220,6 +268,10 @@ impl Held {
         }
         let living: Vec<u64> = self.asked.difference(&self.ended).copied().collect();
         assert!(living.len() <= 1, "two avatars are wanted at once: {living:?}");
+        if self.quiet {
+            assert!(living.is_empty(), "an avatar is wanted while nothing is to be heard: {living:?}");
+            assert_eq!(ladder.speaks().map(|speaks| speaks.voice), Some(Voice::Nobody));
+        }
         match ladder.speaks() {
             None => assert!(now < ARRIVED + SPEAK_BY, "nobody speaks though somebody has to"),
             Some(speaks) => {
@@ -242,6 +294,7 @@ proptest! {
     #[test]
     fn there_is_one_voice_in_time_and_everything_asked_for_is_ended_once(
         limits in prop::collection::vec((1..12_u64, prop::bool::weighted(0.9)), 0..4),
+        waited in prop::bool::weighted(0.2),
         events in prop::collection::vec((event(), 0..2_500_u64), 0..60),
     ) {
         let rungs: Vec<Rung> =
@@ -249,6 +302,11 @@ proptest! {
         let may_ask: Vec<bool> = limits.iter().map(|(_, may)| *may).collect();
         let mut ladder = Ladder::new(rungs, &may_ask, SPEAK_BY, ARRIVED);
         let (mut held, mut now, mut invited) = (Held::default(), ARRIVED, 0);
+        if waited && !limits.is_empty() {
+            held.asked.insert(WAITED);
+            let done = ladder.take_over(0, ARRIVED);
+            held.check(&ladder, now, &done);
+        }
         for (event, after) in events {
             let until = now + Duration::from_millis(after);
             while let Some(due) = ladder.wake().filter(|due| *due <= until) {
@@ -269,6 +327,12 @@ proptest! {
                 }
                 Event::Seen { back, step } => Happened::Seen(invited.saturating_sub(back), STEPS[step]),
                 Event::Freed { rung, ended } => Happened::Freed(rung, ended),
+                Event::Quiet(quiet) => {
+                    held.quiet = quiet;
+                    let done = ladder.quiet(now, quiet);
+                    held.check(&ladder, now, &done);
+                    continue;
+                }
             };
             let done = ladder.handle(now, happened);
             held.check(&ladder, now, &done);

@@ -59,17 +59,26 @@ pub(crate) fn identity(visit: VisitId, attempt: u64) -> String {
     format!("avatar-{visit}-{attempt}")
 }
 
+/// The identity under which an avatar is invited for whoever comes next.
+pub(crate) fn nobodys(attempt: u64) -> String {
+    format!("avatar-nobody-{attempt}")
+}
+
 pub(crate) fn invitation(visit: VisitId, attempt: u64) -> Invite {
+    Invite { identity: identity(visit, attempt), ..invitation_for_nobody(attempt) }
+}
+
+pub(crate) fn invitation_for_nobody(attempt: u64) -> Invite {
     Invite {
         attempt,
         url: "ws://127.0.0.1:7880".into(),
         region: String::new(),
         room: "stand-1".into(),
-        identity: identity(visit, attempt),
+        identity: nobodys(attempt),
         agent_identity: "agent".into(),
         token: Secret::new(format!("{TOKEN}-{attempt}")),
         listener: Some(Listener {
-            identity: format!("ear-{visit}-{attempt}"),
+            identity: format!("ear-{attempt}"),
             token: Secret::new(format!("{TOKEN}-ear-{attempt}")),
         }),
         extra: Default::default(),
@@ -80,16 +89,31 @@ pub(crate) fn invite(kit: &mut Kit<Avatars>, visit: VisitId, attempt: u64) {
     kit.send(input::invite, visit, invitation(visit, attempt)).expect("the call goes well");
 }
 
+pub(crate) fn invite_for_nobody(kit: &mut Kit<Avatars>, attempt: u64) {
+    kit.send(input::invite, None, invitation_for_nobody(attempt)).expect("the call goes well");
+}
+
 pub(crate) fn see(kit: &mut Kit<Avatars>, visit: VisitId, attempt: u64, step: AvatarStep) {
-    let seen = AvatarSeen {
-        attempt,
-        identity: identity(visit, attempt),
-        step,
-        position: None,
-        interrupted: false,
-        extra: Default::default(),
-    };
-    kit.send(input::seen, visit, seen).expect("the call goes well");
+    see_of(kit, Some(visit), attempt, &identity(visit, attempt), step);
+}
+
+/// The room sees a step of the avatar that was invited for nobody, and of whose visit it is now.
+pub(crate) fn see_nobodys(kit: &mut Kit<Avatars>, of: Option<VisitId>, attempt: u64, step: AvatarStep) {
+    see_of(kit, of, attempt, &nobodys(attempt), step);
+}
+
+fn see_of(kit: &mut Kit<Avatars>, of: Option<VisitId>, attempt: u64, identity: &str, step: AvatarStep) {
+    let (identity, extra) = (identity.to_owned(), Default::default());
+    let seen = AvatarSeen { attempt, identity, step, position: None, interrupted: false, extra };
+    kit.send(input::seen, of, seen).expect("the call goes well");
+}
+
+/// An avatar waits, by this invitation.
+pub(crate) fn let_wait(kit: &mut Kit<Avatars>, attempt: u64) {
+    invite_for_nobody(kit, attempt);
+    for step in [AvatarStep::Joined, AvatarStep::Video, AvatarStep::Decoded] {
+        see_nobodys(kit, None, attempt, step);
+    }
 }
 
 /// A visitor comes, and the room invites an avatar.
@@ -99,10 +123,10 @@ pub(crate) fn visitor(kit: &mut Kit<Avatars>) -> VisitId {
     visit
 }
 
-/// The last order of a visit; one of nothing before the first.
-pub(crate) fn order(kit: &Kit<Avatars>, visit: VisitId) -> RoomOrder {
-    let orders = kit.emitted(output::order);
-    let last = orders.into_iter().rev().find(|(of, _)| *of == Some(visit));
+/// The last order of a visit, or for nobody's; one of nothing before the first.
+pub(crate) fn order(kit: &Kit<Avatars>, visit: impl Into<Option<VisitId>>) -> RoomOrder {
+    let (orders, visit) = (kit.emitted(output::order), visit.into());
+    let last = orders.into_iter().rev().find(|(of, _)| *of == visit);
     last.map(|(_, order)| order).unwrap_or_default()
 }
 
@@ -122,6 +146,17 @@ pub(crate) fn dismissed(kit: &Kit<Avatars>, visit: VisitId) -> Vec<String> {
 pub(crate) fn invite_when_wanted(kit: &mut Kit<Avatars>, visit: VisitId, attempt: u64) {
     kit.wait(SOON, |kit| order(kit, visit).invite >= attempt).expect("no call fails");
     invite(kit, visit, attempt);
+}
+
+/// Turns the clock from look to look until something is so, for what threads of the stage see on the machine's own clock.
+#[track_caller]
+pub(crate) fn look_until(kit: &mut Kit<Avatars>, what: &str, there: impl Fn(&Kit<Avatars>) -> bool) {
+    let begun = std::time::Instant::now();
+    while !there(kit) {
+        assert!(begun.elapsed() < SOON, "{what} did not come true within {SOON:?}");
+        std::thread::sleep(Duration::from_millis(20));
+        kit.advance(Duration::from_secs(2)).expect("the calls go well");
+    }
 }
 
 /// Nothing that the stage told holds a secret.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use majlis_livekit_dispatch::AvatarPass;
 use majlis_livekit_ffi::{Invocation, RpcError};
-use majlis_plugin_api::{AvatarStep, Invite, RoomOrder, VisitId};
+use majlis_plugin_api::{AvatarStep, Invite, RoomOrder, Speech, SpeechTarget, VisitId};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
@@ -84,6 +84,13 @@ impl Keeper {
             self.invite(visit);
         }
         self.standby.insert(visit, order.standby.clone());
+        if let (Some(visit), Some(identity)) = (visit, order.speech.as_ref().and_then(avatar_of))
+            && self.avatars.give(identity, visit)
+            && let Some(waiting) = self.standby.get_mut(&None)
+        {
+            // It waited for this visitor, who is to see it now, not when the next order for nobody comes.
+            waiting.retain(|waits| waits != identity);
+        }
         self.floor.ordered(visit, order.speech.as_ref());
     }
 
@@ -182,5 +189,13 @@ impl Keeper {
                 }
             }
         });
+    }
+}
+
+/// The avatar that speaks, if one does.
+fn avatar_of(speech: &Speech) -> Option<&str> {
+    match &speech.target {
+        SpeechTarget::Avatar { identity, .. } => Some(identity),
+        SpeechTarget::OwnTrack | SpeechTarget::Text => None,
     }
 }

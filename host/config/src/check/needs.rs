@@ -18,6 +18,7 @@ use crate::quantity::{parse_duration, show_duration};
 /// - `{ "for": [VALUES], "input": NAME }` and `{ "for": [VALUES], "key": NAME }`: where the key has one of these values, written or
 ///   by default, the input has to be wired or the other key has to be there. `"or": [VALUES]` are those that a remedy may offer
 ///   instead: not every value that needs nothing is one that an operator should be led to.
+/// - `{ "without": NAME, "because": WHY }`: where the key is written, the other one is not; with `"for": [VALUES]` only for these.
 /// - `{ "within": "deadline" }`: the key is a length of time, at most the stage's `deadline`; `{ "least": "100ms" }`: at least so long.
 const NEEDS: &str = "x-needs";
 
@@ -31,6 +32,7 @@ pub(super) fn check(drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findin
                 let need = Need { draft, key, value, need };
                 need.check_deadline(findings);
                 need.check_least(findings);
+                need.check_without(findings);
                 if need.values("for").contains(&value) {
                     need.check_input(stage, drafts, wiring, findings);
                     need.check_key(findings);
@@ -81,6 +83,21 @@ impl Need<'_, '_> {
             remedy.push_str(about.trim_end_matches('.'));
         }
         findings.error(E0205, self.span(), message).hint(self.or_another_value(remedy));
+    }
+
+    fn check_without(&self, findings: &mut Findings<'_>) {
+        let Some(other) = self.text("without") else { return };
+        let is_there = |key: &str| self.draft.config(key).is_some_and(|value| !value.is_null());
+        let values = self.values("for");
+        if !is_there(self.key) || !is_there(other) || !(values.is_empty() || values.contains(&self.value)) {
+            return;
+        }
+        let (said, because) = (self.set(), self.text("because").unwrap_or("they contradict each other"));
+        let said = if values.is_empty() { shown(self.key) } else { said };
+        let message = format!("stage {} has {said} beside {}: {because}", self.stage(), shown(other));
+        let error = findings.error(E0206, self.span(), message);
+        error.hint(format!("leave out `{}` or `{other}`", self.key));
+        error.related(self.draft.config_span(&format!("/{other}")), "the other one");
     }
 
     fn check_least(&self, findings: &mut Findings<'_>) {

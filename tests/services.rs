@@ -92,6 +92,11 @@ fn a_plugin_learns_the_load_of_the_machine() {
     assert!(resident > 5.0 && resident < reported * 1.5, "{resident} MiB, and {reported} in the report");
     assert!(told["cores"].as_f64().is_some_and(|cores| cores > 0.0 && cores < 1_000.0), "{told}");
     assert_eq!(told["visits"], 1, "the visit that asks");
+    assert!(told["used_ns"].as_u64().is_some_and(|used| used > 1_000_000), "it was started at least: {told}");
+    let processors = std::thread::available_parallelism().map_or(0, |count| count.get() as u64);
+    assert_eq!(told["processors"].as_u64(), Some(processors));
+    assert!(mib(&told["memory"]) > resident, "{told}");
+    assert_eq!(told["alone"], false, "all stages run");
 }
 
 /// The lines of the log that a stage wrote: (level, message).

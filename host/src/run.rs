@@ -49,18 +49,27 @@ fn show_refusal(
     }
 }
 
+/// What a run is, of all stages or of one that is asked alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) metering: bool,
+    pub(crate) processor: bool,
+    pub(crate) alone: bool,
+}
+
 pub(crate) fn setup(
     file: File,
     pipeline: Pipeline,
     observer: Shared,
     clock: Monotonic,
-    (metering, processor): (bool, bool),
+    extent: Extent,
 ) -> (Setup, Arc<HostServices>) {
+    let Extent { metering, processor, alone } = extent;
     let loader = Arc::new(file.loader);
     let opener = FromLibraries::new(Arc::clone(&loader), &file.catalogue, &pipeline);
     let stages = pipeline.stages.iter().map(|stage| stage.name.clone()).collect();
     let manifests: Vec<Manifest> = pipeline.stages.iter().map(|stage| (*stage.manifest).clone()).collect();
-    let services = Arc::new(HostServices::new(loader, stages));
+    let services = Arc::new(HostServices::new(loader, stages, alone));
     let setup = Setup {
         pipeline: Arc::new(pipeline),
         manifests,
@@ -131,7 +140,8 @@ pub(crate) fn run(places: &Places, args: &RunArgs, clock: Monotonic) -> Exit {
         }
     };
     let drain_within = pipeline.drain_within;
-    let (setup, services) = setup(file, pipeline, Arc::clone(&observer), clock, (!args.unmetered, args.cpu));
+    let extent = Extent { metering: !args.unmetered, processor: args.cpu, alone: false };
+    let (setup, services) = setup(file, pipeline, Arc::clone(&observer), clock, extent);
     let running = match Runtime::start(setup) {
         Ok(running) => running,
         Err(error) => {

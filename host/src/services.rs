@@ -1,4 +1,4 @@
-//! What plugins ask beside packets: native libraries, the load of the machine, the store.
+//! What plugins ask beside packets: native libraries, the load of the machine, the store, and whether there is a run.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +18,8 @@ pub(crate) struct HostServices {
     started: std::time::Instant,
     store: OnceLock<majlis_store::Service>,
     run: OnceLock<Controls>,
+    /// Whether one stage is opened alone, for a verb.
+    alone: bool,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +40,14 @@ struct Load {
     resident: u64,
     limit: Option<u64>,
     visits: u32,
+    used_ns: u64,
+    processors: u32,
+    memory: u64,
+}
+
+#[derive(Serialize)]
+struct Run {
+    alone: bool,
 }
 
 fn decode<T: DeserializeOwned>(request: &[u8]) -> Result<T, String> {
@@ -62,8 +72,9 @@ fn sha256(text: &str) -> Result<[u8; 32], String> {
 }
 
 impl HostServices {
-    pub(crate) fn new(loader: Arc<Loader>, stages: Vec<String>) -> Self {
-        Self { loader, stages, started: std::time::Instant::now(), store: OnceLock::new(), run: OnceLock::new() }
+    pub(crate) fn new(loader: Arc<Loader>, stages: Vec<String>, alone: bool) -> Self {
+        let (store, run) = (OnceLock::new(), OnceLock::new());
+        Self { loader, stages, started: std::time::Instant::now(), store, run, alone }
     }
 
     /// The run that they serve, once it has begun: before, no visit is open.
@@ -90,16 +101,31 @@ impl HostServices {
         if method != "now" {
             return Err(format!("the service `load` has no method `{method}`"));
         }
-        let system = sysinfo::System::new();
-        let limit = system.ok().and_then(|system| system.cgroup_limits()).map(|limits| limits.total_memory);
+        let mut system = sysinfo::System::new().ok();
+        let limit = system.as_ref().and_then(|system| system.cgroup_limits()).map(|limits| limits.total_memory);
+        let memory = system.as_mut().map_or(0, |system| {
+            system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
+            system.total_memory()
+        });
         let cpu = majlis_meter::clock::process_cpu();
         let elapsed = self.started.elapsed().as_secs_f64().max(0.001);
+        let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         encode(&Load {
             cores: cpu as f64 / 1e9 / elapsed,
             resident: rss(&ThisProcess).map_err(|error| error.to_string())?,
             limit,
             visits: self.run.get().map_or(0, |run| u32::try_from(run.open_visits()).unwrap_or(u32::MAX)),
+            used_ns: cpu,
+            processors: u32::try_from(processors).unwrap_or(u32::MAX),
+            memory,
         })
+    }
+
+    fn run(&self, method: &str) -> Result<Vec<u8>, String> {
+        if method != "now" {
+            return Err(format!("the service `run` has no method `{method}`"));
+        }
+        encode(&Run { alone: self.alone })
     }
 
     /// The store; its folder is made when the first plugin opens a file of it.
@@ -113,8 +139,9 @@ impl Services for HostServices {
         match service {
             "native" => self.native(stage, method, request),
             "load" => self.load(method),
+            "run" => self.run(method),
             "store" => self.store().answer(method, request),
-            _ => Err(format!("this host has no service `{service}`; it has native, load and store")),
+            _ => Err(format!("this host has no service `{service}`; it has native, load, run and store")),
         }
     }
 

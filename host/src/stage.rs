@@ -115,7 +115,8 @@ pub(crate) fn ask(file: File, pipeline: Pipeline, stage: usize, asked: &Asked<'_
         }
     };
     let path = file.path.clone();
-    let (setup, _) = run::setup(file, pipeline.clone(), Arc::clone(&observer), clock, (false, false));
+    let extent = run::Extent { metering: false, processor: false, alone: true };
+    let (setup, _) = run::setup(file, pipeline.clone(), Arc::clone(&observer), clock, extent);
     match control_alone(setup, stage, verb, &arguments.to_string()) {
         Ok(answer) => {
             match serde_json::from_str(&answer) {

@@ -28,6 +28,12 @@ impl std::fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").field("visit", &self.visit()).finish_non_exhaustive()
+    }
+}
+
 impl Pending {
     /// Sends a message. Never blocks.
     ///

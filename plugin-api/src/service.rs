@@ -1,4 +1,4 @@
-//! Services of the host beside packets: the process's one store, native libraries, and the load of the machine.
+//! Services of the host beside packets: the process's one store, native libraries, the load of the machine, and whether there is a run.
 
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,15 @@ pub mod load {
         pub limit: Option<u64>,
         /// Open visits.
         pub visits: u32,
+        /// Processor time that all threads of this process have used, in nanoseconds: of two readings, what was used between them.
+        #[serde(default)]
+        pub used_ns: u64,
+        /// Cores that this process may use; 0 where the host does not say it.
+        #[serde(default)]
+        pub processors: u32,
+        /// Memory of the machine, in bytes; 0 where the host does not say it.
+        #[serde(default)]
+        pub memory: u64,
     }
 
     /// Reads the load now.
@@ -66,6 +75,27 @@ pub mod load {
     /// What the host says.
     pub fn now(host: &Host) -> Result<Load> {
         ask(host, "load", "now", &())
+    }
+}
+
+/// What a stage is opened for.
+pub mod run {
+    use super::{Deserialize, Host, Result, Serialize, ask};
+
+    /// How a pipeline stands.
+    #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+    pub struct Run {
+        /// This stage is open without the others, to do a verb: it is closed when it has answered. What reaches beyond the process,
+        /// such as a port to listen on or a place in a room, belongs to a run, which may go on beside it.
+        pub alone: bool,
+    }
+
+    /// Asks how it stands.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn now(host: &Host) -> Result<Run> {
+        ask(host, "run", "now", &())
     }
 }
 

@@ -71,8 +71,8 @@ file of its own stand in its README."
 says."
     E0206 "a key without effect"
     "The key says something that cannot happen here, such as a queue in front of a stage that has no inputs, or of an input that \
-nothing is wired to. Remove it, wire the input, or move it to the stage that was meant: a queue belongs to the stage that takes the \
-packets."
+nothing is wired to, or a key of a plugin beside another one that rules it out. Remove it, wire the input, or move it to the stage that \
+was meant: a queue belongs to the stage that takes the packets."
 
     E0301 "unknown plugin"
     "No plugin of that name was found. Plugins are looked for in `--plugins`, in `MAJLIS_PLUGIN_PATH`, in the folders of \
@@ -244,7 +244,7 @@ plugin has texts in, and with `x-languages-unless` a key that brings others. So 
 files: the rules of the messages in them. So has `x-file`, beside a text that names a file or a folder: how it is written and the schema \
 of what stands in it. So has `x-unique`, beside a list: the keys in which its items differ; and `x-spoken`, beside a table of languages: \
 the texts in it that a voice says. And `x-needs`, beside a key that needs an input to be wired or another key to be there \
-where it has one of some values, that leaves no room for a value of another key, or that is a length of time within the stage's \
+where it has one of some values, that leaves no room for another key or for a value of it, or that is a length of time within the stage's \
 deadline. So has `x-chosen`, beside a table of tables: what each of them holds, for those whose names other keys choose; and `x-usual`, \
 beside a length of time in one: how long it usually takes. In the schema of a verb's arguments `x-positional` names \
 the arguments that words without a name are given to, and `x-answer` the keys of the answer in the order in which people read them."

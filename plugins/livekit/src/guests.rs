@@ -116,6 +116,17 @@ impl Guests {
         over.map(|(identity, _)| identity.clone()).collect()
     }
 
+    /// Those who left and are waited for.
+    pub(crate) fn away(&self) -> Vec<String> {
+        let away = self.guests.iter().filter(|(_, guest)| guest.away.is_some());
+        away.map(|(identity, _)| identity.clone()).collect()
+    }
+
+    /// Whether nobody is here or waited for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.guests.is_empty()
+    }
+
     /// When somebody is waited for no longer next.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.guests.values().filter_map(|guest| guest.away).min()
@@ -282,7 +293,9 @@ mod tests {
             guests.opened(name, visit(number));
         }
         guests.left("a", DisconnectReason::ClientInitiated, now);
+        assert_eq!((guests.away(), guests.is_empty()), (vec!["a".to_owned()], false));
         guests.lost(now + Duration::from_secs(10));
+        assert_eq!(guests.away(), ["a", "b"]);
         assert_eq!(guests.given_up(now + GRACE), ["a"], "its time runs since it left");
         assert_eq!(guests.given_up(now + GRACE + Duration::from_secs(10)), ["a", "b"]);
     }

@@ -1,32 +1,37 @@
-//! One room, kept: joined, left when it is told so, joined again when it was lost.
+//! One room, kept: joined, left when it is told so or when its post is over, joined again when it was lost.
 //!
 //! An actor: what the stage hands over, what happens in the room and what its tasks report is taken one by one, so everything that
-//! is known of the room is owned here. What follows from it is in the parts: who is there, who was invited, what is said.
+//! is known of the room is owned here. What follows from it is in the parts: who is there, who was invited, what is said. Which room
+//! it is, and for how long, is its post.
 
 mod avatars;
 mod link;
 mod people;
+mod post;
 mod speech;
+mod term;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use majlis_livekit_dispatch::{Api, Keys, new_identity};
-use majlis_livekit_ffi::{Ffi, RoomEvent};
-use majlis_plugin_api::{AvatarStep, Host, Origin, Result, Time, Utterance, Visit, VisitId};
+use majlis_livekit_dispatch::{Api, Keys, Outcome};
+use majlis_livekit_ffi::{DisconnectReason, Ffi, RoomEvent};
+use majlis_plugin_api::{AvatarStep, Host, Origin, Time, Utterance, Visit, VisitId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::account::Account;
 use crate::avatars::Avatars;
-use crate::config::{Config, Visits};
+use crate::config::Config;
 use crate::floor::Floor;
 use crate::guests::Guests;
 use crate::session::Session;
 use crate::signs::{Progress, Shown};
 use crate::word::{Report, Word};
 use link::{Link, News};
+pub(crate) use post::Post;
 
 /// A visit for which there is no room yet is tried again so often.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
@@ -37,16 +42,16 @@ const SEEN_AGAIN_WITHIN: Duration = Duration::from_secs(2);
 /// Leaving may take so long.
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
-/// What a room is kept with.
+/// What rooms are kept with.
+#[derive(Clone)]
 pub(crate) struct Means {
     pub(crate) host: Host,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) ffi: Ffi,
     pub(crate) keys: Keys,
     pub(crate) api: Api,
     /// Whether somebody takes invitations and says who speaks.
     pub(crate) ordered: bool,
-    pub(crate) words: UnboundedReceiver<Word>,
 }
 
 /// A visit that is open.
@@ -64,18 +69,17 @@ struct Stay {
 pub(crate) struct Keeper {
     host: Host,
     origin: Origin,
-    config: Config,
+    config: Arc<Config>,
     ffi: Ffi,
     keys: Keys,
     api: Api,
     ordered: bool,
+    post: Post,
     words: UnboundedReceiver<Word>,
     reports: UnboundedReceiver<Report>,
     reporting: UnboundedSender<Report>,
     link: Link,
     session: Option<Session>,
-    /// Under which identity it is joined, each time.
-    identity: String,
     /// Which life of the room was joined last.
     life: Option<link::Life>,
     guests: Guests,
@@ -99,11 +103,10 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(means: Means) -> Result<Self> {
-        let Means { host, config, ffi, keys, api, ordered, words } = means;
+    pub(crate) fn new(means: Means, post: Post, words: UnboundedReceiver<Word>) -> Self {
+        let Means { host, config, ffi, keys, api, ordered } = means;
         let (reporting, reports) = unbounded_channel();
-        let identity = new_identity("agent")?;
-        Ok(Self {
+        Self {
             origin: host.origin(),
             guests: Guests::new(config.ingress, config.rejoin_grace.get()),
             floor: Floor::new(ordered, config.shared),
@@ -115,12 +118,12 @@ impl Keeper {
             keys,
             api,
             ordered,
+            post,
             words,
             reports,
             reporting,
             link: Link::new(),
             session: None,
-            identity,
             life: None,
             stays: BTreeMap::new(),
             standby: BTreeMap::new(),
@@ -130,25 +133,27 @@ impl Keeper {
             errands: JoinSet::new(),
             doubtful: BTreeMap::new(),
             watched: None,
-        })
+        }
     }
 
-    /// Keeps the room until it is told to leave.
-    pub(crate) async fn keep(mut self) -> Result<()> {
+    /// Keeps the room until it is told to leave, or its post is over.
+    pub(crate) async fn keep(mut self) {
         loop {
             let due = self.due();
             let Self { words, reports, link, .. } = &mut self;
             tokio::select! {
                 word = words.recv() => match word {
                     Some(Word::Leave(done)) => {
+                        self.post.end("the host ends");
+                        self.finish();
                         self.leave().await;
                         // Whoever asked may have lost patience.
                         let _ = done.send(());
-                        return Ok(());
+                        return;
                     }
                     Some(word) => self.word(word),
                     // The stage was dropped without its last call: with this ends all that it held.
-                    None => return Ok(()),
+                    None => return,
                 },
                 Some(report) = reports.recv() => self.report(report),
                 news = link.next() => self.news(news),
@@ -156,7 +161,22 @@ impl Keeper {
             }
             self.pass(Instant::now());
             self.act();
+            if self.finish() {
+                return self.leave().await;
+            }
         }
+    }
+
+    /// Whether the post is over. The server is told how it ended before the room is left: an agent that is gone without a word has
+    /// failed.
+    fn finish(&mut self) -> bool {
+        let Some(outcome) = self.post.outcome(!self.guests.is_empty(), Instant::now()) else { return false };
+        match &outcome {
+            Outcome::Success => tracing::info!("the room `{}` is left", self.post.room),
+            Outcome::Failed(why) => tracing::warn!("the room `{}` is left: {why}", self.post.room),
+        }
+        self.post.finish(outcome);
+        true
     }
 
     fn word(&mut self, word: Word) {
@@ -173,6 +193,7 @@ impl Keeper {
             Word::Said(visit, utterance) => self.said(visit, utterance),
             Word::Order(visit, order) => self.order(visit, &order),
             Word::Drain => self.draining = true,
+            Word::Terminated => self.post.end("the server took it back"),
             Word::Leave(_) => {}
         }
     }
@@ -197,7 +218,7 @@ impl Keeper {
             News::Retry => self.join(),
             News::Joined(Ok(joined)) => self.joined(*joined),
             News::Joined(Err(error)) => {
-                tracing::warn!("the room `{}` cannot be joined: {error}", self.config.room);
+                tracing::warn!("the room `{}` cannot be joined: {error}", self.post.room);
                 self.link.wait();
             }
             News::Event(event) => self.event(*event),
@@ -252,23 +273,37 @@ impl Keeper {
                 }
                 self.send_texts();
             }
-            RoomEvent::Disconnected { reason } => self.lost(&format!("{reason:?}")),
+            RoomEvent::Disconnected { reason } => self.out(reason),
             RoomEvent::RoomUpdated(room) => self.lives(&room),
             RoomEvent::Moved(room) => {
-                tracing::warn!("the server moved the agent from the room `{}` into `{}`", self.config.room, room.name);
+                tracing::warn!("the server moved the agent from the room `{}` into `{}`", self.post.room, room.name);
             }
             // Streams and packets of others are not for the agent: dropped unread, they are refused.
             _ => {}
         }
     }
 
+    /// The connection is over. Where the server wants it so of a room that it sent for, that is the end: whoever joined again would
+    /// make the room anew, with nobody in it.
+    fn out(&mut self, reason: DisconnectReason) {
+        let is_wanted = matches!(
+            reason,
+            DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed | DisconnectReason::ParticipantRemoved
+        );
+        if is_wanted && self.post.is_assigned() {
+            self.session = None;
+            self.post.end("the server ended it");
+        } else {
+            self.lost(&format!("{reason:?}"));
+        }
+    }
+
     /// When something is due though nothing happens.
     fn due(&self) -> Option<Instant> {
         let doubtful = self.doubtful.values().min().copied();
-        [self.guests.due(), self.open_again, self.reconnect_until, doubtful, self.account.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        let due =
+            [self.guests.due(), self.open_again, self.reconnect_until, doubtful, self.account.due(), self.post.due()];
+        due.into_iter().flatten().min()
     }
 
     /// Time passed.
@@ -288,8 +323,10 @@ impl Keeper {
         }
         self.account.pass(now);
         while self.errands.try_join_next().is_some() {}
-        if self.draining {
-            self.end_quiet_visits();
+        match (self.draining, self.post.is_assigned()) {
+            (true, true) => self.end_without_visitors(),
+            (true, false) => self.end_quiet_visits(),
+            (false, _) => {}
         }
     }
 
@@ -319,7 +356,7 @@ impl Keeper {
     }
 
     fn of_people(&self) -> bool {
-        self.config.visits == Visits::Presence
+        self.config.of_people()
     }
 
     /// Leaves: everything is closed, and the server knows.

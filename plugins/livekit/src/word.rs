@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::floor::{Key, Sound};
 
 /// What a call of the stage has to say.
+#[derive(Debug)]
 pub(crate) enum Word {
     /// A visit opened, of somebody else's making or of ours.
     Opened(VisitId, Time),
@@ -22,6 +23,8 @@ pub(crate) enum Word {
     Order(Option<VisitId>, RoomOrder),
     /// No new visit.
     Drain,
+    /// The server wants the job of this room to end.
+    Terminated,
     /// The room is to be left; the answer comes when it is.
     Leave(oneshot::Sender<()>),
 }
@@ -46,6 +49,8 @@ pub(crate) enum Report {
 /// What others ask the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
+    /// Whoever watches over the room: whether there is an agent at all.
+    Here,
     /// A page: it shows the avatar, and its sound can play.
     Shown,
     /// An avatar: it began to play a segment.
@@ -55,11 +60,12 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    pub(crate) const ALL: [Self; 3] = [Self::Shown, Self::PlaybackStarted, Self::PlaybackFinished];
+    pub(crate) const ALL: [Self; 4] = [Self::Here, Self::Shown, Self::PlaybackStarted, Self::PlaybackFinished];
 
     /// The name by which it is asked.
     pub(crate) fn method(self) -> &'static str {
         match self {
+            Self::Here => "majlis.here",
             Self::Shown => "majlis.shown",
             Self::PlaybackStarted => "lk.playback_started",
             Self::PlaybackFinished => "lk.playback_finished",

@@ -21,6 +21,8 @@ use crate::quantity::{parse_duration, show_duration};
 ///   instead: not every value that needs nothing is one that an operator should be led to.
 /// - `{ "for": [VALUES], "key": NAME, "is": [VALUES], "because": WORDS }`: the other key has to have one of these values.
 /// - `{ "for": [VALUES], "input": NAME, "without": KEY, "because": WORDS }`: the stage that is wired to the input must not have this key.
+/// - `{ "without": KEY, "because": WORDS }`, with no input: where the key is written, the other one is not; with `"for": [VALUES]` only for
+///   these.
 /// - `{ "within": "deadline" }`: the key is a length of time, at most the stage's `deadline`; `{ "least": "100ms" }`: at least so long.
 ///
 /// The value of a list is each of its items. With `"unless": [KEYS]` nothing is needed where one of these is written.
@@ -36,6 +38,7 @@ pub(super) fn check(drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findin
                 let need = Need { draft, key, value, item: None, need };
                 need.check_deadline(findings);
                 need.check_least(findings);
+                need.check_without(findings);
                 if need.values("unless").iter().filter_map(|key| draft.config(key.as_str()?)).any(says_something) {
                     continue;
                 }
@@ -162,6 +165,21 @@ impl<'n, 'd> Need<'n, 'd> {
             remedy.push_str(about.trim_end_matches('.'));
         }
         findings.error(E0205, self.span(), message).hint(self.or_another_value(remedy));
+    }
+
+    fn check_without(&self, findings: &mut Findings<'_>) {
+        let (Some(other), None) = (self.text("without"), self.text("input")) else { return };
+        let is_there = |key: &str| self.draft.config(key).is_some_and(|value| !value.is_null());
+        let values = self.values("for");
+        if !is_there(self.key) || !is_there(other) || !(values.is_empty() || values.contains(&self.value)) {
+            return;
+        }
+        let (said, because) = (self.set(), self.text("because").unwrap_or("they contradict each other"));
+        let said = if values.is_empty() { shown(self.key) } else { said };
+        let message = format!("stage {} has {said} beside {}: {because}", self.stage(), shown(other));
+        let error = findings.error(E0206, self.span(), message);
+        error.hint(format!("leave out `{}` or `{other}`", self.key));
+        error.related(self.draft.config_span(&format!("/{other}")), "the other one");
     }
 
     fn check_least(&self, findings: &mut Findings<'_>) {

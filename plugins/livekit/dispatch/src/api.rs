@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use livekit_protocol as proto;
 use livekit_token::VideoGrants;
 use majlis_remote::ClientOptions;
@@ -7,6 +9,10 @@ use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::keys::Keys;
 use crate::twirp;
+
+/// Codes of LiveKit's questions among participants that say that nobody answered: there is no such participant, it did not take the
+/// question, it did not answer it, it left meanwhile, or the question could not be sent.
+const SILENT: [u32; 5] = [1401, 1501, 1502, 1503, 1505];
 
 /// The service that sends for agents.
 const SERVICE: &str = "AgentDispatchService";
@@ -59,6 +65,17 @@ impl Api {
         Ok(found.rooms.into_iter().find(|found| found.name == room))
     }
 
+    /// What everybody in a room reads of it. The server takes an empty text for no wish at all, so nothing is said by a text that
+    /// says nothing, such as `{}`. `false`: there was no such room.
+    ///
+    /// # Errors
+    /// As [`create_room`](Api::create_room).
+    pub async fn set_room_metadata(&self, room: &str, metadata: &str) -> Result<bool> {
+        let request = proto::UpdateRoomMetadataRequest { room: room.to_owned(), metadata: metadata.to_owned() };
+        let asked = self.ask::<_, proto::Room>(admin(room), "RoomService", "UpdateRoomMetadata", &request).await;
+        Ok(self.in_a_room(room, asked).await?.is_some())
+    }
+
     /// Ends a room for everybody in it. `false`: there was none.
     ///
     /// # Errors
@@ -97,6 +114,30 @@ impl Api {
         let asked =
             self.ask::<_, proto::RemoveParticipantResponse>(admin(room), "RoomService", "RemoveParticipant", &request);
         found(asked.await)
+    }
+
+    /// Whether a participant answers a question of this name, be it with a refusal: a participant whose machine is lost is in the
+    /// list for some 20 s more, and does not.
+    ///
+    /// # Errors
+    /// As [`create_room`](Api::create_room); a server that is too old to ask says that it does not know the question.
+    pub async fn answers(&self, room: &str, identity: &str, method: &str, within: Duration) -> Result<bool> {
+        let request = proto::PerformRpcRequest {
+            room: room.to_owned(),
+            destination_identity: identity.to_owned(),
+            method: method.to_owned(),
+            response_timeout_ms: u32::try_from(within.as_millis()).unwrap_or(u32::MAX),
+            ..proto::PerformRpcRequest::default()
+        };
+        let asked = self.ask::<_, proto::PerformRpcResponse>(admin(room), "RoomService", "PerformRpc", &request);
+        match asked.await {
+            Ok(_) => Ok(true),
+            Err(error) => match answer_of(&error) {
+                Some(code) => Ok(!SILENT.contains(&code)),
+                None if error.is_not_found() => Ok(false),
+                None => Err(error),
+            },
+        }
     }
 
     /// Sends for an agent of that name, once more with each call; the room is made where there is none. That the server takes it
@@ -172,5 +213,27 @@ fn found<T>(answer: Result<T>) -> Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// The code with which a question to a participant ended, where the server passes one on.
+fn answer_of(error: &Error) -> Option<u32> {
+    let Error::Answer { said, .. } = error else { return None };
+    said.split_once("RpcError ")?.1.split(':').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_a_participant_is_told_from_one_of_the_server() {
+        let answer = |said: &str| {
+            let (server, code) = ("ws://h".to_owned(), "canceled".to_owned());
+            answer_of(&Error::Answer { server, asked: "PerformRpc", code, said: said.to_owned() })
+        };
+        assert_eq!(answer("twirp error unknown: RpcError 1501: Connection timeout"), Some(1501));
+        assert_eq!(answer("twirp error unknown: RpcError 1400: Method not supported at destination"), Some(1400));
+        assert_eq!(answer("no response from servers"), None);
     }
 }

@@ -11,6 +11,8 @@ mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use majlis_remote::ClientOptions;
@@ -128,6 +130,7 @@ impl Worker {
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: UnboundedSender<Command>,
+    refused: Arc<AtomicU64>,
 }
 
 impl Handle {
@@ -144,6 +147,12 @@ impl Handle {
     /// Registers there from the next time on: after [`Event::Lost`], when another server is nearer now.
     pub fn move_to(&self, address: Address) {
         self.ask(Command::Move(address));
+    }
+
+    /// How many offers were refused so far: no slot was free, the load was too high, or nothing is taken any more.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     fn ask(&self, command: Command) {
@@ -175,6 +184,7 @@ fn over<D: Dial + 'static>(dial: D, address: Address, options: WorkerOptions) ->
     let (tell, events) = mpsc::unbounded_channel();
     let (commands, asked) = mpsc::unbounded_channel();
     let engine = Engine::new(address, options, tell, commands.clone(), asked);
+    let handle = Handle { commands, refused: engine.refused.clone() };
     let running = Running { engine: Box::pin(engine.run(dial)) };
-    (Worker { events, handle: Handle { commands } }, running)
+    (Worker { events, handle }, running)
 }

@@ -108,3 +108,33 @@ async fn a_server_that_cannot_be_asked_is_named_with_what_to_do() {
     assert!(matches!(gone, Error::Unreachable { .. }) && gone.may_pass(), "{gone}");
     assert!(gone.to_string().contains(&server.url()), "{gone}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_everybody_in_a_room_reads_of_it_is_set_and_taken_back() {
+    let Some(server) = Server::start("metadata of a room") else { return };
+    let api = api(&server);
+    assert!(!api.set_room_metadata("stand-1", "{}").await.expect("an answer"), "there is no such room");
+    api.create_room(&CreateRoomRequest { name: "stand-1".into(), ..Default::default() }).await.expect("a room");
+    for text in [r#"{"majlis.stage":"full"}"#, "{}"] {
+        assert!(api.set_room_metadata("stand-1", text).await.expect("an answer"));
+        until("the metadata", async || {
+            let room = api.find_room("stand-1").await.expect("an answer")?;
+            (room.metadata == text).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_participant_that_cannot_be_asked_does_not_answer_though_it_is_in_the_room() {
+    let Some(server) = Server::start("who answers") else { return };
+    let (api, keys) = (api(&server), keys(&server));
+    let pass = keys.agent("stand-1", &AgentPass::default()).expect("a pass");
+    // It signals and has no way for questions, as whoever lost the connection has none any more.
+    let _agent = Participant::join(&address(&server), &pass.token).await.expect("it joins");
+    for identity in [pass.identity.as_str(), "nobody"] {
+        let answers = api.answers("stand-1", identity, "here", std::time::Duration::from_secs(1)).await;
+        assert_eq!(answers, Ok(false), "{identity}");
+    }
+    assert_eq!(api.list_participants("stand-1").await.expect("a list").len(), 1);
+}

@@ -32,8 +32,8 @@ impl Keeper {
         if !self.ordered {
             return;
         }
-        let agent = self.identity.clone();
-        let (room, url) = (self.config.room.clone(), self.api.address().ws());
+        let agent = self.post.identity.clone();
+        let (room, url) = (self.post.room.clone(), self.api.address().ws());
         let pass = match self.keys.avatar(&room, &AvatarPass::of(&agent)) {
             Ok(pass) => pass,
             Err(error) => return tracing::error!("no avatar can be invited: {error}"),
@@ -72,7 +72,7 @@ impl Keeper {
         }
         // After who speaks: whoever is sent away falls silent first.
         for dismissed in &order.dismissed {
-            let elsewhere = dismissed.room.as_ref().filter(|room| **room != self.config.room);
+            let elsewhere = dismissed.room.as_ref().filter(|room| **room != self.post.room);
             if self.avatars.dismiss(&dismissed.identity) {
                 self.send_away(&dismissed.identity, elsewhere.cloned());
             }
@@ -122,6 +122,7 @@ impl Keeper {
     pub(super) fn asked(&mut self, question: Question, invocation: Invocation) {
         let caller = invocation.caller.clone();
         let is_taken = match question {
+            Question::Here => true,
             Question::Shown => self.shown(&caller, &invocation.payload),
             Question::PlaybackStarted => self.plays(&caller, None),
             Question::PlaybackFinished => {
@@ -177,7 +178,7 @@ impl Keeper {
     /// Sends somebody out of a room: this one, unless another is named.
     pub(super) fn send_away(&mut self, identity: &str, elsewhere: Option<String>) {
         let (api, identity) = (self.api.clone(), identity.to_owned());
-        let room = elsewhere.unwrap_or_else(|| self.config.room.clone());
+        let room = elsewhere.unwrap_or_else(|| self.post.room.clone());
         self.errands.spawn(async move {
             for tried in 1..=TRIES {
                 match api.remove_participant(&room, &identity).await {

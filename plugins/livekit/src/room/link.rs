@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use majlis_livekit_dispatch::AgentPass;
 use majlis_livekit_ffi::{ConnectOptions, Events, Joined, Room, RoomEvent, RoomInfo};
 use majlis_plugin_api::{AvatarStep, Error};
 use tokio::task::JoinHandle;
@@ -87,18 +86,16 @@ impl Drop for Link {
 impl Keeper {
     /// Begins to join.
     pub(super) fn join(&mut self) {
-        let pass =
-            AgentPass { name: self.config.name.clone(), identity: Some(self.identity.clone()), ..AgentPass::default() };
-        let pass = match self.keys.agent(&self.config.room, &pass) {
-            Ok(pass) => pass,
+        let (url, token) = match self.post.entrance(&self.keys, self.api.address(), &self.config.name) {
+            Ok(entrance) => entrance,
             Err(error) => {
                 tracing::error!("{error}");
                 return self.link.wait();
             }
         };
-        let (ffi, url) = (self.ffi.clone(), self.api.address().ws());
+        let ffi = self.ffi.clone();
         self.link.state = State::Joining(tokio::spawn(async move {
-            Room::connect(&ffi, &url, pass.token.expose(), &ConnectOptions::default()).await
+            Room::connect(&ffi, &url, token.expose(), &ConnectOptions::default()).await
         }));
     }
 
@@ -109,7 +106,7 @@ impl Keeper {
         let session = match Session::new(&self.ffi, &self.host, self.config.fps, &self.reporting, room) {
             Ok(session) => session,
             Err(error) => {
-                tracing::error!("the room `{}` is joined and cannot be used: {error}", self.config.room);
+                tracing::error!("the room `{}` is joined and cannot be used: {error}", self.post.room);
                 return self.link.wait();
             }
         };
@@ -117,7 +114,8 @@ impl Keeper {
         self.session = Some(session);
         self.link.state = State::Up(events);
         self.link.wait = FIRST_WAIT;
-        tracing::info!("the room `{}` is joined at {}", self.config.room, self.api.address());
+        tracing::info!("the room `{}` is joined at {}", self.post.room, self.api.address());
+        self.post.joined();
         self.floor.connected(true);
         // Of those who were here before, avatars that are not any more have left; visitors are waited for.
         let is_present = |identity: &str| present.iter().any(|one| one.participant.identity == identity);
@@ -156,12 +154,13 @@ impl Keeper {
 
     /// The room is lost: nobody is seen any more, and it is joined again.
     pub(super) fn lost(&mut self, why: &str) {
-        tracing::warn!("the room `{}` was lost ({why}); it is joined again", self.config.room);
+        tracing::warn!("the room `{}` was lost ({why}); it is joined again", self.post.room);
         // Dropped, it is left.
         self.session = None;
         self.reconnect_until = None;
         self.doubtful.clear();
         self.guests.lost(Instant::now());
+        self.post.lost();
         self.floor.connected(false);
         self.link.wait();
     }

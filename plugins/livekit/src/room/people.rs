@@ -17,7 +17,7 @@ impl Keeper {
     /// Somebody is in the room, with these tracks.
     pub(super) fn came(&mut self, who: &Participant, publications: Vec<Publication>, arrived: Time) {
         let identity = &who.identity;
-        let is_ours = *identity == self.identity || self.avatars.is_invited(identity);
+        let is_ours = *identity == self.post.identity || self.avatars.is_invited(identity);
         if self.avatars.is_dismissed(identity) {
             self.send_away(identity, None);
         } else if self.avatars.is_invited(identity) {
@@ -88,6 +88,8 @@ impl Keeper {
             match self.origin.open_visit_since(arrived) {
                 Ok(visit) => {
                     let id = visit.id();
+                    // First of all: what the pipeline says for it is on its way.
+                    self.post.opened(id);
                     self.guests.opened(&identity, id);
                     if let Some(whose) = self.session.as_ref().and_then(|session| session.whose.get(&identity)) {
                         whose.set(id);
@@ -139,6 +141,17 @@ impl Keeper {
             {
                 own.end();
             }
+        }
+    }
+
+    /// No more visitors come, and this room's go on as usual: until they leave, or the host's time to end is over. Whoever left is
+    /// not waited for, since nobody would be here.
+    pub(super) fn end_without_visitors(&mut self) {
+        for identity in self.guests.away() {
+            self.gone(&identity);
+        }
+        if self.stays.is_empty() {
+            self.post.end("this host takes no new visitor");
         }
     }
 

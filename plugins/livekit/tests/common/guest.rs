@@ -39,6 +39,8 @@ pub(crate) struct Noticed {
     /// It was sent away.
     pub(crate) out: bool,
     pub(crate) states: Vec<String>,
+    /// What was read of the room itself, in order.
+    pub(crate) of_room: Vec<String>,
 }
 
 /// Somebody in the room who is not the stage.
@@ -189,6 +191,7 @@ async fn notice(mut events: Events, noticed: Arc<Mutex<Noticed>>) {
                     noticed.lock().expect("no test panics with it").streams.push(Stream { info, bytes, whole });
                 });
             }
+            RoomEvent::RoomMetadataChanged { metadata } => note(&mut |noticed| noticed.of_room.push(metadata.clone())),
             RoomEvent::Disconnected { .. } => note(&mut |noticed| noticed.out = true),
             _ => {}
         }

@@ -92,6 +92,26 @@ impl Stand {
         self.guest(&self.server.token(identity, ROOM))
     }
 
+    /// A visitor who joins a room of its own, to which an agent is sent.
+    pub(crate) fn visitor_of(&self, room: &str) -> Guest {
+        self.send_for(room);
+        self.guest(&self.server.token("guest", room))
+    }
+
+    /// Sends for an agent, as whoever lets visitors in does.
+    pub(crate) fn send_for(&self, room: &str) {
+        let asked = json!({ "room": room, "agent_name": "majlis" }).to_string();
+        self.server.api("AgentDispatchService/CreateDispatch", room, &asked);
+    }
+
+    /// A visitor of a room of its own, whose visit is open.
+    pub(crate) fn visit_of(&mut self, room: &str) -> (Guest, VisitId) {
+        let before = self.kit.opened().len();
+        let guest = self.visitor_of(room);
+        self.wait(|kit| kit.opened().len() > before);
+        (guest, self.kit.opened()[before])
+    }
+
     /// A visitor whose visit is open.
     pub(crate) fn visit(&mut self, identity: &str) -> (Guest, VisitId) {
         let before = self.kit.opened().len();

@@ -1,5 +1,7 @@
 //! All of a worker that outlives its sockets: its slots, what it has to tell, and when it tries again.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use livekit_protocol::{JobStatus, UpdateJobStatus};
@@ -34,6 +36,8 @@ pub(crate) struct Engine {
     pub(crate) known: bool,
     /// What the server has not been told of jobs, because there was none to tell.
     pub(crate) untold: Vec<UpdateJobStatus>,
+    /// Offers that were refused.
+    pub(crate) refused: Arc<AtomicU64>,
     events: UnboundedSender<Event>,
     commands: UnboundedSender<Command>,
     asked: UnboundedReceiver<Command>,
@@ -52,7 +56,18 @@ impl Engine {
         asked: UnboundedReceiver<Command>,
     ) -> Self {
         let slots = Slots::new(options.slots);
-        Self { options, address, slots, draining: false, known: false, untold: Vec::new(), events, commands, asked }
+        Self {
+            options,
+            address,
+            slots,
+            draining: false,
+            known: false,
+            untold: Vec::new(),
+            refused: Arc::default(),
+            events,
+            commands,
+            asked,
+        }
     }
 
     pub(crate) async fn run<D: Dial>(mut self, mut dial: D) {

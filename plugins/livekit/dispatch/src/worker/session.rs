@@ -1,5 +1,6 @@
 //! One socket, from its registration to its end.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -225,14 +226,16 @@ impl Engine {
         let resuming = offer.resuming;
         let job_id = offer.job.map(|job| job.id).unwrap_or_default();
         let mut answer = proto::AvailabilityResponse { job_id, ..proto::AvailabilityResponse::default() };
-        if answer.job_id.is_empty() || !self.is_available(self.options.load.now()) {
-            return answer;
-        }
-        let Ok(identity) = new_identity("agent") else { return answer };
-        if let Some(promise) = self.slots.promise(&answer.job_id, identity, resuming, Instant::now()) {
+        let is_free = !answer.job_id.is_empty() && self.is_available(self.options.load.now());
+        let identity = if is_free { new_identity("agent").ok() } else { None };
+        let promise =
+            identity.and_then(|identity| self.slots.promise(&answer.job_id, identity, resuming, Instant::now()));
+        if let Some(promise) = promise {
             answer.available = true;
             answer.participant_identity.clone_from(&promise.identity);
             answer.participant_name.clone_from(&self.options.name);
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
         }
         answer
     }

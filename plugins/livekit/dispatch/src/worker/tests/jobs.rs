@@ -13,12 +13,13 @@ use crate::worker::{Event, Outcome};
 
 #[tokio::test(start_paused = true)]
 async fn of_two_jobs_at_once_one_slot_takes_one() {
-    let (_worker, _peer, mut socket) = registered(1).await;
+    let (worker, _peer, mut socket) = registered(1).await;
     socket.offer("a").await;
     socket.offer("b").await;
     let (first, second) = (socket.answer().await, socket.answer().await);
     assert!(first.available && first.job_id == "a");
     assert!(!second.available && second.job_id == "b");
+    assert_eq!(worker.handle().refused(), 1, "and the other is counted");
 }
 
 #[tokio::test(start_paused = true)]

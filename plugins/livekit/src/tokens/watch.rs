@@ -1,0 +1,162 @@
+//! Watches over rooms whose visitors were let in here, and sends for agents where the server did not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use majlis_livekit_dispatch::proto::{self, JobStatus};
+use majlis_livekit_dispatch::{Api, Error, Result};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::vigil::{Do, Seen, Sent, State, Vigil};
+use crate::tally::Tally;
+use crate::word::Question;
+
+/// A room is looked at this often.
+const EVERY: Duration = Duration::from_secs(1);
+/// An agent is asked this often whether it is there. One whose host is lost is in the server's list for 20 s more.
+const ASKED_EVERY: Duration = Duration::from_secs(2);
+/// An agent answers within this time, on a busy host too. (A healthy one took 4 ms; one whose host was killed did not within 2 s.)
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// A page that is loaded anew, or one that joined at the last moment of its token, is back by then.
+const SPARE: Duration = Duration::from_secs(30);
+/// What pages read of a room whose visitor waits because every host is full, and of one where that is over.
+const FULL: &str = r#"{"majlis.stage":"full"}"#;
+const NOT_FULL: &str = "{}";
+
+/// Who watches.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) api: Api,
+    pub(crate) agent_name: String,
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// What is known of a room's agents between two looks.
+#[derive(Debug, Default)]
+struct Pulse {
+    /// When they are asked again, after one has answered.
+    next: Option<Instant>,
+    /// Those who did not answer.
+    silent: Vec<String>,
+}
+
+impl Watch {
+    /// Watches over a room for whose visitor a token was given that is good for so long.
+    pub(crate) async fn over(self, room: String, good_for: Duration) {
+        let mut vigil = Vigil::new(good_for + SPARE, Instant::now());
+        let mut pulse = Pulse::default();
+        let mut beat = interval(EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !vigil.is_over(Instant::now()) {
+            beat.tick().await;
+            // A server that does not answer is asked again a moment later.
+            match self.look(&room, &mut pulse).await {
+                Ok(seen) => {
+                    for step in vigil.look(&seen, Instant::now()) {
+                        tell(&room, &step, vigil.is_full());
+                        self.carry_out(&room, step, &pulse).await;
+                    }
+                }
+                Err(error) => tracing::debug!("a room cannot be looked at: {error}"),
+            }
+        }
+    }
+
+    async fn look(&self, room: &str, pulse: &mut Pulse) -> Result<Seen> {
+        let present = self.api.list_participants(room).await?;
+        let visitors = present.iter().filter(|somebody| is_visitor(somebody)).count();
+        let agents = present.into_iter().filter(is_agent).map(|agent| agent.identity).collect();
+        let agent = visitors > 0 && self.is_any_here(room, agents, pulse).await?;
+        let sent = if visitors > 0 && !agent { self.sent(room).await? } else { Vec::new() };
+        Ok(Seen { visitors, agent, sent })
+    }
+
+    /// Whether one of the agents in the list is there.
+    async fn is_any_here(&self, room: &str, agents: Vec<String>, pulse: &mut Pulse) -> Result<bool> {
+        pulse.silent.retain(|silent| agents.contains(silent));
+        let is_known = agents.iter().any(|agent| !pulse.silent.contains(agent));
+        if is_known && pulse.next.is_some_and(|next| Instant::now() < next) {
+            return Ok(true);
+        }
+        for agent in &agents {
+            let is_here = match self.api.answers(room, agent, Question::Here.method(), ANSWERS_WITHIN).await {
+                Ok(is_here) => is_here,
+                // A server that cannot ask for us knows no better.
+                Err(Error::Answer { .. }) => true,
+                Err(error) => return Err(error),
+            };
+            pulse.silent.retain(|silent| silent != agent);
+            if is_here {
+                pulse.next = Some(Instant::now() + ASKED_EVERY);
+                return Ok(true);
+            }
+            pulse.silent.push(agent.clone());
+        }
+        Ok(false)
+    }
+
+    async fn sent(&self, room: &str) -> Result<Vec<Sent>> {
+        let dispatches = self.api.list_dispatches(room).await?;
+        let ours = dispatches.into_iter().filter(|dispatch| dispatch.agent_name == self.agent_name);
+        Ok(ours.map(|dispatch| Sent { state: state(&dispatch), dispatch: dispatch.id }).collect())
+    }
+
+    async fn carry_out(&self, room: &str, step: Do, pulse: &Pulse) {
+        let outcome = match step {
+            Do::Send { instead_of } => self.send(room, &instead_of, &pulse.silent).await,
+            Do::Tell { full } => self.api.set_room_metadata(room, if full { FULL } else { NOT_FULL }).await.map(|_| ()),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!("a visitor without an agent cannot be helped: {error}");
+        }
+    }
+
+    async fn send(&self, room: &str, instead_of: &[String], silent: &[String]) -> Result<()> {
+        for dispatch in instead_of {
+            self.api.delete_dispatch(room, dispatch).await?;
+        }
+        // What is left of an agent would be taken for one by pages.
+        for agent in silent {
+            self.api.remove_participant(room, agent).await?;
+        }
+        self.api.create_dispatch(room, &self.agent_name, "").await?;
+        self.tally.sent_again();
+        Ok(())
+    }
+}
+
+/// Tells the operator; of a visitor who waits because all hosts are full once, and not with each try.
+fn tell(room: &str, step: &Do, full: bool) {
+    match step {
+        Do::Send { .. } if full => tracing::debug!("an agent is sent for again, for the room `{room}`"),
+        Do::Send { .. } => tracing::info!("the visitor of the room `{room}` has no agent; one is sent for"),
+        Do::Tell { full: true } => tracing::warn!("no host is free for the visitor of the room `{room}`, who waits"),
+        Do::Tell { full: false } => {}
+    }
+}
+
+fn is_visitor(somebody: &proto::ParticipantInfo) -> bool {
+    use proto::participant_info::Kind;
+    let is_here = somebody.state() != proto::participant_info::State::Disconnected;
+    is_here && matches!(somebody.kind(), Kind::Standard | Kind::Ingress)
+}
+
+/// An agent that is no avatar. What it says of itself is the server's word: it was given with its token.
+fn is_agent(somebody: &proto::ParticipantInfo) -> bool {
+    let is_here = somebody.state() != proto::participant_info::State::Disconnected;
+    is_here
+        && somebody.kind() == proto::participant_info::Kind::Agent
+        && !somebody.attributes.contains_key("lk.publish_on_behalf")
+}
+
+fn state(dispatch: &proto::AgentDispatch) -> State {
+    let jobs = dispatch.state.iter().flat_map(|state| &state.jobs);
+    let mut found = State::Nobodys;
+    for job in jobs {
+        match job.state.as_ref().map(proto::JobState::status) {
+            Some(JobStatus::JsPending) => return State::Coming,
+            _ => found = State::Past,
+        }
+    }
+    found
+}

@@ -23,6 +23,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub struct Majlis {
     command: Command,
     home: Folder,
+    limit: Duration,
 }
 
 thread_local! {
@@ -123,7 +124,7 @@ impl Majlis {
         if let Some(runtime) = places::onnxruntime() {
             command.env("ORT_DYLIB_PATH", runtime);
         }
-        Self { command, home }
+        Self { command, home, limit: LIMIT }
     }
 
     /// Another argument.
@@ -157,10 +158,17 @@ impl Majlis {
         self
     }
 
+    /// How long the run may take, where it waits for others who take their time.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Starts it.
     #[must_use]
     pub fn start(self) -> Running {
-        let Self { mut command, home } = self;
+        let Self { mut command, home, limit } = self;
         let shown = format!("{command:?}")
             .split_once("majlis\"")
             .map_or_else(String::new, |(_, arguments)| format!("majlis{arguments}"));
@@ -196,7 +204,8 @@ impl Majlis {
             streams: 2,
             stdout: String::new(),
             stderr: String::new(),
-            until: Instant::now() + LIMIT,
+            until: Instant::now() + limit,
+            limit,
         }
     }
 
@@ -217,6 +226,7 @@ pub struct Running {
     stdout: String,
     stderr: String,
     until: Instant,
+    limit: Duration,
 }
 
 impl Running {
@@ -225,9 +235,7 @@ impl Running {
         while self.streams > 0 {
             match self.told.recv_timeout(self.until.saturating_duration_since(Instant::now())) {
                 Ok(Some((stdout, line))) => {
-                    let stream = if stdout { &mut self.stdout } else { &mut self.stderr };
-                    stream.push_str(&line);
-                    stream.push('\n');
+                    self.keep(stdout, &line);
                     return Some((stdout, line));
                 }
                 Ok(None) => self.streams -= 1,
@@ -235,8 +243,8 @@ impl Running {
                 Err(RecvTimeoutError::Timeout) => {
                     let _ = self.child.kill();
                     panic!(
-                        "{} is not over after {LIMIT:?}\n--- stdout\n{}\n--- stderr\n{}",
-                        self.shown, self.stdout, self.stderr
+                        "{} is not over after {:?}\n--- stdout\n{}\n--- stderr\n{}",
+                        self.shown, self.limit, self.stdout, self.stderr
                     );
                 }
             }
@@ -255,6 +263,23 @@ impl Running {
             }
         }
         panic!("{} ended before it said `{text}`\n--- stdout\n{}\n--- stderr\n{}", self.shown, self.stdout, self.stderr)
+    }
+
+    /// Everything on stderr until now.
+    pub fn stderr_so_far(&mut self) -> &str {
+        while let Ok(told) = self.told.try_recv() {
+            match told {
+                Some((stdout, line)) => self.keep(stdout, &line),
+                None => self.streams -= 1,
+            }
+        }
+        &self.stderr
+    }
+
+    fn keep(&mut self, stdout: bool, line: &str) {
+        let stream = if stdout { &mut self.stdout } else { &mut self.stderr };
+        stream.push_str(line);
+        stream.push('\n');
     }
 
     /// Sends a signal by its name, such as `TERM`.

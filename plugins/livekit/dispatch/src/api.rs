@@ -134,7 +134,7 @@ impl Api {
             Ok(_) => Ok(true),
             Err(error) => match answer_of(&error) {
                 Some(code) => Ok(!SILENT.contains(&code)),
-                None if error.is_not_found() => Ok(false),
+                None if error.is_not_found() || has_no_way(&error) => Ok(false),
                 None => Err(error),
             },
         }
@@ -214,6 +214,11 @@ fn found<T>(answer: Result<T>) -> Result<bool> {
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the server has no connection to a participant that would carry a question: it is only joining, or not quite here any more.
+fn has_no_way(error: &Error) -> bool {
+    matches!(error, Error::Answer { said, .. } if said.contains("data channel is not available"))
 }
 
 /// The code with which a question to a participant ended, where the server passes one on.

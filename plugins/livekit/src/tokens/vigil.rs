@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 /// So long a visitor has no agent before another one is sent for.
 const WITHOUT: Duration = Duration::from_secs(5);
-/// What no host has taken by then, no host was free for. (Offers go out at once; hosts answer within 200 ms, the server assigns then.)
-const TAKEN_WITHIN: Duration = Duration::from_secs(2);
+/// What no host has taken by then, no host was free for. (Hosts answer within 200 ms, and then the job is assigned; but the server
+/// wrote it down only 5 s later, when it had asked for workers of other kinds.)
+const TAKEN_WITHIN: Duration = Duration::from_secs(6);
 /// A host that has taken a room is in it by then, or is lost.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(15);
 
@@ -106,9 +107,8 @@ impl Vigil {
         if self.coming.is_some_and(|since| now < since + ARRIVES_WITHIN) {
             return self.tell(false);
         }
-        let asked = self.asked.unwrap_or(since);
         let is_nobodys = seen.sent.iter().any(|sent| sent.state == State::Nobodys);
-        let mut todo = if is_nobodys && now >= asked + TAKEN_WITHIN { self.tell(true) } else { Vec::new() };
+        let mut todo = if is_nobodys && now >= since + TAKEN_WITHIN { self.tell(true) } else { Vec::new() };
         let due = match self.asked {
             Some(asked) => asked + TAKEN_WITHIN,
             None => since + WITHOUT,
@@ -191,13 +191,14 @@ mod tests {
         let mut vigil = Vigil::new(PATIENCE, start);
         let nobodys = alone(&[("d1", State::Nobodys)]);
         assert_eq!(vigil.look(&nobodys, start), []);
-        assert_eq!(vigil.look(&nobodys, start + seconds(2.0)), [Do::Tell { full: true }]);
+        assert_eq!(vigil.look(&nobodys, start + seconds(4.9)), []);
         assert_eq!(vigil.look(&nobodys, start + seconds(5.0)), [send(&["d1"])]);
         let nobodys = alone(&[("d2", State::Nobodys)]);
-        assert_eq!(vigil.look(&nobodys, start + seconds(6.0)), [], "it may be taken yet");
-        assert_eq!(vigil.look(&nobodys, start + seconds(7.0)), [send(&["d2"])], "and is sent for again and again");
+        assert_eq!(vigil.look(&nobodys, start + seconds(6.0)), [Do::Tell { full: true }]);
+        assert_eq!(vigil.look(&nobodys, start + seconds(10.9)), [], "it may be taken yet");
+        assert_eq!(vigil.look(&nobodys, start + seconds(11.0)), [send(&["d2"])], "and is sent for again and again");
         let coming = alone(&[("d3", State::Coming)]);
-        assert_eq!(vigil.look(&coming, start + seconds(8.0)), [Do::Tell { full: false }]);
+        assert_eq!(vigil.look(&coming, start + seconds(12.0)), [Do::Tell { full: false }]);
     }
 
     #[test]

@@ -89,14 +89,16 @@ fn what_the_server_takes_back_is_left_at_once_and_the_visit_is_over() {
     let Some(mut stand) = stand("a dispatch that is taken back", Wired::Camera, 2, json!({})) else { return };
     let (guest, visit) = stand.visit_of("room-1");
     until(&mut stand, "the agent", |_| agents(&guest) == 1);
-    // The server writes down whose job it is some 5 s after it has assigned it.
-    let listed = |stand: &Stand| -> Value {
+    // The server writes down whose job it is some 5 s after it has assigned it; another dispatch of the room is nobody's.
+    let taken = |stand: &Stand| -> Option<String> {
         let listed = stand.server.api("AgentDispatchService/ListDispatch", "room-1", r#"{"room":"room-1"}"#);
-        serde_json::from_str(&listed).expect("a list")
+        let listed: Value = serde_json::from_str(&listed).expect("a list");
+        let has_job = |dispatch: &&Value| dispatch["state"]["jobs"][0]["id"].is_string();
+        let dispatch = listed["agent_dispatches"].as_array().expect("dispatches").iter().find(has_job)?;
+        Some(dispatch["id"].as_str().expect("it has an id").to_owned())
     };
-    let has_job = |listed: &Value| listed["agent_dispatches"][0]["state"]["jobs"][0]["id"].is_string();
-    until(&mut stand, "the job in the server's list", |stand| has_job(&listed(stand)));
-    let id = listed(&stand)["agent_dispatches"][0]["id"].as_str().expect("a dispatch").to_owned();
+    until(&mut stand, "the job in the server's list", |stand| taken(stand).is_some());
+    let id = taken(&stand).expect("it was there");
     let taken_back = json!({ "room": "room-1", "dispatch_id": id }).to_string();
     stand.server.api("AgentDispatchService/DeleteDispatch", "room-1", &taken_back);
     stand.wait(|kit| kit.closed(visit) == Some(Closed::Gone));

@@ -120,7 +120,8 @@ impl Api {
     /// list for some 20 s more, and does not.
     ///
     /// # Errors
-    /// As [`create_room`](Api::create_room); a server that is too old to ask says that it does not know the question.
+    /// As [`create_room`](Api::create_room); a server that is too old to ask says that it does not know the question; and
+    /// [`Error::Answer`] where the participant has no way for questions yet, because it is only joining.
     pub async fn answers(&self, room: &str, identity: &str, method: &str, within: Duration) -> Result<bool> {
         let request = proto::PerformRpcRequest {
             room: room.to_owned(),
@@ -134,7 +135,7 @@ impl Api {
             Ok(_) => Ok(true),
             Err(error) => match answer_of(&error) {
                 Some(code) => Ok(!SILENT.contains(&code)),
-                None if error.is_not_found() || has_no_way(&error) => Ok(false),
+                None if error.is_not_found() || error.is_unavailable() => Ok(false),
                 None => Err(error),
             },
         }
@@ -214,11 +215,6 @@ fn found<T>(answer: Result<T>) -> Result<bool> {
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// Whether the server has no connection to a participant that would carry a question: it is only joining, or not quite here any more.
-fn has_no_way(error: &Error) -> bool {
-    matches!(error, Error::Answer { said, .. } if said.contains("data channel is not available"))
 }
 
 /// The code with which a question to a participant ended, where the server passes one on.

@@ -81,7 +81,7 @@ impl Watch {
         for agent in &agents {
             let is_here = match self.api.answers(room, agent, Question::Here.method(), ANSWERS_WITHIN).await {
                 Ok(is_here) => is_here,
-                // A server that cannot ask for us knows no better.
+                // A server that cannot ask for us knows no better; one who is only joining is not sent for again.
                 Err(Error::Answer { .. }) => true,
                 Err(error) => return Err(error),
             };

@@ -181,7 +181,7 @@ fn a_visitor_is_recognised_while_the_avatar_starts_and_greeted_by_name_by_the_av
     assert_eq!(avatars.len(), 1, "{stderr}");
     let speeches = avatars[0].speeches();
     assert!(!speeches.is_empty() && speeches[0].whole && !speeches[0].cleared, "{speeches:?} {stderr}");
-    let agent = visitor.texts().remove(0).from;
+    let agent = agent_in(&visitor);
     assert_eq!(visitor.heard(&agent).seconds(), 0.0, "one voice speaks, and it is the avatar's");
     let stages = visitor.values(&agent, "majlis.stage");
     let place = |stage: &str| stages.iter().position(|value| value == stage);
@@ -301,7 +301,7 @@ fn with_an_avatar_that_waits_each_visitor_is_greeted_by_one_that_was_there_befor
     first.until("the first greeting", |visitor| {
         by_avatar(visitor).is_some_and(|who| visitor.heard(&who).seconds() > 1.0 && visitor.shown(&who).is_some())
     });
-    let agent = first.texts().remove(0).from;
+    let agent = agent_in(&first);
     // The next one is asked for as soon as this one is given, and its page is told not to show it.
     stand.until_an_avatar_waits();
     let standby = |visitor: &Visitor| visitor.values(&agent, "majlis.standby").pop().unwrap_or_default();

@@ -104,12 +104,12 @@ pub(crate) struct Speaks {
     pub(crate) again: bool,
 }
 
-/// The attempt that is under way.
+/// The attempt that is under way, and how far it is.
 #[derive(Clone, Copy, Debug)]
-struct Attempt {
-    number: u64,
-    rung: usize,
-    state: State,
+pub(crate) struct Attempt<S> {
+    pub(crate) number: u64,
+    pub(crate) rung: usize,
+    pub(crate) state: S,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,11 +124,12 @@ enum State {
     Ready { since: Time },
 }
 
+/// What is known of a vendor that was tried.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tried {
-    /// It is not tried again in this visit.
-    spent: bool,
-    freed: bool,
+pub(crate) struct Tried {
+    /// It is not tried again before all are.
+    pub(crate) spent: bool,
+    pub(crate) freed: bool,
 }
 
 /// The ladder of one visit.
@@ -139,7 +140,7 @@ pub(crate) struct Ladder {
     speak_by: Duration,
     /// When somebody has to speak; nothing exactly if somebody does.
     due: Option<Time>,
-    attempt: Option<Attempt>,
+    attempt: Option<Attempt<State>>,
     /// The highest attempt for which an invitation is wanted.
     wanted: u64,
     /// The highest attempt for which one came.
@@ -225,7 +226,7 @@ impl Ladder {
         todo
     }
 
-    fn current(&self, number: u64, is: impl Fn(State) -> bool) -> Option<Attempt> {
+    fn current(&self, number: u64, is: impl Fn(State) -> bool) -> Option<Attempt<State>> {
         self.attempt.filter(|attempt| attempt.number == number && is(attempt.state))
     }
 

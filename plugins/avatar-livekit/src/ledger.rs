@@ -10,7 +10,7 @@ use majlis_plugin_api::{Host, Invite, Result};
 use parking_lot::Mutex;
 
 use crate::process::{Living, OWN, Process, is_gone};
-use crate::spending::{Billed, Spending, Used};
+use crate::spending::{Billed, REMEMBERED, Spending, Used};
 
 /// The history of the tables. A released step never changes.
 const STEPS: [&str; 2] = [
@@ -25,8 +25,6 @@ const STEPS: [&str; 2] = [
         until INTEGER NOT NULL)",
 ];
 const FILE: &str = "avatars";
-/// What was spent is forgotten after so many seconds: then it is in no day of any time zone.
-const REMEMBERED: i64 = 48 * 3_600;
 
 /// A session that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// An hour, in seconds.
 const HOUR: i64 = 3_600;
+/// What was spent is forgotten after so many seconds: then it is in no day of any time zone.
+pub(crate) const REMEMBERED: i64 = 48 * HOUR;
 
 /// A session that bills, or did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +70,7 @@ impl Spending {
     /// A session is asked for, and may run so long. Answers its number.
     pub(crate) fn ask(&mut self, vendor: &str, now: i64, longest: i64) -> u64 {
         self.asked += 1;
-        // What lies two days back is in no day of any time zone.
-        self.own.retain(|_, session| session.until > now - 48 * HOUR);
+        self.own.retain(|_, session| session.until > now - REMEMBERED);
         let until = now.saturating_add(longest);
         self.own.insert(self.asked, Billed { vendor: vendor.to_owned(), began: now, until });
         self.asked

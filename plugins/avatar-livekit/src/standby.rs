@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use majlis_plugin_api::{AvatarStep, Time};
 
-use crate::ladder::{By, Do, Happened, LIVED, Machine, Why};
+use crate::ladder::{Attempt, By, Do, Happened, LIVED, Machine, Tried, Why};
 
 /// An avatar that waits is renewed while a visitor who came now would still have so much of it; half of a session that is shorter.
 pub(crate) const RESERVE: Duration = Duration::from_secs(300);
@@ -37,14 +37,6 @@ pub(crate) struct Waited {
     pub(crate) since: Time,
 }
 
-/// The attempt that is under way.
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    number: u64,
-    rung: usize,
-    state: State,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// An invitation is wanted.
@@ -55,13 +47,6 @@ enum State {
     Waits { since: Time, until: Time },
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Tried {
-    /// It is not tried again before the pause.
-    spent: bool,
-    freed: bool,
-}
-
 /// The avatar that waits for nobody's visit yet.
 #[derive(Debug)]
 pub(crate) struct Standby {
@@ -69,7 +54,7 @@ pub(crate) struct Standby {
     /// Whose avatars may wait now.
     allowed: Vec<bool>,
     tried: Vec<Tried>,
-    attempt: Option<Attempt>,
+    attempt: Option<Attempt<State>>,
     /// When all are tried again.
     again: Option<Time>,
     pause: Duration,
@@ -158,7 +143,7 @@ impl Standby {
         }
     }
 
-    fn current(&self, number: u64, is: impl Fn(State) -> bool) -> Option<Attempt> {
+    fn current(&self, number: u64, is: impl Fn(State) -> bool) -> Option<Attempt<State>> {
         self.attempt.filter(|attempt| attempt.number == number && is(attempt.state))
     }
 

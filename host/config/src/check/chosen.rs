@@ -15,6 +15,7 @@ use crate::quantity::{parse_duration, show_duration};
 use crate::validator::{audit, join};
 
 use super::config::dotted;
+use super::needs::says_something;
 
 /// Beside a table of tables: [`Rules`].
 pub(crate) const CHOSEN: &str = "x-chosen";
@@ -62,7 +63,7 @@ pub(super) fn of(schema: &Value, config: &Value) -> Vec<Chosen> {
     for (key, rules) in properties.into_iter().flatten().filter_map(|(key, part)| Some((key, part.get(CHOSEN)?))) {
         // The manifest's audit has read them once.
         let Ok(mut rules) = Rules::deserialize(rules) else { continue };
-        if rules.unless.iter().any(|key| config.get(key).is_some_and(is_written)) {
+        if rules.unless.iter().any(|key| config.get(key).is_some_and(says_something)) {
             continue;
         }
         for (by, name) in rules.by.iter().flat_map(|by| names(config, by)) {
@@ -73,10 +74,6 @@ pub(super) fn of(schema: &Value, config: &Value) -> Vec<Chosen> {
         }
     }
     chosen
-}
-
-fn is_written(value: &Value) -> bool {
-    !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
 }
 
 /// The names that a key chooses, and where each stands.

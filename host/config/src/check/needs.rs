@@ -54,7 +54,7 @@ pub(super) fn check(drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findin
 }
 
 /// Whether something is written there that means anything.
-fn says_something(value: &Value) -> bool {
+pub(super) fn says_something(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Array(items) => !items.is_empty(),

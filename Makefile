@@ -7,13 +7,15 @@ SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PLUGINS := $(TARGET)/debug
 MAJLIS := $(TARGET)/debug/majlis
+# Tests switch on features of libraries (tokio's clock that a test turns). Built without them first, half of everything would be built twice.
+ALL := --workspace --all-targets
 
 .PHONY: help demo test build bench onnxruntime livekit lint doc fmt clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
 
-# What the demo is built of. Whoever has built the workspace says DEMO_BUILD=--workspace, and nothing is built twice.
+# What the demo is built of. Whoever has built what the tests need says DEMO_BUILD="$(ALL)", and nothing is built twice.
 DEMO_BUILD := $(addprefix -p ,majlis majlis-images majlis-insightface majlis-greeting majlis-avatar-console)
 
 demo: ## build, then receive drawn visitors with the pack of this repository (first build: minutes on 2 cores, then seconds)
@@ -25,7 +27,8 @@ demo: ## build, then receive drawn visitors with the pack of this repository (fi
 build: ## build the workspace
 	cargo build --workspace
 
-test: build ## build, fetch what the tests can use, and run them (first time: 20 to 30 minutes on 2 cores)
+test: ## build, fetch what the tests can use, and run them (first time: 20 to 30 minutes on 2 cores)
+	cargo build $(ALL)
 	@bash tests/prepare.sh
 	MAJLIS_PLUGINS=$(abspath $(PLUGINS)) cargo test --workspace --no-fail-fast
 

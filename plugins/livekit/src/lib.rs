@@ -27,7 +27,6 @@ mod mouth;
 mod pace;
 mod picture;
 mod reception;
-mod resample;
 mod room;
 mod routes;
 mod running;

@@ -1,7 +1,8 @@
 //! From a frame of any pixel format to a small picture in memory.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use majlis_plugin_api::{Error, Frame, PixelFormat, Result};
 
@@ -36,11 +37,13 @@ pub(crate) fn scaled_to(picture: &RgbImage, width: u32, height: u32) -> Result<R
 }
 
 fn scaled_from(pixels: &[u8], size: (u32, u32), (width, height): (u32, u32)) -> Result<RgbImage> {
-    let from = ImageRef::new(size.0, size.1, pixels, PixelType::U8x3)?;
-    let mut to = Image::new(width, height, PixelType::U8x3);
+    let mut scaled = RgbImage::new(width, height);
+    // By the type of its pixels: by their value, the library would be compiled for each type that it knows, in minutes.
+    let from = TypedImageRef::<U8x3>::from_buffer(size.0, size.1, pixels)?;
+    let mut to = TypedImage::<U8x3>::from_buffer(width, height, &mut scaled)?;
     let how = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new().resize(&from, &mut to, &how)?;
-    RgbImage::from_raw(width, height, to.into_vec()).ok_or_else(|| Error::new("a picture without pixels"))
+    Resizer::new().resize_typed(&from, &mut to, &how)?;
+    Ok(scaled)
 }
 
 fn rgb(frame: &Frame) -> Result<RgbImage> {

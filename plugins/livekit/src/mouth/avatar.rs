@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use majlis_livekit_ffi::{Room, StreamOptions};
+use majlis_livekit_resample::Resampler;
 use majlis_plugin_api::Result;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Course, Pieces};
-use crate::resample::Resampler;
 
 const TOPIC: &str = "lk.audio_stream";
 /// The question that empties an avatar's buffer.

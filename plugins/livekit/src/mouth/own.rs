@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use majlis_livekit_ffi::{AudioSource, Ffi, LocalTrack, PublishAudio, Room};
+use majlis_livekit_resample::Resampler;
 use majlis_plugin_api::Result;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Course, Pieces};
-use crate::resample::Resampler;
 
 /// What the track is called.
 const NAME: &str = "voice";

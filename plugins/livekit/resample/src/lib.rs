@@ -1,4 +1,10 @@
 //! From one rate of sound to another, in pieces: nothing is added or lost at either end.
+//!
+//! The decision that shapes it: **one kind of sound, one type of sample**. What it is made of is general, and is compiled for its
+//! type here, which takes longer than all of the room; so it is a crate of its own, and compiled once.
+//!
+//! It must never know: who hears it, and when.
+#![forbid(unsafe_code)]
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler as _};
@@ -8,8 +14,8 @@ use majlis_plugin_api::{Error, Result};
 /// So much is resampled at once.
 const CHUNK_MS: u32 = 10;
 
-/// Resamples one channel of signed 16 bits.
-pub(crate) struct Resampler {
+/// Resamples one channel of signed 16 bits. What it gives is as long as what it takes, and in the same place.
+pub struct Resampler {
     from: u32,
     to: u32,
     /// Nothing where both rates are the same.
@@ -23,9 +29,11 @@ pub(crate) struct Resampler {
 }
 
 impl Resampler {
+    /// From and to so many samples a second.
+    ///
     /// # Errors
     /// One of the rates is none.
-    pub(crate) fn new(from: u32, to: u32) -> Result<Self> {
+    pub fn new(from: u32, to: u32) -> Result<Self> {
         let chunk = (from / (1_000 / CHUNK_MS)).max(1) as usize;
         let fft = if from == to {
             None
@@ -42,7 +50,7 @@ impl Resampler {
     ///
     /// # Errors
     /// Never with rates that [`Resampler::new`] took.
-    pub(crate) fn push(&mut self, samples: &[i16]) -> Result<Vec<i16>> {
+    pub fn push(&mut self, samples: &[i16]) -> Result<Vec<i16>> {
         self.taken += samples.len() as u64;
         if self.fft.is_none() {
             self.given = self.taken;
@@ -56,7 +64,7 @@ impl Resampler {
     ///
     /// # Errors
     /// As [`push`](Resampler::push).
-    pub(crate) fn finish(&mut self) -> Result<Vec<i16>> {
+    pub fn finish(&mut self) -> Result<Vec<i16>> {
         if self.fft.is_none() { Ok(Vec::new()) } else { self.turn(true) }
     }
 
@@ -98,61 +106,4 @@ fn whole(sample: f32) -> i16 {
 
 fn fault(error: impl std::fmt::Display) -> Error {
     Error::new(format!("sound cannot be resampled: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tone(rate: u32, hertz: f64, seconds: f64) -> Vec<i16> {
-        let count = (f64::from(rate) * seconds) as u32;
-        let sample = |at: u32| (f64::from(at) / f64::from(rate) * hertz * std::f64::consts::TAU).sin();
-        (0..count).map(|at| (sample(at) * 12_000.0) as i16).collect()
-    }
-
-    fn resampled(from: u32, to: u32, samples: &[i16], piece: usize) -> Vec<i16> {
-        let mut resampler = Resampler::new(from, to).expect("rates of speech");
-        let mut out = Vec::new();
-        for piece in samples.chunks(piece) {
-            out.extend(resampler.push(piece).expect("it goes"));
-        }
-        out.extend(resampler.finish().expect("it ends"));
-        out
-    }
-
-    #[test]
-    fn pitch_length_and_place_are_kept() {
-        for (from, to) in [(24_000, 16_000), (16_000, 24_000), (22_050, 48_000), (16_000, 48_000), (48_000, 16_000)] {
-            let made = resampled(from, to, &tone(from, 440.0, 1.3), 320);
-            let expected = tone(to, 440.0, 1.3);
-            assert!(made.len().abs_diff(expected.len()) <= 1, "{from} to {to}: {} and {}", made.len(), expected.len());
-            // Sample by sample, away from the edges where a tone that begins at once rings.
-            let margin = to as usize / 20;
-            let worst = made.iter().zip(&expected).skip(margin).take(expected.len() - 2 * margin);
-            let worst = worst.map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
-            assert!(worst < Some(250), "{from} to {to}: {worst:?} of 12,000");
-        }
-    }
-
-    #[test]
-    fn how_it_is_cut_into_pieces_makes_no_difference() {
-        let sound = tone(24_000, 300.0, 0.5);
-        let whole = resampled(24_000, 16_000, &sound, sound.len());
-        for piece in [1, 7, 480, 999] {
-            assert!(resampled(24_000, 16_000, &sound, piece) == whole, "in pieces of {piece}");
-        }
-    }
-
-    #[test]
-    fn the_same_rate_is_the_same_sound_and_nothing_is_nothing() {
-        let sound = tone(16_000, 300.0, 0.1);
-        assert!(resampled(16_000, 16_000, &sound, 100) == sound);
-        assert!(resampled(24_000, 16_000, &[], 100).is_empty());
-        assert!(Resampler::new(0, 16_000).is_err());
-    }
-
-    #[test]
-    fn a_sound_shorter_than_a_chunk_is_not_lost() {
-        assert_eq!(resampled(24_000, 16_000, &[1_000; 30], 30).len(), 20);
-    }
 }

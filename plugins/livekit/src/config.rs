@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +9,9 @@ use serde_json::json;
 
 /// Where nothing else is said.
 const STAND: &str = "stand-1";
+/// The nearest region.
+const AUTO: &str = "auto";
+const URL_BESIDE_URLS: &str = "one says where the server is, the other says where several are";
 const ROOM_BESIDE_DISPATCH: &str = "with `dispatch` the server says which rooms are served, and none has a fixed name";
 const PRESENCE_BESIDE_DISPATCH: &str =
     "with `dispatch` each visitor has a room and a camera of their own, so a participant's stay is the visit";
@@ -16,9 +20,29 @@ const PRESENCE_BESIDE_DISPATCH: &str =
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The LiveKit server, `wss://HOST` or `ws://HOST:PORT`.
-    pub url: String,
-    /// The API key of that server.
+    /// The LiveKit server, `wss://HOST` or `ws://HOST:PORT`. A project of LiveKit Cloud has several, one in each of its regions.
+    #[serde(default)]
+    #[schemars(extend("x-needs" = json!([
+        { "without": "urls", "because": URL_BESIDE_URLS },
+        { "for": [null], "key": "urls" },
+    ])))]
+    pub url: Option<String>,
+    /// Several servers, by the names of their regions, of which the nearest is used: `{ dubai = "wss://…", mumbai = "wss://…" }`.
+    #[serde(default)]
+    #[schemars(extend("minProperties" = 1))]
+    pub urls: Option<BTreeMap<String, String>>,
+    /// The one region whose server is used, or `"auto"`: the nearest.
+    #[serde(default = "auto")]
+    #[schemars(length(min = 1), extend("x-needs" = json!([
+        { "among": "urls", "or": ["auto"] },
+        { "among": "allowed_regions", "or": ["auto"] },
+    ])))]
+    pub region: String,
+    /// Only servers in these regions are used. All are, where none is named.
+    #[serde(default)]
+    #[schemars(extend("x-needs" = json!([{ "among": "urls" }])))]
+    pub allowed_regions: Vec<String>,
+    /// The API key of that server, or of all of them.
     pub key: Secret,
     /// The secret of that key.
     pub secret: Secret,
@@ -110,6 +134,10 @@ pub enum Visits {
     Presence,
 }
 
+fn auto() -> String {
+    AUTO.into()
+}
+
 fn majlis() -> String {
     "Majlis".into()
 }
@@ -143,6 +171,7 @@ impl Config {
         if !(0.1..=60.0).contains(&self.fps) {
             return Err(Error::config("fps", format!("{} pictures a second: it must be 0.1 to 60", self.fps)));
         }
+        self.check_regions()?;
         if let Some(dispatch) = &self.dispatch {
             if self.room.is_some() {
                 return Err(Error::config("room", ROOM_BESIDE_DISPATCH));
@@ -158,6 +187,27 @@ impl Config {
             }
         }
         self.tokens.as_ref().map_or(Ok(()), |tokens| tokens.place().map(|_| ()))
+    }
+
+    fn check_regions(&self) -> Result<()> {
+        let known = |name: &String| self.urls.as_ref().is_none_or(|urls| urls.contains_key(name));
+        let unknown = |name: &str| format!("there is no `{name}` in `urls`");
+        if let Some((index, name)) = self.allowed_regions.iter().enumerate().find(|(_, name)| !known(name)) {
+            return Err(Error::config(format!("allowed_regions[{index}]"), unknown(name)));
+        }
+        let Some(region) = self.named_region() else { return Ok(()) };
+        if !known(&region) {
+            return Err(Error::config("region", unknown(&region)));
+        }
+        if !self.allowed_regions.is_empty() && !self.allowed_regions.contains(&region) {
+            return Err(Error::config("region", format!("`{region}` is not one of the `allowed_regions`")));
+        }
+        Ok(())
+    }
+
+    /// The region that is wanted, unless it is the nearest.
+    pub(crate) fn named_region(&self) -> Option<String> {
+        (self.region != AUTO).then(|| self.region.clone())
     }
 
     /// The name of the stand's room.

@@ -31,6 +31,7 @@ mod room;
 mod routes;
 mod running;
 mod scribe;
+mod servers;
 mod session;
 mod signs;
 mod tally;
@@ -41,7 +42,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use majlis_livekit_dispatch::{Address, Api, ClientOptions, Keys};
+use majlis_livekit_dispatch::{ClientOptions, Keys};
 use majlis_plugin_api::service::run;
 use majlis_plugin_api::{
     Audio, AvatarSeen, Delivered, Error, Event, Flow, Frame, Host, Input, Invite, Output, Result, RoomOrder, Stage,
@@ -56,6 +57,7 @@ use floor::{Key, Sound};
 use reception::{Asked, Reception};
 use room::{Keeper, Means, Post};
 use routes::Routes;
+use servers::{Server, Servers};
 use tally::Tally;
 use tokens::{Desk, Door, Watch};
 use word::{Word, sound};
@@ -78,6 +80,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// The stage.
 pub struct Livekit {
     desk: Desk,
+    servers: Arc<Servers>,
     /// Nothing where the stage was opened alone, for a verb: then it is in no room, and nobody is told that it is.
     served: Option<Served>,
 }
@@ -88,6 +91,7 @@ struct Served {
     /// Sounds of which more is to come.
     sounds: BTreeSet<Key>,
     tally: Arc<Tally>,
+    servers: Arc<Servers>,
     // Last: what runs there ends when nobody hands over any more.
     tasks: Tasks,
 }
@@ -105,11 +109,16 @@ impl Stage for Livekit {
 
     fn open(config: Config, host: &Host) -> Result<Self> {
         config.check()?;
-        let address = Address::parse(&config.url).map_err(|error| Error::config("url", error.to_string()))?;
         let keys = Keys::new(&config.key, &config.secret).map_err(|error| Error::config("key", error.to_string()))?;
-        let desk = Desk::new(&config, address.clone(), keys.clone());
-        let served = if run::now(host)?.alone { None } else { Some(Served::open(config, host, address, keys, &desk)?) };
-        Ok(Self { desk, served })
+        let client =
+            ClientOptions { ca_file: config.ca_file.as_ref().map(|path| host.path(path)), ..Default::default() };
+        let servers = Arc::new(Servers::new(&config, keys.clone(), client.clone())?);
+        let desk = Desk::new(&config, keys.clone());
+        let served = match run::now(host)?.alone {
+            true => None,
+            false => Some(Served::open(config, host, Arc::clone(&servers), keys, client, &desk)?),
+        };
+        Ok(Self { desk, servers, served })
     }
 
     fn process(&mut self, input: Input<'_>, out: &mut Output<'_>) -> Result<Flow> {
@@ -151,9 +160,15 @@ impl Stage for Livekit {
         Ok(Flow::Continue)
     }
 
-    fn control(&mut self, verb: &str, _: Value, _: &Host) -> Result<Value> {
+    fn control(&mut self, verb: &str, _: Value, host: &Host) -> Result<Value> {
         match verb {
-            "token" => Ok(self.desk.handed_over(&self.desk.pass()?)),
+            "token" => {
+                let server = match self.servers.now() {
+                    Some(server) => server,
+                    None => self.choose(host)?,
+                };
+                Ok(self.desk.handed_over(&self.desk.pass()?, &server))
+            }
             _ => Err(Error::unknown_verb(verb)),
         }
     }
@@ -170,8 +185,24 @@ impl Stage for Livekit {
     }
 }
 
+impl Livekit {
+    /// The nearest server, for a stage that was opened alone.
+    fn choose(&self, host: &Host) -> Result<Server> {
+        let tasks = Tasks::new(host)?;
+        let chosen = tasks.wait_for(std::future::pending(), self.servers.choose());
+        chosen.unwrap_or_else(|| Err(servers::none_yet()))
+    }
+}
+
 impl Served {
-    fn open(config: Config, host: &Host, address: Address, keys: Keys, desk: &Desk) -> Result<Self> {
+    fn open(
+        config: Config,
+        host: &Host,
+        servers: Arc<Servers>,
+        keys: Keys,
+        client: ClientOptions,
+        desk: &Desk,
+    ) -> Result<Self> {
         let is_wired = |port: u32| host.wires().iter().any(|wire| wire.incoming && wire.port == port);
         let ordered = is_wired(input::order.index());
         if ordered && is_wired(input::audio.index()) && !is_wired(input::utterance.index()) {
@@ -180,23 +211,20 @@ impl Served {
                  somebody; wire the stage that composes what is said",
             ));
         }
-        let client =
-            ClientOptions { ca_file: config.ca_file.as_ref().map(|path| host.path(path)), ..Default::default() };
-        let api = Api::open(address, keys.clone(), &client)?;
         let library = config.library.as_ref().map(|path| host.path(path));
         let ffi = library::open(library.as_deref(), host)?;
         let tasks = Tasks::new(host)?;
         let tally = Arc::<Tally>::default();
         if let Some(tokens) = &config.tokens {
-            let watch = config.dispatch.as_ref().map(|dispatch| Watch {
-                api: api.clone(),
-                agent_name: dispatch.agent_name.clone(),
-                tally: tally.clone(),
-            });
-            let door = Door::open(tokens, desk.clone(), watch)?;
+            let watch = config
+                .dispatch
+                .as_ref()
+                .map(|dispatch| Watch { agent_name: dispatch.agent_name.clone(), tally: tally.clone() });
+            let door = Door::open(tokens, desk.clone(), Arc::clone(&servers), watch)?;
             tasks.spawn_apart(door.serve());
         }
-        let means = Means { host: host.clone(), config: Arc::new(config), ffi, keys, api, ordered };
+        let means =
+            Means { host: host.clone(), config: Arc::new(config), ffi, keys, servers: Arc::clone(&servers), ordered };
         let rooms = match means.config.dispatch.clone() {
             None => {
                 let (words, next) = unbounded_channel();
@@ -214,7 +242,7 @@ impl Served {
                 Rooms::Many { routes, asking }
             }
         };
-        Ok(Self { rooms, sounds: BTreeSet::new(), tally, tasks })
+        Ok(Self { rooms, sounds: BTreeSet::new(), tally, servers, tasks })
     }
 
     /// Whether it is the first of a sound.
@@ -226,8 +254,14 @@ impl Served {
         is_first
     }
 
-    /// Tells what the report of the run adds up, and how many rooms are held.
+    /// Tells what the report of the run adds up, how many rooms are held, and which server was chosen.
     fn tell(&self, out: &mut Output<'_>) {
+        if let Some((chosen, others)) = self.servers.report() {
+            out.fact("server", chosen);
+            if !others.is_empty() {
+                out.fact("other_servers", others);
+            }
+        }
         if let Rooms::Many { routes, .. } = &self.rooms {
             out.fact("rooms", routes.held());
             self.tally.tell(out);

@@ -18,6 +18,7 @@ use crate::gauge::Gauge;
 use crate::room::{Keeper, Means, Post};
 use crate::routes::Routes;
 use crate::running::Running;
+use crate::servers::Server;
 use crate::tally::Tally;
 use crate::word::Word;
 
@@ -43,6 +44,10 @@ pub(crate) struct Reception {
     gauge: Arc<Gauge>,
     routes: Arc<Routes>,
     tally: Arc<Tally>,
+    /// Where rooms are served, once it is chosen.
+    server: Option<Server>,
+    /// The choice that is under way.
+    choosing: JoinSet<Result<Server>>,
     asked: UnboundedReceiver<Asked>,
     worker: Option<AtWork>,
     /// When a worker is made anew.
@@ -77,6 +82,8 @@ impl Reception {
             gauge,
             routes: routes.clone(),
             tally,
+            server: None,
+            choosing: JoinSet::new(),
             asked,
             worker: None,
             again: None,
@@ -88,9 +95,9 @@ impl Reception {
 
     /// Serves rooms until it is told to leave.
     pub(crate) async fn receive(mut self) -> Result<()> {
-        self.register();
+        self.choose();
         loop {
-            let Self { asked, worker, rooms, again, .. } = &mut self;
+            let Self { asked, worker, rooms, choosing, again, .. } = &mut self;
             tokio::select! {
                 biased;
                 asked = asked.recv() => match asked {
@@ -108,7 +115,8 @@ impl Reception {
                 Some(ended) = rooms.join_next() => if let Err(error) = ended {
                     tracing::error!("a room ended without its last word: {error}");
                 },
-                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.register(),
+                Some(chosen) = choosing.join_next() => self.chosen(chosen.unwrap_or_else(|error| Err(error.into()))),
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => self.choose(),
             }
             if let Some(at_work) = &self.worker {
                 self.tally.refused(at_work.refused + at_work.handle.refused());
@@ -116,29 +124,60 @@ impl Reception {
         }
     }
 
-    /// A worker begins. Those rooms that are still held were another one's, and take no place in this one.
-    fn register(&mut self) {
+    /// Begins to choose a server, unless that is under way.
+    fn choose(&mut self) {
         self.again = None;
+        if self.choosing.is_empty() {
+            let servers = Arc::clone(&self.means.servers);
+            self.choosing.spawn(async move { servers.choose().await });
+        }
+    }
+
+    fn chosen(&mut self, chosen: Result<Server>) {
+        match (chosen, &self.worker) {
+            _ if self.draining => {}
+            (Ok(server), Some(at_work)) => {
+                at_work.handle.move_to(server.api.address().clone());
+                self.server = Some(server);
+            }
+            (Ok(server), None) => self.register(server),
+            // A worker tries by itself to get back to where it was.
+            (Err(error), Some(_)) => tracing::debug!("no other server is chosen: {error}"),
+            (Err(error), None) => {
+                tracing::error!("no room is served: {error}; it is tried again in {} s", AGAIN.as_secs());
+                self.again = Some(Instant::now() + AGAIN);
+            }
+        }
+    }
+
+    /// A worker begins. Those rooms that are still held were another one's, and take no place in this one.
+    fn register(&mut self, server: Server) {
         let most = usize::try_from(self.dispatch.max_visits).unwrap_or(usize::MAX);
         let gauge = self.gauge.clone();
         let options = WorkerOptions::new(&self.dispatch.agent_name, most, move || gauge.now());
         let options = options.name(&self.means.config.name);
         let (worker, running) =
-            worker(self.means.api.address().clone(), self.means.keys.clone(), self.client.clone(), options);
+            worker(server.api.address().clone(), self.means.keys.clone(), self.client.clone(), options);
         let (handle, refused) = (worker.handle(), self.tally.refusals());
         self.worker = Some(AtWork { worker, handle, refused, _running: Running::new(running) });
+        self.server = Some(server);
     }
 
     fn event(&mut self, event: Option<Event>) {
         match event {
-            Some(Event::Registered { server, region, .. }) => {
+            Some(Event::Registered { server: version, region, .. }) => {
+                let Some(server) = &mut self.server else { return };
+                if server.region.is_empty() {
+                    server.region.clone_from(&region);
+                }
                 let region = if region.is_empty() { region } else { format!(" in {region}") };
-                let (address, agent) = (self.means.api.address(), &self.dispatch.agent_name);
-                tracing::info!("rooms are served for `{agent}` at {address}{region}, a LiveKit server {server}");
+                let (address, agent) = (server.api.address(), &self.dispatch.agent_name);
+                tracing::info!("rooms are served for `{agent}` at {address}{region}, a LiveKit server {version}");
             }
             Some(Event::Job(job)) => self.serve(job),
             Some(Event::Terminated { job }) => self.routes.send_to(&job, Word::Terminated),
-            // The crate that lost it says so in the log.
+            // The crate that lost it says so in the log, and comes back by itself; another server may be nearer now.
+            Some(Event::Lost { .. }) if self.means.servers.are_several() => self.choose(),
             Some(Event::Lost { .. }) => {}
             Some(Event::Ended(Err(error))) => {
                 tracing::error!("no room is served: {error}; it is tried again in {} s", AGAIN.as_secs());
@@ -156,9 +195,10 @@ impl Reception {
             // Dropped, it has failed: whoever watches the room sends for another host.
             return;
         }
+        let Some(server) = self.server.clone() else { return };
         let (words, next) = unbounded_channel();
         let seat = self.routes.seat(&job.id, words);
-        let keeper = Keeper::new(self.means.clone(), Post::assigned(job, seat), next);
+        let keeper = Keeper::new(self.means.clone(), Post::assigned(job, server, seat), next);
         self.rooms.spawn(keeper.keep());
     }
 

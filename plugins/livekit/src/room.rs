@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use majlis_livekit_dispatch::{Api, Keys, Outcome};
+use majlis_livekit_dispatch::{Keys, Outcome};
 use majlis_livekit_ffi::{DisconnectReason, Ffi, RoomEvent};
 use majlis_plugin_api::{AvatarStep, Host, Origin, Time, Utterance, Visit, VisitId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -27,6 +27,7 @@ use crate::avatars::Avatars;
 use crate::config::Config;
 use crate::floor::Floor;
 use crate::guests::Guests;
+use crate::servers::{Server, Servers};
 use crate::session::Session;
 use crate::signs::{Progress, Shown};
 use crate::word::{Report, Word};
@@ -49,7 +50,7 @@ pub(crate) struct Means {
     pub(crate) config: Arc<Config>,
     pub(crate) ffi: Ffi,
     pub(crate) keys: Keys,
-    pub(crate) api: Api,
+    pub(crate) servers: Arc<Servers>,
     /// Whether somebody takes invitations and says who speaks.
     pub(crate) ordered: bool,
 }
@@ -72,7 +73,9 @@ pub(crate) struct Keeper {
     config: Arc<Config>,
     ffi: Ffi,
     keys: Keys,
-    api: Api,
+    servers: Arc<Servers>,
+    /// Where the room is, as far as that is known.
+    server: Option<Server>,
     ordered: bool,
     post: Post,
     words: UnboundedReceiver<Word>,
@@ -104,7 +107,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     pub(crate) fn new(means: Means, post: Post, words: UnboundedReceiver<Word>) -> Self {
-        let Means { host, config, ffi, keys, api, ordered } = means;
+        let Means { host, config, ffi, keys, servers, ordered } = means;
         let (reporting, reports) = unbounded_channel();
         Self {
             origin: host.origin(),
@@ -116,7 +119,8 @@ impl Keeper {
             config,
             ffi,
             keys,
-            api,
+            server: post.server().cloned().or_else(|| servers.now()),
+            servers,
             ordered,
             post,
             words,
@@ -216,7 +220,7 @@ impl Keeper {
     fn news(&mut self, news: News) {
         match news {
             News::Retry => self.join(),
-            News::Joined(Ok(joined)) => self.joined(*joined),
+            News::Joined(Ok(entered)) => self.joined(*entered),
             News::Joined(Err(error)) => {
                 tracing::warn!("the room `{}` cannot be joined: {error}", self.post.room);
                 self.link.wait();

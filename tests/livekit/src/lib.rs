@@ -17,7 +17,9 @@
 
 mod place;
 mod server;
+mod way;
 
 pub use livekit_token::{AccessToken, VideoGrants};
 pub use place::{descriptors, library, server_binary};
 pub use server::Server;
+pub use way::Way;

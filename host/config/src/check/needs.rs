@@ -12,7 +12,7 @@ use super::stage::Draft;
 use super::wiring::Wiring;
 use crate::codes::*;
 use crate::diagnostic::{Diagnostic, Findings};
-use crate::nearest::{either, shown};
+use crate::nearest::{either, hint_for, shown};
 use crate::quantity::{parse_duration, show_duration};
 
 /// Beside a key of a plugin's schema: a list of
@@ -23,6 +23,8 @@ use crate::quantity::{parse_duration, show_duration};
 /// - `{ "for": [VALUES], "input": NAME, "without": KEY, "because": WORDS }`: the stage that is wired to the input must not have this key.
 /// - `{ "without": KEY, "because": WORDS }`, with no input: where the key is written, the other one is not; with `"for": [VALUES]` only for
 ///   these.
+/// - `{ "among": KEY, "or": [VALUES] }`: where the other key is written, the value is one of what it has, a table's names or a list's
+///   items, or one of these.
 /// - `{ "within": "deadline" }`: the key is a length of time, at most the stage's `deadline`; `{ "least": "100ms" }`: at least so long.
 ///
 /// The value of a list is each of its items. With `"unless": [KEYS]` nothing is needed where one of these is written.
@@ -39,6 +41,7 @@ pub(super) fn check(drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findin
                 need.check_deadline(findings);
                 need.check_least(findings);
                 need.check_without(findings);
+                need.of_each_value().for_each(|need| need.check_among(findings));
                 if need.values("unless").iter().filter_map(|key| draft.config(key.as_str()?)).any(says_something) {
                     continue;
                 }
@@ -156,14 +159,27 @@ impl<'n, 'd> Need<'n, 'd> {
         if is_there {
             return;
         }
-        let message = format!("stage {} needs the key {} for {}", self.stage(), shown(other), self.set());
+        let message = match self.value {
+            Value::Null => format!("stage {} has neither {} nor {}", self.stage(), shown(self.key), shown(other)),
+            _ => format!("stage {} needs the key {} for {}", self.stage(), shown(other), self.set()),
+        };
         let schema = self.draft.plugin.map(|plugin| &plugin.manifest.config_schema);
-        let about = schema.and_then(|schema| schema.get("properties")?.get(other)?.get("description")?.as_str());
-        let mut remedy = format!("write `{other} = …` into `[stage.{}.config]`", self.draft.name);
-        if let Some(about) = about {
-            remedy.push_str(": ");
-            remedy.push_str(about.trim_end_matches('.'));
-        }
+        let about = |key: &str| {
+            let about = schema.and_then(|schema| schema.get("properties")?.get(key)?.get("description")?.as_str());
+            about.map(|about| about.trim_end_matches('.').to_owned())
+        };
+        let into = format!("into `[stage.{}.config]`", self.draft.name);
+        let remedy = match self.value {
+            Value::Null => {
+                let in_brackets = |key| about(key).map(|about| format!(" ({about})")).unwrap_or_default();
+                let (this, that) = (in_brackets(self.key), in_brackets(other));
+                format!("{into} write `{} = …`{this}, or `{other} = …`{that}", self.key)
+            }
+            _ => format!(
+                "write `{other} = …` {into}{}",
+                about(other).map(|about| format!(": {about}")).unwrap_or_default()
+            ),
+        };
         findings.error(E0205, self.span(), message).hint(self.or_another_value(remedy));
     }
 
@@ -180,6 +196,25 @@ impl<'n, 'd> Need<'n, 'd> {
         let error = findings.error(E0206, self.span(), message);
         error.hint(format!("leave out `{}` or `{other}`", self.key));
         error.related(self.draft.config_span(&format!("/{other}")), "the other one");
+    }
+
+    fn check_among(&self, findings: &mut Findings<'_>) {
+        let Some(other) = self.text("among") else { return };
+        let names: Vec<&str> = match self.draft.config(other) {
+            Some(Value::Object(table)) => table.keys().map(String::as_str).collect(),
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+            _ => return,
+        };
+        // A value of another type was told.
+        let Some(name) = self.value.as_str().filter(|name| !name.is_empty()) else { return };
+        if names.is_empty() || names.contains(&name) || self.values("or").contains(&self.value) {
+            return;
+        }
+        let has = if self.item.is_some() { "has" } else { "is" };
+        let message = format!("{} {has} {}, which is not in {}", shown(self.key), shown(name), shown(other));
+        let error = findings.error(E0703, self.span(), message);
+        error.hint(hint_for(name, "a name", "names there", &names));
+        error.related(self.draft.config_span(&format!("/{other}")), "what there is");
     }
 
     fn check_least(&self, findings: &mut Findings<'_>) {

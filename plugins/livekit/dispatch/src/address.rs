@@ -54,6 +54,13 @@ impl Address {
         self.http.as_str().replacen("http", "ws", 1).trim_end_matches('/').to_owned()
     }
 
+    /// The name or number of its host.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        // An address without one was refused.
+        self.http.host_str().unwrap_or_default()
+    }
+
     /// The address of a path below it.
     pub(crate) fn at(&self, path: &str) -> Url {
         let mut url = self.http.clone();

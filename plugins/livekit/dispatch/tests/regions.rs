@@ -7,9 +7,8 @@ use std::time::Duration;
 use common::{address, keys};
 use majlis_livekit_dispatch::{Address, Candidate, ClientOptions, Error, Keys, Regions, Wanted};
 use majlis_plugin_api::Secret;
-use majlis_test_livekit::Server;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
-use tokio::net::{TcpListener, TcpStream};
+use majlis_test_livekit::{Server, Way};
+use tokio::net::TcpListener;
 
 /// Longer than a busy machine takes for the same question without it.
 const FAR: Duration = Duration::from_millis(400);
@@ -18,43 +17,14 @@ fn candidate(region: Option<&str>, address: &Address) -> Candidate {
     Candidate { region: region.map(str::to_owned), address: address.clone() }
 }
 
+fn beginning(way: &Way) -> Address {
+    Address::parse(&way.url()).expect("an address")
+}
+
 async fn listener() -> (TcpListener, Address) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
     let address = Address::parse(&format!("ws://{}", listener.local_addr().expect("a bound socket")));
     (listener, address.expect("an address"))
-}
-
-/// The same server by a longer way: what is asked arrives late.
-async fn far(server: &Server) -> Address {
-    let (listener, address) = listener().await;
-    let place = server.url().replace("ws://", "");
-    tokio::spawn(async move {
-        while let Ok((near, _)) = listener.accept().await {
-            let place = place.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(FAR).await;
-                let far = TcpStream::connect(place).await.expect("the server is there");
-                let ((mut a, mut b), (mut c, mut d)) = (near.into_split(), far.into_split());
-                let _ = tokio::join!(copy(&mut a, &mut d), copy(&mut c, &mut b));
-            });
-        }
-    });
-    address
-}
-
-/// A server that answers every question with the same text.
-async fn says(text: String) -> Address {
-    let (listener, address) = listener().await;
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
-            let answer = format!("{head}Content-Length: {}\r\n\r\n{text}", text.len());
-            let mut asked = [0; 4_096];
-            let _ = stream.read(&mut asked).await;
-            let _ = stream.write_all(answer.as_bytes()).await;
-        }
-    });
-    address
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,8 +33,9 @@ async fn the_server_that_answers_soonest_is_chosen_and_the_losers_are_known() {
     let (deaf, silent) = listener().await;
     let (closed, dead) = listener().await;
     drop(closed);
+    let far = Way::to(&server, FAR);
     let candidates = vec![
-        candidate(None, &far(&server).await),
+        candidate(None, &beginning(&far)),
         candidate(None, &dead),
         candidate(None, &silent),
         candidate(None, &address(&server)),
@@ -115,11 +86,13 @@ async fn a_server_that_refuses_the_key_or_is_none_is_not_chosen_however_near() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn regions_of_the_cloud_are_read_measured_and_kept_to_what_is_allowed() {
     let Some(server) = Server::start("regions of the cloud") else { return };
-    let (near, far) = (address(&server), far(&server).await);
+    let way = Way::to(&server, FAR);
+    let (near, far) = (address(&server), beginning(&way));
     let list = format!(
         r#"{{"regions":[{{"region":"dubai","url":"{near}","distance":"1"}},{{"region":"tokyo","url":"{far}","distance":"2"}}]}}"#
     );
-    let cloud = says(list).await;
+    let project = Way::to_an_answer(list);
+    let cloud = beginning(&project);
     let regions = Regions::new(keys(&server), &ClientOptions::default()).expect("clients");
     let all = regions.of_cloud(&cloud).await.expect("a list");
     assert_eq!(all, [candidate(Some("dubai"), &near), candidate(Some("tokyo"), &far)]);

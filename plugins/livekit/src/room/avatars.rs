@@ -1,5 +1,6 @@
 //! Avatars: who is invited, what is seen of them, who is sent away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use majlis_livekit_dispatch::AvatarPass;
@@ -33,7 +34,9 @@ impl Keeper {
             return;
         }
         let agent = self.post.identity.clone();
-        let (room, url) = (self.post.room.clone(), self.api.address().ws());
+        // It is known once the room was joined, and nobody is invited before.
+        let Some(server) = &self.server else { return };
+        let (room, url, region) = (self.post.room.clone(), server.api.address().ws(), server.region.clone());
         let pass = match self.keys.avatar(&room, &AvatarPass::of(&agent)) {
             Ok(pass) => pass,
             Err(error) => return tracing::error!("no avatar can be invited: {error}"),
@@ -45,7 +48,7 @@ impl Keeper {
         let invite = Invite {
             attempt,
             url,
-            region: String::new(),
+            region,
             room,
             identity: pass.identity,
             agent_identity: agent,
@@ -177,9 +180,19 @@ impl Keeper {
 
     /// Sends somebody out of a room: this one, unless another is named.
     pub(super) fn send_away(&mut self, identity: &str, elsewhere: Option<String>) {
-        let (api, identity) = (self.api.clone(), identity.to_owned());
+        let (server, servers, identity) = (self.server.clone(), Arc::clone(&self.servers), identity.to_owned());
         let room = elsewhere.unwrap_or_else(|| self.post.room.clone());
         self.errands.spawn(async move {
+            // Somebody of a run before this one may have to go before the room is joined.
+            let api = match server {
+                Some(server) => server.api,
+                None => match servers.choose().await {
+                    Ok(server) => server.api,
+                    Err(error) => {
+                        return tracing::warn!("an avatar could not be sent out of the room `{room}`: {error}");
+                    }
+                },
+            };
             for tried in 1..=TRIES {
                 match api.remove_participant(&room, &identity).await {
                     Ok(_) => return,

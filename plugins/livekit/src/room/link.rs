@@ -1,5 +1,6 @@
 //! The way to the room: joining, and joining again.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use majlis_livekit_ffi::{ConnectOptions, Events, Joined, Room, RoomEvent, RoomInfo};
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Keeper;
 use crate::library::told;
+use crate::servers::Server;
 use crate::session::Session;
 
 /// Waits before joining is tried again: the first, and the longest.
@@ -23,7 +25,7 @@ pub(super) struct Link {
 
 enum State {
     Down { again: Instant },
-    Joining(JoinHandle<Result<Joined, majlis_livekit_ffi::Error>>),
+    Joining(JoinHandle<Result<Entered, Error>>),
     Up(Events),
 }
 
@@ -32,11 +34,19 @@ pub(super) enum News {
     /// It is time to try.
     Retry,
     /// The room is joined, or it cannot be.
-    Joined(Result<Box<Joined>, Error>),
+    Joined(Result<Box<Entered>, Error>),
     /// Something happened there.
     Event(Box<RoomEvent>),
     /// No event comes any more.
     Ended,
+}
+
+/// A room that was joined.
+pub(super) struct Entered {
+    server: Server,
+    joined: Joined,
+    /// From the first packet to being in it.
+    took: Duration,
 }
 
 /// One life of a room: whether the server is still the one that knew us.
@@ -66,8 +76,8 @@ impl Link {
                 News::Retry
             }
             State::Joining(task) => match task.await {
-                Ok(Ok(joined)) => News::Joined(Ok(Box::new(joined))),
-                Ok(Err(error)) => News::Joined(Err(told(error))),
+                Ok(Ok(entered)) => News::Joined(Ok(Box::new(entered))),
+                Ok(Err(error)) => News::Joined(Err(error)),
                 Err(error) => News::Joined(Err(error.into())),
             },
             State::Up(events) => events.next().await.map_or(News::Ended, |event| News::Event(Box::new(event))),
@@ -84,23 +94,25 @@ impl Drop for Link {
 }
 
 impl Keeper {
-    /// Begins to join.
+    /// Begins to join, on the nearest server; a room that a server sent for, there.
     pub(super) fn join(&mut self) {
-        let (url, token) = match self.post.entrance(&self.keys, self.api.address(), &self.config.name) {
-            Ok(entrance) => entrance,
-            Err(error) => {
-                tracing::error!("{error}");
-                return self.link.wait();
-            }
-        };
-        let ffi = self.ffi.clone();
+        let (ffi, servers) = (self.ffi.clone(), Arc::clone(&self.servers));
+        let (entrance, fixed) = (self.post.entrance(&self.keys, &self.config.name), self.post.server().cloned());
         self.link.state = State::Joining(tokio::spawn(async move {
-            Room::connect(&ffi, &url, token.expose(), &ConnectOptions::default()).await
+            let server = match fixed {
+                Some(server) => server,
+                None => servers.choose().await?,
+            };
+            let (url, token) = entrance.on(&server)?;
+            let begun = Instant::now();
+            let joined = Room::connect(&ffi, &url, token.expose(), &ConnectOptions::default()).await.map_err(told)?;
+            Ok(Entered { server, joined, took: begun.elapsed() })
         }));
     }
 
     /// The room is joined.
-    pub(super) fn joined(&mut self, joined: Joined) {
+    pub(super) fn joined(&mut self, entered: Entered) {
+        let Entered { server, joined, took } = entered;
         let Joined { room, events, mut present } = joined;
         let is_new = self.is_new_life(room.info());
         let session = match Session::new(&self.ffi, &self.host, self.config.fps, &self.reporting, room) {
@@ -114,7 +126,13 @@ impl Keeper {
         self.session = Some(session);
         self.link.state = State::Up(events);
         self.link.wait = FIRST_WAIT;
-        tracing::info!("the room `{}` is joined at {}", self.post.room, self.api.address());
+        tracing::info!(
+            "the room `{}` is joined at {} in {} ms",
+            self.post.room,
+            server.api.address(),
+            took.as_millis()
+        );
+        self.server = Some(server);
         self.post.joined();
         self.floor.connected(true);
         // Of those who were here before, avatars that are not any more have left; visitors are waited for.

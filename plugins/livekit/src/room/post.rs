@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use majlis_livekit_dispatch::{Address, AgentPass, Job, Keys, Outcome, new_identity};
+use majlis_livekit_dispatch::{AgentPass, Job, Keys, Outcome, new_identity};
 use majlis_plugin_api::{Error, Result, Secret, VisitId};
 use tokio::time::Instant;
 
 use super::term::Term;
 use crate::routes::Seat;
+use crate::servers::Server;
 
 /// The token of an assignment is good for joining for an hour. Later passes are of our own.
 const ASSIGNED: Duration = Duration::from_secs(50 * 60);
@@ -25,9 +26,31 @@ pub(crate) struct Post {
 /// A job of the server's dispatch.
 struct Assigned {
     job: Job,
+    /// That which sent for it: its visitors are there.
+    server: Server,
     since: Instant,
     seat: Seat,
     term: Term,
+}
+
+/// How a room is entered.
+pub(super) enum Entrance {
+    /// With the token of an assignment.
+    Given { url: String, token: Secret },
+    /// With a pass of our own, wherever it is.
+    Own { keys: Keys, room: String, pass: AgentPass },
+}
+
+impl Entrance {
+    /// Where it is joined, and with which token.
+    pub(super) fn on(self, server: &Server) -> Result<(String, Secret)> {
+        match self {
+            Self::Given { url, token } => Ok((url, token)),
+            Self::Own { keys, room, pass } => {
+                Ok((server.api.address().ws(), keys.agent(&room, &pass).map_err(Error::from)?.token))
+            }
+        }
+    }
 }
 
 impl Post {
@@ -37,10 +60,10 @@ impl Post {
     }
 
     /// The room of a job.
-    pub(crate) fn assigned(job: Job, seat: Seat) -> Self {
+    pub(crate) fn assigned(job: Job, server: Server, seat: Seat) -> Self {
         let (room, identity) = (job.room.clone(), job.identity.clone());
         let (since, term) = (Instant::now(), Term::new(Instant::now()));
-        Self { room, identity, assigned: Some(Assigned { job, since, seat, term }) }
+        Self { room, identity, assigned: Some(Assigned { job, server, since, seat, term }) }
     }
 
     /// Whether the server sent for it.
@@ -48,15 +71,20 @@ impl Post {
         self.assigned.is_some()
     }
 
-    /// Where it is joined, and with which token.
-    pub(super) fn entrance(&self, keys: &Keys, server: &Address, name: &str) -> Result<(String, Secret)> {
+    /// The server that sent for it.
+    pub(super) fn server(&self) -> Option<&Server> {
+        self.assigned.as_ref().map(|assigned| &assigned.server)
+    }
+
+    /// How it is entered now.
+    pub(super) fn entrance(&self, keys: &Keys, name: &str) -> Entrance {
         if let Some(Assigned { job, since, .. }) = &self.assigned
             && since.elapsed() < ASSIGNED
         {
-            return Ok((job.url.clone(), job.token.clone()));
+            return Entrance::Given { url: job.url.clone(), token: job.token.clone() };
         }
         let pass = AgentPass { name: name.to_owned(), identity: Some(self.identity.clone()), ..AgentPass::default() };
-        Ok((server.ws(), keys.agent(&self.room, &pass).map_err(Error::from)?.token))
+        Entrance::Own { keys: keys.clone(), room: self.room.clone(), pass }
     }
 
     /// The room is joined.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use majlis_livekit_dispatch::{Address, AskedAgent, Keys, Pass, VisitorPass, new_identity};
+use majlis_livekit_dispatch::{AskedAgent, Keys, Pass, VisitorPass, new_identity};
 use majlis_plugin_api::{Result, Value};
 use serde_json::json;
 
 use crate::config::Config;
+use crate::servers::Server;
 
 /// So long a token is good where nothing is configured.
 const GOOD_FOR: Duration = Duration::from_secs(120);
@@ -15,7 +16,6 @@ const GOOD_FOR: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
     keys: Keys,
-    server: Address,
     rooms: Rooms,
     good_for: Duration,
 }
@@ -29,13 +29,13 @@ enum Rooms {
 }
 
 impl Desk {
-    pub(crate) fn new(config: &Config, server: Address, keys: Keys) -> Self {
+    pub(crate) fn new(config: &Config, keys: Keys) -> Self {
         let rooms = match &config.dispatch {
             Some(dispatch) => Rooms::Each { agent_name: dispatch.agent_name.clone() },
             None => Rooms::One(config.stand().to_owned()),
         };
         let good_for = config.tokens.as_ref().map_or(GOOD_FOR, |tokens| tokens.good_for.get());
-        Self { keys, server, rooms, good_for }
+        Self { keys, rooms, good_for }
     }
 
     /// So long a pass is good for joining.
@@ -56,10 +56,10 @@ impl Desk {
         Ok(made)
     }
 
-    /// A pass as it is handed over: in the words of LiveKit's own components, so that a page's `TokenSource` reads it.
-    pub(crate) fn handed_over(&self, pass: &Pass) -> Value {
+    /// A pass for this server as it is handed over: in the words of LiveKit's own components, so that a page's `TokenSource` reads it.
+    pub(crate) fn handed_over(&self, pass: &Pass, server: &Server) -> Value {
         json!({
-            "server_url": self.server.ws(),
+            "server_url": server.api.address().ws(),
             "participant_token": pass.token.expose(),
             "room_name": pass.room,
             "participant_identity": pass.identity,
@@ -70,6 +70,7 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
+    use majlis_livekit_dispatch::{Address, Api, ClientOptions};
     use majlis_plugin_api::Secret;
 
     use super::*;
@@ -78,8 +79,16 @@ mod tests {
         let mut config = json!({ "url": "wss://h", "key": "k", "secret": "s" });
         config.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
         let config: Config = serde_json::from_value(config).expect("a configuration");
-        let keys = Keys::new(&Secret::new("key"), &Secret::new("hunter2hunter2hunter2hunter2")).expect("keys");
-        Desk::new(&config, Address::parse("wss://h").expect("an address"), keys)
+        Desk::new(&config, keys())
+    }
+
+    fn keys() -> Keys {
+        Keys::new(&Secret::new("key"), &Secret::new("hunter2hunter2hunter2hunter2")).expect("keys")
+    }
+
+    fn server() -> Server {
+        let address = Address::parse("wss://h").expect("an address");
+        Server { api: Api::open(address, keys(), &ClientOptions::default()).expect("a client"), region: String::new() }
     }
 
     #[test]
@@ -93,8 +102,8 @@ mod tests {
         let each = desk(json!({ "dispatch": {}, "tokens": { "listen": "127.0.0.1:0", "good_for": "30s" } }));
         let (first, second) = (each.pass().expect("a pass"), each.pass().expect("a pass"));
         assert!(first.room.starts_with("visit-") && first.room != second.room, "{first:?} {second:?}");
-        assert_eq!(each.handed_over(&first)["good_for_s"], 30);
-        assert_eq!(each.handed_over(&first)["server_url"], "wss://h");
+        assert_eq!(each.handed_over(&first, &server())["good_for_s"], 30);
+        assert_eq!(each.handed_over(&first, &server())["server_url"], "wss://h");
     }
 
     #[test]
@@ -104,6 +113,6 @@ mod tests {
         assert!(
             !format!("{desk:?} {pass:?}").contains("hunter2") && !format!("{pass:?}").contains(pass.token.expose())
         );
-        assert_eq!(desk.handed_over(&pass)["participant_token"], pass.token.expose());
+        assert_eq!(desk.handed_over(&pass, &server())["participant_token"], pass.token.expose());
     }
 }

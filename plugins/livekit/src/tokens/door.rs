@@ -28,6 +28,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Desk, Watch};
 use crate::config::Tokens;
+use crate::servers::Servers;
 
 /// The one path.
 const PATH: &str = "/token";
@@ -51,6 +52,7 @@ pub(crate) struct Door {
 /// Who is given what.
 struct Rules {
     desk: Desk,
+    servers: Arc<Servers>,
     bearer: Option<Secret>,
     origins: Vec<String>,
     /// Nothing where visitors share the stand's room: its agent is there without being sent for.
@@ -60,13 +62,14 @@ struct Rules {
 
 impl Door {
     /// Takes the port.
-    pub(crate) fn open(tokens: &Tokens, desk: Desk, watch: Option<Watch>) -> Result<Self> {
+    pub(crate) fn open(tokens: &Tokens, desk: Desk, servers: Arc<Servers>, watch: Option<Watch>) -> Result<Self> {
         let place = tokens.place()?;
         let refused = |error: std::io::Error| Error::config("tokens.listen", format!("{place}: {error}"));
         let listener = TcpListener::bind(place).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let rules = Rules {
             desk,
+            servers,
             bearer: tokens.bearer.as_ref().map(|bearer| Secret::new(bearer.expose().trim())),
             origins: tokens.origins.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect(),
             watch,
@@ -153,6 +156,9 @@ impl Rules {
         if watching.len() >= WATCHED {
             return refused(StatusCode::SERVICE_UNAVAILABLE, "too many visitors were let in a moment ago");
         }
+        let Some(server) = self.servers.now() else {
+            return refused(StatusCode::SERVICE_UNAVAILABLE, "no LiveKit server has been chosen yet; the log says why");
+        };
         let pass = match self.desk.pass() {
             Ok(pass) => pass,
             Err(error) => {
@@ -161,9 +167,9 @@ impl Rules {
             }
         };
         if let Some(watch) = &self.watch {
-            watching.spawn(watch.clone().over(pass.room.clone(), self.desk.good_for()));
+            watching.spawn(watch.clone().over(server.api.clone(), pass.room.clone(), self.desk.good_for()));
         }
-        told(StatusCode::CREATED, self.desk.handed_over(&pass).to_string())
+        told(StatusCode::CREATED, self.desk.handed_over(&pass, &server).to_string())
     }
 
     /// Lets pages of the origins that are named read the answer.
@@ -195,22 +201,33 @@ fn told(status: StatusCode, body: String) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use majlis_livekit_dispatch::{Address, Keys};
+    use majlis_livekit_dispatch::{ClientOptions, Keys};
     use majlis_plugin_api::Value;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::config::Config;
 
+    fn servers(config: &Config, keys: Keys) -> Arc<Servers> {
+        Arc::new(Servers::new(config, keys, ClientOptions::default()).expect("servers"))
+    }
+
     /// A door that is open, and where it is.
     fn open(more: Value) -> SocketAddr {
+        open_to(&json!({ "url": "wss://h" }), more)
+    }
+
+    /// The same, to these servers.
+    fn open_to(servers_of: &Value, more: Value) -> SocketAddr {
         let mut tokens = json!({ "listen": "127.0.0.1:0" });
         tokens.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
-        let config = json!({ "url": "wss://h", "key": "key", "secret": "hunter2hunter2hunter2", "tokens": tokens });
+        let mut config = json!({ "key": "key", "secret": "hunter2hunter2hunter2", "tokens": tokens });
+        config.as_object_mut().expect("a map").extend(servers_of.as_object().expect("a map").clone());
         let config: Config = serde_json::from_value(config).expect("a configuration");
         let keys = Keys::new(&config.key, &config.secret).expect("keys");
-        let desk = Desk::new(&config, Address::parse(&config.url).expect("an address"), keys);
-        let door = Door::open(config.tokens.as_ref().expect("there are some"), desk, None).expect("a free port");
+        let (desk, servers) = (Desk::new(&config, keys.clone()), servers(&config, keys));
+        let door =
+            Door::open(config.tokens.as_ref().expect("there are some"), desk, servers, None).expect("a free port");
         let place = door.listener.local_addr().expect("an address");
         tokio::spawn(door.serve());
         place
@@ -239,6 +256,13 @@ mod tests {
         assert_eq!(status(&ask(place, "GET", PATH, "").await), "405");
         assert_eq!(status(&ask(place, "POST", "/", "").await), "404");
         assert_eq!(status(&ask(place, "POST", "/token/../x", "").await), "404");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_sent_to_a_server_before_one_was_chosen() {
+        let place = open_to(&json!({ "urls": { "dubai": "wss://a", "mumbai": "wss://b" } }), json!({}));
+        let refused = ask(place, "POST", PATH, "").await;
+        assert!(status(&refused) == "503" && refused.contains("chosen"), "{refused}");
     }
 
     #[tokio::test]
@@ -277,8 +301,8 @@ mod tests {
         let config = json!({ "url": "wss://h", "key": "key", "secret": "hunter2hunter2hunter2" });
         let config: Config = serde_json::from_value(config).expect("a configuration");
         let keys = Keys::new(&config.key, &config.secret).expect("keys");
-        let desk = Desk::new(&config, Address::parse(&config.url).expect("an address"), keys);
-        let taken = Door::open(&tokens, desk, None).err().expect("it is taken").to_string();
+        let (desk, servers) = (Desk::new(&config, keys.clone()), servers(&config, keys));
+        let taken = Door::open(&tokens, desk, servers, None).err().expect("it is taken").to_string();
         assert!(taken.contains(&place.to_string()), "{taken}");
     }
 }

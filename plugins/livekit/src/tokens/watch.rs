@@ -26,9 +26,15 @@ const NOT_FULL: &str = "{}";
 /// Who watches.
 #[derive(Clone)]
 pub(crate) struct Watch {
-    pub(crate) api: Api,
     pub(crate) agent_name: String,
     pub(crate) tally: Arc<Tally>,
+}
+
+/// The same, on the server where the room is.
+struct Round {
+    api: Api,
+    agent_name: String,
+    tally: Arc<Tally>,
 }
 
 /// What is known of a room's agents between two looks.
@@ -42,7 +48,9 @@ struct Pulse {
 
 impl Watch {
     /// Watches over a room for whose visitor a token was given that is good for so long.
-    pub(crate) async fn over(self, room: String, good_for: Duration) {
+    pub(crate) async fn over(self, api: Api, room: String, good_for: Duration) {
+        let Self { agent_name, tally } = self;
+        let round = Round { api, agent_name, tally };
         let mut vigil = Vigil::new(good_for + SPARE, Instant::now());
         let mut pulse = Pulse::default();
         let mut beat = interval(EVERY);
@@ -50,18 +58,20 @@ impl Watch {
         while !vigil.is_over(Instant::now()) {
             beat.tick().await;
             // A server that does not answer is asked again a moment later.
-            match self.look(&room, &mut pulse).await {
+            match round.look(&room, &mut pulse).await {
                 Ok(seen) => {
                     for step in vigil.look(&seen, Instant::now()) {
                         tell(&room, &step, vigil.is_full());
-                        self.carry_out(&room, step, &pulse).await;
+                        round.carry_out(&room, step, &pulse).await;
                     }
                 }
                 Err(error) => tracing::debug!("a room cannot be looked at: {error}"),
             }
         }
     }
+}
 
+impl Round {
     async fn look(&self, room: &str, pulse: &mut Pulse) -> Result<Seen> {
         let present = self.api.list_participants(room).await?;
         let visitors = present.iter().filter(|somebody| is_visitor(somebody)).count();

@@ -66,8 +66,12 @@ pub(crate) fn config(server: &Server, more: &Value) -> Value {
 impl Stand {
     /// Nothing where the library or the server is absent: then it was said what is skipped.
     pub(crate) fn new(skipped: &str, wired: Wired, more: Value) -> Option<Self> {
+        Self::at(Server::start(skipped)?, skipped, wired, more)
+    }
+
+    /// The same on a server that runs.
+    pub(crate) fn at(server: Server, skipped: &str, wired: Wired, more: Value) -> Option<Self> {
         let path = majlis_test_livekit::library(skipped)?;
-        let server = Server::start(skipped)?;
         let kit = builder(wired).open(config(&server, &more)).expect("the stage opens");
         let library = Library::open(&path).expect("it is the pinned one");
         let ffi = Ffi::shared(&library, Options::default()).expect("it runs");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use majlis_test_guests::{Avatar, Conduct, Hall, Picture, Visitor};
 use majlis_test_server::{Act, Server};
@@ -56,6 +56,7 @@ impl Stand {
             .env("LIVEKIT_API_SECRET", hall.server.secret())
             .env("TAVUS_API_KEY", KEY)
             .env("BEY_API_KEY", KEY)
+            .env("AVATARTALK_API_KEY", KEY)
             .env("OPENAI_API_KEY", KEY)
             .env("LIVEKIT_FFI_PATH", majlis_test_livekit::library(what)?)
             .arg(file)
@@ -90,8 +91,10 @@ impl Stand {
         for secret in [KEY, self.hall.server.secret()] {
             assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "a secret was told");
         }
-        for token in self.vendor.sessions().into_iter().map(|session| session.token) {
-            assert!(!ended.stdout.contains(&token) && !ended.stderr.contains(&token), "a token was told");
+        let sessions = self.vendor.sessions();
+        let tokens = sessions.iter().flat_map(|session| [&session.token, &session.listener]);
+        for token in tokens.filter(|token| !token.is_empty()) {
+            assert!(!ended.stdout.contains(token) && !ended.stderr.contains(token), "a token was told");
             for path in self.folder.files() {
                 let text = std::fs::read(&path).expect("it is there");
                 assert!(
@@ -129,7 +132,9 @@ fn bring(hall: &Hall, vendor: &Server, over: &AtomicBool, conducts: Vec<Conduct>
         for session in vendor.sessions().into_iter().skip(known) {
             known += 1;
             if !session.is_test {
-                avatars.push(hall.avatar(&hall.server.url(), &session.token, conducts.next().unwrap_or_default()));
+                let conduct = conducts.next().unwrap_or_default();
+                let url = hall.server.url();
+                avatars.push(hall.avatar_that_hears_by(&url, &session.token, &session.listener, conduct));
             }
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -150,11 +155,14 @@ fn prepared(folder: &Folder, vendor: &Server, vision: &Server, change: impl FnOn
     let text = replaced(&text, "[stage.voice]", &format!("{settings}[stage.voice]"));
     let tavus = format!("[stage.avatar.config.vendor_options.tavus]\nbase_url = \"{}\"\n", vendor.avatars_url("tavus"));
     let text = replaced(&text, "[stage.avatar.config.vendor_options.tavus]\n", &tavus);
-    let bey = format!(
-        "[stage.avatar.config.vendor_options.bey]\napi_key = {{ env = \"BEY_API_KEY\" }}\nbase_url = \"{}\"\navatar_id = \"a\"\n\n[report]",
-        vendor.avatars_url("bey")
+    let others = format!(
+        "[stage.avatar.config.vendor_options.bey]\napi_key = {{ env = \"BEY_API_KEY\" }}\nbase_url = \"{}\"\navatar_id = \"a\"\n\n\
+         [stage.avatar.config.vendor_options.avatartalk]\napi_key = {{ env = \"AVATARTALK_API_KEY\" }}\nbase_url = \"{}\"\n\
+         avatar = \"a\"\ncountry = \"US\"\n\n[report]",
+        vendor.avatars_url("bey"),
+        vendor.avatars_url("avatartalk")
     );
-    let text = replaced(&text, "[report]", &bey);
+    let text = replaced(&text, "[report]", &others);
     folder.write("exhibition.toml", text)
 }
 
@@ -239,6 +247,45 @@ fn an_avatar_that_was_sent_away_and_returns_is_sent_away_again_and_says_nothing(
     let Ended { avatars, stderr, .. } = stand.close();
     assert!(avatars[0].joined().len() >= 2 && avatars[0].speeches().is_empty(), "{stderr}");
     assert!(!avatars[1].speeches().is_empty(), "the second vendor's avatar speaks: {stderr}");
+}
+
+/// Its avatar does not hear by itself: a second participant does, with a token of its own.
+#[test]
+fn an_avatar_that_hears_through_a_listener_greets_the_visitor_and_the_listener_is_none() {
+    let avatartalk = |text: String| {
+        let text = replaced(&text, "fps = 5\n", "fps = 5\nrejoin_grace = \"1ms\"\n");
+        replaced(&text, "vendor = \"tavus\"\n", "vendor = \"avatartalk\"\n")
+    };
+    let Some(stand) = Stand::open("an avatar with a listener", vec![Conduct::default()], avatartalk) else { return };
+    let visitor = stand.visitor("visitor", "1-salem.png");
+    visitor.until("the greeting in writing", by_name);
+    visitor.until("the greeting aloud by the avatar", |visitor| {
+        by_avatar(visitor).is_some_and(|who| visitor.heard(&who).seconds() > 1.0 && visitor.shown(&who).is_some())
+    });
+    let (agent, spoke) = (agent_in(&visitor), by_avatar(&visitor).expect("it was heard"));
+    assert_eq!(visitor.heard(&agent).seconds(), 0.0, "one voice speaks, and it is the avatar's");
+    let listener = |visitor: &Visitor| visitor.present().into_iter().find(|who| who.starts_with("listener-"));
+    visitor.until("word of the listener", |visitor| listener(visitor).is_some());
+    let listener = listener(&visitor).expect("it is in the room");
+    assert!(visitor.shown(&listener).is_none() && visitor.heard(&listener).seconds() == 0.0);
+    let speaks_for = visitor.values(&listener, "lk.publish_on_behalf");
+    assert_eq!(speaks_for, [spoke.clone()], "to a page it is neither the agent nor its avatar");
+    visitor.leave();
+    let begun = Instant::now();
+    let is_here = |who: &String| {
+        let asked = format!("{{\"room\": \"{ROOM}\"}}");
+        stand.hall.server.api("RoomService/ListParticipants", ROOM, &asked).contains(who.as_str())
+    };
+    while is_here(&spoke) || is_here(&listener) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "they leave with their visitor");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let Ended { avatars, report, stderr, .. } = stand.close();
+    let speeches = avatars[0].speeches();
+    assert!(!speeches.is_empty() && speeches[0].whole && speeches[0].rate == 16_000, "{speeches:?} {stderr}");
+    let visits = report.visits();
+    assert_eq!(visits.len(), 1, "the listener is no visitor: {stderr}");
+    assert_eq!((visits[0].fact("vendor"), visits[0].fact("ready").is_some()), (Some("avatartalk"), true));
 }
 
 #[test]

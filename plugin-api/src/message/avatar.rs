@@ -25,6 +25,7 @@ pub struct AvatarSeen {
 }
 
 /// A step in an avatar's stay. The first four come in this order, each at most once in a stay; an avatar may come back after it left.
+/// Of one with a [listener](crate::Invite::listener) [`Hears`](AvatarStep::Hears) comes once as well, at any time after the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AvatarStep {
@@ -36,6 +37,9 @@ pub enum AvatarStep {
     Decoded,
     /// The visitor's page says that it painted the first frame and that its sound can play. Pages that say nothing are common.
     Shown,
+    /// The participant that hears the speech for it is in the room: what is sent there arrives. When that one leaves, the avatar has
+    /// [`Left`](AvatarStep::Left): it would show a face and say nothing.
+    Hears,
     /// It says that it began to play a segment of speech. Some never say so.
     PlaybackStarted,
     /// It says that it ended to play a segment of speech. Some never say so.

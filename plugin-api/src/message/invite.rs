@@ -34,7 +34,8 @@ pub struct Invite {
     pub extra: Extra,
 }
 
-/// A participant that hears the speech for an avatar. It belongs to the avatar: it is no visitor, and leaves with it.
+/// A participant that hears the speech for an avatar. It belongs to the avatar: it is no visitor, leaves with it, and may say what was
+/// played in its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Listener {
     /// Its identity: that of the token.

@@ -153,7 +153,8 @@ impl Agency {
         }
         let session = self.desk.begin(attempt, vendor, invite, &cast.mailbox, out.defer("avatar asked"));
         self.tell_used(rung, out);
-        cast.attempts.insert(attempt, Attempt { rung, session: Some(session), account, is_judged: false });
+        let (hears, held) = (!vendor.needs_listener(), None);
+        cast.attempts.insert(attempt, Attempt { rung, session: Some(session), account, is_judged: false, hears, held });
         true
     }
 

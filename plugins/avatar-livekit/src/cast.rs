@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use majlis_plugin_api::{Dismissed, Invite, Pending};
+use majlis_plugin_api::{AvatarStep, Dismissed, Invite, Pending};
 
+use crate::ladder::Happened;
 use crate::session::{Bell, Mailbox, Session};
 
 /// An attempt whose vendor was asked.
@@ -16,6 +17,9 @@ pub(crate) struct Attempt {
     pub(crate) account: Option<Pending>,
     /// Whether it is known how its vendor did.
     pub(crate) is_judged: bool,
+    /// Whether what is said to it arrives, as far as that is known; and how far its picture is that nobody is to see before.
+    pub(crate) hears: bool,
+    pub(crate) held: Option<AvatarStep>,
 }
 
 /// The avatars of somebody, by attempt.
@@ -34,6 +38,23 @@ impl Cast {
     /// The attempt that was invited under this identity, which no other one has.
     pub(crate) fn attempt_of(&self, identity: &str) -> Option<u64> {
         self.invites.iter().find(|(_, invite)| invite.identity == identity).map(|(attempt, _)| *attempt)
+    }
+
+    /// What a step of an avatar's stay means for whoever decides. A picture is none until somebody hears behind it: a face that says
+    /// nothing would keep the agent's own voice from speaking.
+    pub(crate) fn step(&mut self, attempt: u64, step: AvatarStep) -> Option<Happened> {
+        let Some(known) = self.attempts.get_mut(&attempt) else { return Some(Happened::Seen(attempt, step)) };
+        match step {
+            AvatarStep::Hears => {
+                known.hears = true;
+                known.held.take().map(|step| Happened::Seen(attempt, step))
+            }
+            AvatarStep::Decoded | AvatarStep::Shown if !known.hears => {
+                known.held = Some(step);
+                None
+            }
+            step => Some(Happened::Seen(attempt, step)),
+        }
     }
 
     /// The avatar of this attempt has no place in the room any more.

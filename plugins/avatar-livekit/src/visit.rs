@@ -27,13 +27,14 @@ impl Visit {
     }
 
     /// Marks what a room saw, and says whether it is of an avatar that was invited.
-    fn saw(&self, seen: &AvatarSeen, out: &mut Output<'_>) -> Option<Happened> {
+    fn saw(&mut self, seen: &AvatarSeen, out: &mut Output<'_>) -> Option<Happened> {
         let attempt = self.cast.attempt_of(&seen.identity)?;
         let (mark, told) = match seen.step {
             AvatarStep::Joined => ("joined", Some("avatar-joined")),
             AvatarStep::Video => ("video", Some("avatar-video")),
             AvatarStep::Decoded => ("avatar-decoded", Some("avatar-decoded")),
             AvatarStep::Shown => ("shown", None),
+            AvatarStep::Hears => ("hears", None),
             AvatarStep::PlaybackStarted => ("", Some("avatar-speaks")),
             AvatarStep::PlaybackFinished | AvatarStep::Left => ("", None),
         };
@@ -46,7 +47,7 @@ impl Visit {
                 milestone(out, told);
             }
         }
-        Some(Happened::Seen(attempt, seen.step))
+        self.cast.step(attempt, seen.step)
     }
 
     /// All that is wanted of the room.

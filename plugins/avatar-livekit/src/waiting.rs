@@ -91,11 +91,13 @@ impl Avatars {
         }
         let Some(seen) = packet.get(input::seen)? else { return Ok(None) };
         if let Some(attempt) = self.waiting.cast.attempt_of(&seen.identity) {
-            return Ok(Some(Happened::Seen(attempt, seen.step)));
+            return Ok(self.waiting.cast.step(attempt, seen.step));
         }
-        let given = |(id, visit): (&VisitId, &Visit)| Some((*id, visit.cast.attempt_of(&seen.identity)?));
-        if let Some((id, attempt)) = self.visits.iter().find_map(given) {
-            let happened = Happened::Seen(attempt, seen.step);
+        let given = |(id, visit): (&VisitId, &mut Visit)| {
+            let attempt = visit.cast.attempt_of(&seen.identity)?;
+            Some((*id, visit.cast.step(attempt, seen.step)?))
+        };
+        if let Some((id, happened)) = self.visits.iter_mut().find_map(given) {
             self.go_on(id, out, |ladder, now| ladder.handle(now, happened))?;
         }
         Ok(None)

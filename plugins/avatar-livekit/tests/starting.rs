@@ -34,7 +34,13 @@ fn every_vendor_that_is_shipped_is_asked_as_it_publishes_and_its_avatar_speaks()
         for step in [AvatarStep::Joined, AvatarStep::Video, AvatarStep::Decoded, AvatarStep::Shown] {
             see(&mut kit, visit, 1, step);
         }
+        let mut marks = vec!["asked", "accepted", "joined", "video", "avatar-decoded", "shown"];
         let hears = (vendor == "avatartalk").then(|| "ear-1".to_owned());
+        if hears.is_some() {
+            assert_eq!(speech(&kit, visit), None, "nobody hears what would be said to it");
+            see(&mut kit, visit, 1, AvatarStep::Hears);
+            marks.push("hears");
+        }
         let target = SpeechTarget::Avatar {
             identity: identity(visit, 1),
             listener: hears,
@@ -43,7 +49,7 @@ fn every_vendor_that_is_shipped_is_asked_as_it_publishes_and_its_avatar_speaks()
         };
         assert_eq!(speech(&kit, visit), Some((target, SpeechFrom::Now, false)), "{vendor}");
         let account = kit.works().into_iter().find(|work| work.label == "avatar starts").expect("a line of the report");
-        assert_eq!(account.marks, ["asked", "accepted", "joined", "video", "avatar-decoded", "shown"], "{vendor}");
+        assert_eq!(account.marks, marks, "{vendor}");
         let sessions = server.sessions();
         assert_eq!((sessions.len(), sessions[0].token.as_str()), (1, "token-hunter3hunter3-1"), "{vendor}");
         kit.leave(visit).expect("it is told");
@@ -159,6 +165,23 @@ fn what_a_dying_avatar_had_begun_is_said_again_by_the_agent_and_the_next_vendor_
     // It comes back, and has no place any more.
     see(&mut kit, visit, 1, AvatarStep::Shown);
     assert!(speaks_itself(&kit, visit));
+    kit.close().expect("it closes");
+}
+
+#[test]
+fn an_avatar_whose_listener_does_not_come_is_seen_and_not_waited_for() {
+    let server = Server::start();
+    let mut kit = opened(config(&server, &["avatartalk", "bey"]));
+    let visit = visitor(&mut kit);
+    for step in [AvatarStep::Joined, AvatarStep::Video, AvatarStep::Decoded, AvatarStep::Shown] {
+        see(&mut kit, visit, 1, step);
+    }
+    kit.advance(Duration::from_secs(4)).expect("somebody has to speak");
+    assert!(speaks_itself(&kit, visit));
+    kit.advance(Duration::from_secs(6)).expect("its time is over");
+    assert_eq!(order(&kit, visit).invite, 2, "the next vendor is asked");
+    let away = dismissed(&kit, visit);
+    assert!(away.contains(&identity(visit, 1)) && away.contains(&"ear-1".to_owned()), "{away:?}");
     kit.close().expect("it closes");
 }
 

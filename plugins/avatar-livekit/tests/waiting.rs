@@ -65,6 +65,23 @@ fn an_avatar_waits_hidden_and_is_the_next_visitors_from_the_first_moment() {
 }
 
 #[test]
+fn one_that_hears_through_a_listener_waits_once_that_one_is_there() {
+    let server = Server::start();
+    let mut kit = opened(prewarmed(&server, &["avatartalk"]));
+    let_wait(&mut kit, 1);
+    let early = kit.open_visit().expect("it is told");
+    assert_eq!(speech(&kit, early), None, "it could not be spoken to");
+    see_nobodys(&mut kit, None, 1, AvatarStep::Hears);
+    let visit = kit.open_visit().expect("it is told");
+    let (target, ..) = speech(&kit, visit).expect("somebody speaks");
+    assert!(
+        matches!(&target, SpeechTarget::Avatar { identity: who, listener: Some(ear), .. } if *who == nobodys(1) && ear == "ear-1"),
+        "{target:?}"
+    );
+    kit.close().expect("it closes");
+}
+
+#[test]
 fn whoever_comes_before_one_waits_gets_an_avatar_as_ever() {
     let server = Server::start();
     let mut kit = opened(prewarmed(&server, &["tavus"]));

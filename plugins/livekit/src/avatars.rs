@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use majlis_plugin_api::{AvatarSeen, AvatarStep, VisitId};
 
-/// So many identities of avatars that were sent away are kept, to send them away again.
-const REMEMBERED: usize = 256;
+/// So many identities of avatars and their listeners that were sent away are kept, to send them away again.
+const REMEMBERED: usize = 512;
 
 /// The avatars that were invited.
 #[derive(Debug, Default)]
@@ -21,6 +21,10 @@ pub(crate) struct Avatars {
 struct Avatar {
     visit: Option<VisitId>,
     attempt: u64,
+    /// Who may hear in its place, by identity.
+    listener: String,
+    /// That one is here, and what is sent to it arrives.
+    hears: bool,
     /// The steps of its stay.
     seen: Vec<AvatarStep>,
     /// A page shows it, and our own picture is not there yet.
@@ -36,10 +40,12 @@ impl Avatars {
         self.attempts.get(&visit).copied().unwrap_or(0) + 1
     }
 
-    /// An invitation went out.
-    pub(crate) fn invited(&mut self, visit: Option<VisitId>, attempt: u64, identity: &str) {
+    /// An invitation went out, for an avatar and whoever may hear in its place.
+    pub(crate) fn invited(&mut self, visit: Option<VisitId>, attempt: u64, identity: &str, listener: &str) {
         self.attempts.insert(visit, attempt);
-        self.invited.insert(identity.to_owned(), Avatar { visit, attempt, seen: Vec::new(), shown_early: false });
+        let listener = listener.to_owned();
+        let avatar = Avatar { visit, attempt, listener, hears: false, seen: Vec::new(), shown_early: false };
+        self.invited.insert(identity.to_owned(), avatar);
     }
 
     /// An avatar that was invited for nobody's visit is this one's from now on. Answers whether that is news.
@@ -49,9 +55,31 @@ impl Avatars {
         true
     }
 
-    /// Whether this identity was given out by this room, and to nobody else than an avatar.
+    /// Whether this identity was given out by this room, and to nobody else than an avatar or its listener.
     pub(crate) fn is_invited(&self, identity: &str) -> bool {
-        self.invited.contains_key(identity) || self.is_dismissed(identity)
+        self.speaks_for(identity).is_some() || self.is_dismissed(identity)
+    }
+
+    /// The avatar of which this is a part: itself, or the one for which it hears.
+    pub(crate) fn speaks_for(&self, identity: &str) -> Option<&str> {
+        let part = |(whose, avatar): &(&String, &Avatar)| *whose == identity || avatar.listener == identity;
+        self.invited.iter().find(part).map(|(whose, _)| whose.as_str())
+    }
+
+    /// The avatar for which this one hears, if that is what it is for.
+    pub(crate) fn hears_for(&self, listener: &str) -> Option<&str> {
+        self.speaks_for(listener).filter(|avatar| *avatar != listener)
+    }
+
+    /// Whether somebody is a listener who is here and to whom something can be sent.
+    pub(crate) fn is_listening(&self, listener: &str) -> bool {
+        self.invited.values().any(|avatar| avatar.hears && avatar.listener == listener)
+    }
+
+    /// A listener is here, or is not any more. Answers its avatar, if that is news.
+    pub(crate) fn listens(&mut self, listener: &str, hears: bool) -> Option<String> {
+        let (identity, avatar) = self.invited.iter_mut().find(|(_, avatar)| avatar.listener == listener)?;
+        (std::mem::replace(&mut avatar.hears, hears) != hears).then(|| identity.clone())
     }
 
     /// Whether it is here.
@@ -73,6 +101,7 @@ impl Avatars {
         let avatar = self.invited.get_mut(identity)?;
         let is_here = avatar.seen.contains(&AvatarStep::Joined);
         match step {
+            AvatarStep::Hears if !avatar.hears => return None,
             AvatarStep::Joined if is_here => return None,
             AvatarStep::Joined => avatar.seen.push(step),
             _ if !is_here => return None,
@@ -84,8 +113,12 @@ impl Avatars {
                 avatar.shown_early = true;
                 return None;
             }
-            AvatarStep::Video | AvatarStep::Decoded | AvatarStep::Shown if avatar.seen.contains(&step) => return None,
-            AvatarStep::Video | AvatarStep::Decoded | AvatarStep::Shown => avatar.seen.push(step),
+            AvatarStep::Video | AvatarStep::Decoded | AvatarStep::Shown | AvatarStep::Hears
+                if avatar.seen.contains(&step) =>
+            {
+                return None;
+            }
+            AvatarStep::Video | AvatarStep::Decoded | AvatarStep::Shown | AvatarStep::Hears => avatar.seen.push(step),
             AvatarStep::PlaybackStarted | AvatarStep::PlaybackFinished => {}
         }
         let (attempt, identity) = (avatar.attempt, identity.to_owned());
@@ -116,8 +149,30 @@ impl Avatars {
         here.map(|(identity, _)| identity.clone()).collect()
     }
 
-    /// Somebody has no place here. Answers whether that is news.
-    pub(crate) fn dismiss(&mut self, identity: &str) -> bool {
+    /// Listeners who are here.
+    pub(crate) fn listening(&self) -> Vec<String> {
+        self.invited.values().filter(|avatar| avatar.hears).map(|avatar| avatar.listener.clone()).collect()
+    }
+
+    /// Somebody has no place here, and nor has whoever hears for them. Answers who is to be sent away: those of whom it is news, and
+    /// of listeners, whom few vendors send, those who are here.
+    pub(crate) fn dismiss(&mut self, identity: &str) -> Vec<String> {
+        let listener = self.invited.get(identity).map(|avatar| (avatar.listener.clone(), avatar.hears));
+        let mut away = Vec::new();
+        if self.remember(identity) {
+            away.push(identity.to_owned());
+        }
+        if let Some((listener, hears)) = listener
+            && self.remember(&listener)
+            && hears
+        {
+            away.push(listener);
+        }
+        away
+    }
+
+    /// Answers whether it is news that somebody has no place here.
+    fn remember(&mut self, identity: &str) -> bool {
         if self.is_dismissed(identity) {
             return false;
         }
@@ -133,7 +188,7 @@ impl Avatars {
         self.dismissed.iter().any(|dismissed| dismissed == identity)
     }
 
-    /// A visit is over: its avatars have no place here any more. Answers those who are not yet known to be dismissed.
+    /// A visit is over: its avatars have no place here any more. Answers whom to send away, as [`Avatars::dismiss`] does.
     pub(crate) fn over(&mut self, visit: Option<VisitId>) -> Vec<String> {
         self.attempts.remove(&visit);
         let theirs: Vec<String> = self
@@ -142,8 +197,9 @@ impl Avatars {
             .filter(|(_, avatar)| avatar.visit == visit)
             .map(|(identity, _)| identity.clone())
             .collect();
+        let away = theirs.iter().flat_map(|identity| self.dismiss(identity)).collect();
         self.invited.retain(|_, avatar| avatar.visit != visit);
-        theirs.into_iter().filter(|identity| self.dismiss(identity)).collect()
+        away
     }
 }
 
@@ -157,7 +213,7 @@ mod tests {
 
     fn invited() -> Avatars {
         let mut avatars = Avatars::default();
-        avatars.invited(visit(1), avatars.next_attempt(visit(1)), "avatar-1");
+        avatars.invited(visit(1), avatars.next_attempt(visit(1)), "avatar-1", "ear-1");
         avatars
     }
 
@@ -184,8 +240,8 @@ mod tests {
     #[test]
     fn a_page_shows_the_newest_avatar_of_its_visit_or_the_one_that_it_names() {
         let mut avatars = invited();
-        avatars.invited(visit(1), avatars.next_attempt(visit(1)), "avatar-2");
-        avatars.invited(visit(2), avatars.next_attempt(visit(2)), "avatar-3");
+        avatars.invited(visit(1), avatars.next_attempt(visit(1)), "avatar-2", "ear-2");
+        avatars.invited(visit(2), avatars.next_attempt(visit(2)), "avatar-3", "ear-3");
         assert_eq!(avatars.shown_to(visit(1), ""), None, "nobody has a picture");
         for identity in ["avatar-1", "avatar-2", "avatar-3"] {
             avatars.saw(identity, AvatarStep::Joined);
@@ -214,7 +270,7 @@ mod tests {
         assert_eq!(avatars.over(visit(1)), ["avatar-1"]);
         assert!(avatars.is_dismissed("avatar-1") && avatars.is_invited("avatar-1"));
         assert!(avatars.saw("avatar-1", AvatarStep::Left).is_none(), "nobody is told of it any more");
-        assert!(!avatars.dismiss("avatar-1"), "that is no news");
+        assert!(avatars.dismiss("avatar-1").is_empty(), "that is no news");
         for number in 0..REMEMBERED {
             avatars.dismiss(&number.to_string());
         }
@@ -224,7 +280,7 @@ mod tests {
     #[test]
     fn an_avatar_that_waited_is_a_visits_from_when_it_is_given_and_goes_with_it() {
         let mut avatars = Avatars::default();
-        avatars.invited(None, avatars.next_attempt(None), "avatar-w");
+        avatars.invited(None, avatars.next_attempt(None), "avatar-w", "ear-w");
         avatars.saw("avatar-w", AvatarStep::Joined);
         avatars.saw("avatar-w", AvatarStep::Video);
         avatars.saw("avatar-w", AvatarStep::Decoded);
@@ -238,6 +294,29 @@ mod tests {
         assert_eq!(of, visit(1));
         assert!(avatars.over(None).is_empty());
         assert_eq!(avatars.over(visit(1)), ["avatar-w"]);
+    }
+
+    #[test]
+    fn a_listener_is_part_of_its_avatar_and_no_other_and_goes_with_it() {
+        let mut avatars = invited();
+        avatars.invited(visit(1), avatars.next_attempt(visit(1)), "avatar-2", "ear-2");
+        assert!(avatars.is_invited("ear-1") && !avatars.is_here("ear-1") && !avatars.is_awaited("ear-1"));
+        assert_eq!((avatars.speaks_for("ear-1"), avatars.speaks_for("avatar-1")), (Some("avatar-1"), Some("avatar-1")));
+        assert_eq!((avatars.hears_for("ear-1"), avatars.hears_for("avatar-1")), (Some("avatar-1"), None));
+        assert_eq!((avatars.speaks_for("guest"), avatars.hears_for("guest")), (None, None));
+        assert_eq!(avatars.listens("guest", true), None);
+        avatars.saw("avatar-1", AvatarStep::Joined);
+        assert!(avatars.saw("avatar-1", AvatarStep::Hears).is_none(), "nobody is here who does");
+        assert_eq!(avatars.listens("ear-1", true).as_deref(), Some("avatar-1"));
+        assert_eq!(avatars.listens("ear-1", true), None, "that is no news");
+        assert!(avatars.is_listening("ear-1") && avatars.listening() == ["ear-1"]);
+        assert!(avatars.saw("avatar-1", AvatarStep::Hears).is_some());
+        assert!(avatars.saw("avatar-1", AvatarStep::Hears).is_none(), "it is told once in a stay");
+        assert!(avatars.saw("ear-1", AvatarStep::Joined).is_none(), "it is no avatar");
+        assert_eq!(avatars.dismiss("avatar-1"), ["avatar-1", "ear-1"]);
+        assert!(avatars.dismiss("ear-1").is_empty() && avatars.is_dismissed("ear-1"));
+        assert_eq!(avatars.over(visit(1)), ["avatar-2"], "one that never came is not sent away before it does");
+        assert!(avatars.is_dismissed("ear-2") && avatars.is_invited("ear-2"));
     }
 
     #[test]

@@ -223,7 +223,7 @@ impl Floor {
     /// Somebody came to whom speech can be sent. Who comes back repeats nothing.
     pub(crate) fn joined(&mut self, identity: &str) {
         self.present.insert(identity.to_owned());
-        let speaks = |target: &Option<SpeechTarget>| matches!(target, Some(SpeechTarget::Avatar { identity: whose, .. }) if whose == identity);
+        let speaks = |target: &Option<SpeechTarget>| matches!(target, Some(SpeechTarget::Avatar { identity: whose, listener, .. }) if whose == identity || listener.as_deref() == Some(identity));
         let theirs = self.lines.values_mut().filter(|line| speaks(&line.target));
         let cut_off: Vec<Item> = theirs.filter_map(|line| line.cut_off.take()).collect();
         for item in cut_off {

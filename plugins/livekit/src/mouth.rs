@@ -181,7 +181,7 @@ impl Mouth {
             match of {
                 _ if !begun => {}
                 Speaker::OwnTrack => own.fall_silent().await,
-                Speaker::Avatar { identity, .. } => avatar::fall_silent(&room, &identity, told, tells).await,
+                Speaker::Avatar { to, .. } => avatar::fall_silent(&room, &to, told, tells).await,
             }
             let _ = reports.send(Report::Silent { saying: number });
         });

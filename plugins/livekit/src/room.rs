@@ -90,6 +90,8 @@ pub(crate) struct Keeper {
     floor: Floor,
     account: Account,
     stays: BTreeMap<VisitId, Stay>,
+    /// For whom an avatar is to be invited as soon as it is known where the room is.
+    uninvited: BTreeSet<Option<VisitId>>,
     /// Avatars that wait for their visitor, by whose order.
     standby: BTreeMap<Option<VisitId>, Vec<String>>,
     /// When visits are tried to be opened that could not be.
@@ -130,6 +132,7 @@ impl Keeper {
             session: None,
             life: None,
             stays: BTreeMap::new(),
+            uninvited: BTreeSet::new(),
             standby: BTreeMap::new(),
             open_again: None,
             reconnect_until: None,
@@ -323,7 +326,7 @@ impl Keeper {
         }
         while let Some(identity) = self.doubtful.iter().find(|(_, due)| **due <= now).map(|(who, _)| who.clone()) {
             self.doubtful.remove(&identity);
-            self.tell_seen(&identity, AvatarStep::Left);
+            self.tell_left(&identity);
         }
         self.account.pass(now);
         while self.errands.try_join_next().is_some() {}

@@ -7,7 +7,7 @@ use majlis_livekit::{input, output};
 use majlis_plugin_api::{AvatarSeen, AvatarStep, Dismissed, Invite, RoomOrder, VisitId};
 use serde_json::json;
 
-use AvatarStep::{Decoded, Joined, Left, PlaybackFinished, PlaybackStarted, Shown, Video};
+use AvatarStep::{Decoded, Hears, Joined, Left, PlaybackFinished, PlaybackStarted, Shown, Video};
 
 /// A visit and its first invitation.
 fn invited(stand: &mut Stand) -> (common::Guest, VisitId, Invite) {
@@ -33,6 +33,9 @@ fn an_avatar_is_invited_with_the_visit_and_one_more_for_each_attempt_that_is_wan
     assert_eq!(all.iter().map(|invite| invite.attempt).collect::<Vec<_>>(), [1, 2, 3]);
     assert!(all.iter().all(|invite| invite.agent_identity == first.agent_identity));
     assert_ne!(all[1].identity, all[2].identity);
+    let listeners: Vec<_> = all.iter().map(|invite| invite.listener.as_ref().expect("each has one")).collect();
+    assert!(listeners[1].identity != listeners[2].identity && listeners[1].identity != all[1].identity);
+    assert!(!format!("{first:?}").contains(listeners[0].token.expose()), "a token is shown");
 }
 
 #[test]
@@ -91,6 +94,89 @@ fn what_others_claim_to_have_shown_or_played_changes_nothing() {
     }
     stand.quiet();
     assert_eq!(stand.steps(&invite.identity), [Joined]);
+}
+
+#[test]
+fn what_was_played_is_told_by_the_avatar_or_by_whoever_hears_for_it_and_by_nobody_else() {
+    let Some(mut stand) = Stand::new("words of a listener", Wired::Avatars, json!({})) else { return };
+    let (guest, visit, invite) = invited(&mut stand);
+    stand.order(visit, RoomOrder { invite: 2, ..RoomOrder::default() });
+    stand.wait(|kit| kit.emitted(output::invite).len() >= 2);
+    let second = stand.invites().remove(1).1;
+    let _avatar = stand.avatar(&invite);
+    let listener = stand.listener(&invite);
+    // That of an avatar that is not here, and somebody who only calls itself one.
+    let (others, forged) = (stand.listener(&second), stand.server.access("listener-0").with_name("listener"));
+    let forged = forged.with_kind("agent").with_attributes([("lk.publish_on_behalf", invite.identity.as_str())]);
+    let forged = forged.with_grants(stand.server.grants(common::ROOM)).to_jwt().expect("a token");
+    let forged = stand.guest(&forged);
+    stand.wait(|kit| common::steps(kit, &invite.identity) == [Joined, Hears]);
+    let agent = &invite.agent_identity;
+    for (method, step) in [("lk.playback_started", PlaybackStarted), ("lk.playback_finished", PlaybackFinished)] {
+        for liar in [&guest, &others, &forged] {
+            assert!(liar.ask(agent, method, "{}").is_err(), "{method} of {}", liar.identity());
+        }
+        assert_eq!(listener.ask(agent, method, "{}").expect("it is taken"), "ok");
+        stand.wait(|kit| common::steps(kit, &invite.identity).last() == Some(&step));
+    }
+    assert!(listener.ask(agent, "majlis.shown", "").is_err(), "it is no page");
+    stand.quiet();
+    assert_eq!(stand.steps(&invite.identity), [Joined, Hears, PlaybackStarted, PlaybackFinished]);
+    assert!(stand.steps(&second.identity).is_empty());
+}
+
+#[test]
+fn a_listener_is_no_visitor_and_leaves_with_its_avatar_each_time() {
+    let Some(mut stand) = Stand::new("a listener", Wired::Avatars, json!({})) else { return };
+    let (guest, visit, invite) = invited(&mut stand);
+    let (avatar, listener) = (stand.avatar(&invite), stand.listener(&invite));
+    // A second one, of the same vendor: it is known as well.
+    stand.order(visit, RoomOrder { invite: 2, ..RoomOrder::default() });
+    stand.wait(|kit| kit.emitted(output::invite).len() >= 2);
+    let second = stand.listener(&stand.invites().remove(1).1);
+    stand.wait(|kit| common::steps(kit, &invite.identity).ends_with(&[Hears]));
+    stand.quiet();
+    assert_eq!(stand.kit.opened(), [visit], "neither is a visitor");
+    // Nobody's text or picture is theirs: with two pages in the room nothing would be heard.
+    stand.let_speak(visit, 1, &invite.identity, 16_000);
+    stand.say(visit, 1, 16_000, &tone(16_000, 440.0, 0.2));
+    until(&mut stand, "the speech", |_| avatar.see(|noticed| !noticed.streams.is_empty()));
+    assert!([&listener, &second].iter().all(|one| one.see(|noticed| noticed.texts.is_empty())));
+    let dismissed = vec![Dismissed { identity: invite.identity.clone(), room: None }];
+    stand.order(visit, RoomOrder { invite: 2, dismissed, ..RoomOrder::default() });
+    for one in [&avatar, &listener] {
+        until(&mut stand, "it is out", |_| one.see(|noticed| noticed.out));
+    }
+    let again = stand.listener(&invite);
+    until(&mut stand, "it is out again", |_| again.see(|noticed| noticed.out));
+    assert!(second.see(|noticed| !noticed.out), "the other one may stay");
+    assert_eq!(stand.kit.opened(), [visit]);
+    assert!(guest.see(|noticed| noticed.texts.len() == 1), "its visitor is told once");
+}
+
+#[test]
+fn an_avatar_whose_listener_leaves_has_left() {
+    let Some(mut stand) = Stand::new("a listener that leaves", Wired::Avatars, json!({})) else { return };
+    let (_guest, _, invite) = invited(&mut stand);
+    let (_avatar, listener) = (stand.avatar(&invite), stand.listener(&invite));
+    stand.wait(|kit| common::steps(kit, &invite.identity) == [Joined, Hears]);
+    listener.leave();
+    stand.wait(|kit| common::steps(kit, &invite.identity) == [Joined, Hears, Left]);
+}
+
+/// A picture that nobody looks at costs as much as one that somebody does.
+#[test]
+fn the_picture_of_an_avatar_is_received_until_its_first_frame_and_then_left() {
+    let Some(mut stand) = Stand::watched("the first picture", Wired::Avatars, json!({})) else { return };
+    let (_guest, _, invite) = invited(&mut stand);
+    let mut avatar = stand.avatar(&invite);
+    assert_eq!(stand.server.received_videos(), 0);
+    avatar.camera(1_280, 720, vec![90; 1_280 * 720 * 4]);
+    stand.wait(|kit| common::steps(kit, &invite.identity) == [Joined, Video, Decoded]);
+    assert_eq!(avatar.see(|noticed| noticed.received), 1, "it was received");
+    until(&mut stand, "the server sends it to nobody", |stand| stand.server.received_videos() == 0);
+    stand.quiet();
+    assert_eq!(stand.server.received_videos(), 0, "and to nobody a moment later");
 }
 
 #[test]

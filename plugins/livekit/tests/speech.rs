@@ -105,6 +105,39 @@ fn from_24_to_16_khz_pitch_and_length_are_kept() {
 }
 
 #[test]
+fn speech_to_an_avatar_that_hears_through_a_listener_goes_to_that_one_and_is_cleared_there() {
+    let Some(mut stand) = Stand::new("speech to a listener", Wired::Avatars, json!({})) else { return };
+    let (_guest, visit, mut avatar, invite) = with_avatar(&mut stand);
+    avatar.answer("lk.clear_buffer", |_| "ok".into());
+    let target = SpeechTarget::Avatar {
+        identity: invite.identity.clone(),
+        listener: invite.listener.as_ref().map(|listener| listener.identity.clone()),
+        sample_rate: 16_000,
+        country: String::new(),
+    };
+    stand.order(visit, RoomOrder { invite: 1, speech: Some(speech(1, target)), ..RoomOrder::default() });
+    let sound = tone(16_000, 440.0, 1.0);
+    stand.say(visit, 1, 16_000, &sound);
+    stand.quiet();
+    assert!(!stand.delivered(1).contains(&Delivery::Played), "nobody is there who hears it");
+    let mut listener = stand.listener(&invite);
+    listener.answer("lk.clear_buffer", |_| "ok".into());
+    until(&mut stand, "the stream", |_| listener.see(|noticed| !noticed.streams.is_empty()));
+    assert!(listener.see(|noticed| noticed.streams[0].whole && samples(&noticed.streams[0].bytes) == sound));
+    let begun = Instant::now();
+    listener.ask(&invite.agent_identity, "lk.playback_started", "").expect("it is taken");
+    listener.ask(&invite.agent_identity, "lk.playback_finished", r#"{"playback_position": 1.0}"#).expect("it is taken");
+    stand.wait(|kit| common::delivered(kit, 1).contains(&Delivery::Played));
+    assert!(begun.elapsed() < Duration::from_secs(1), "its word was not waited for alone");
+    stand.text(visit, 2, "a long story");
+    stand.sound(visit, 2, 16_000, &tone(16_000, 440.0, 3.0), false);
+    stand.quiet();
+    stand.kit.flush(visit).expect("it is told");
+    until(&mut stand, "the listener is told to be silent", |_| listener.see(|noticed| !noticed.asked.is_empty()));
+    assert!(avatar.see(|noticed| noticed.streams.is_empty() && noticed.asked.is_empty()), "it does not hear by itself");
+}
+
+#[test]
 fn what_is_withdrawn_is_cleared_at_the_avatar_and_cut() {
     let Some(mut stand) = Stand::new("an interruption", Wired::Avatars, json!({})) else { return };
     let (_guest, visit, mut avatar, invite) = with_avatar(&mut stand);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use majlis_livekit_ffi::{
-    AudioSource, ByteReader, ConnectOptions, DisconnectReason, Ffi, Invocation, Joined, Method, PublishAudio,
+    AudioSource, ByteReader, ConnectOptions, DisconnectReason, Events, Ffi, Invocation, Joined, Method, PublishAudio,
     PublishVideo, Room, RoomEvent, VideoSource,
 };
 use parking_lot::Mutex;
@@ -53,8 +53,17 @@ impl Hall {
     /// An avatar is asked to come into a room, as by a vendor.
     #[must_use]
     pub fn avatar(&self, url: &str, token: &str, conduct: Conduct) -> Avatar {
+        self.avatar_that_hears_by(url, token, "", conduct)
+    }
+
+    /// The same of a vendor whose avatar does not hear by itself: with the second token, where it is not empty, a participant joins
+    /// that does, and says what was played.
+    #[must_use]
+    pub fn avatar_that_hears_by(&self, url: &str, token: &str, listener: &str, conduct: Conduct) -> Avatar {
         let noted = Arc::new(Mutex::new(Noted::default()));
-        let life = live(self.ffi.clone(), url.to_owned(), token.to_owned(), conduct, Arc::clone(&noted));
+        let way =
+            Way { ffi: self.ffi.clone(), url: url.to_owned(), token: token.to_owned(), listener: listener.to_owned() };
+        let life = live(way, conduct, Arc::clone(&noted));
         let noting = Arc::clone(&noted);
         let task = self.runtime.spawn(async move {
             if let Err(error) = life.await {
@@ -105,48 +114,72 @@ impl Drop for Avatar {
     }
 }
 
-async fn live(
+/// How an avatar comes into a room.
+struct Way {
     ffi: Ffi,
     url: String,
     token: String,
-    conduct: Conduct,
-    noted: Arc<Mutex<Noted>>,
-) -> majlis_livekit_ffi::Result<()> {
+    /// Of whoever hears for it; empty: it hears by itself.
+    listener: String,
+}
+
+impl Way {
+    async fn join(&self, token: &str) -> majlis_livekit_ffi::Result<Joined> {
+        Room::connect(&self.ffi, &self.url, token, &ConnectOptions::default()).await
+    }
+
+    /// Whoever hears for it, if somebody does.
+    async fn join_listener(&self) -> majlis_livekit_ffi::Result<Option<Joined>> {
+        if self.listener.is_empty() { Ok(None) } else { self.join(&self.listener).await.map(Some) }
+    }
+}
+
+async fn live(way: Way, conduct: Conduct, noted: Arc<Mutex<Noted>>) -> majlis_livekit_ffi::Result<()> {
     tokio::time::sleep(conduct.joins_after).await;
     if !conduct.joins {
         return Ok(());
     }
     loop {
-        let joined = Room::connect(&ffi, &url, &token, &ConnectOptions::default()).await?;
+        let joined = way.join(&way.token).await?;
         noted.lock().joined.push(Instant::now());
-        let is_removed = stay(&ffi, joined, &conduct, &noted).await?;
+        let listener = if conduct.listens { way.join_listener().await? } else { None };
+        let deaf = !conduct.listens && !way.listener.is_empty();
+        let is_removed = stay(&way.ffi, joined, listener, deaf, &conduct, &noted).await?;
         if !is_removed || !conduct.comes_back {
             return Ok(());
         }
     }
 }
 
-/// Answers whether it was sent away.
+/// Answers whether it was sent away. `listener`: whoever hears for it; `deaf`: nobody does.
 async fn stay(
     ffi: &Ffi,
     joined: Joined,
+    listener: Option<Joined>,
+    deaf: bool,
     conduct: &Conduct,
     noted: &Arc<Mutex<Noted>>,
 ) -> majlis_livekit_ffi::Result<bool> {
     let Joined { room, mut events, .. } = joined;
     let room = Arc::new(room);
     let agent = room.participant().attributes.get("lk.publish_on_behalf").cloned().unwrap_or_default();
+    let (ear, mut heard) = match listener {
+        Some(Joined { room, events, .. }) => (Arc::new(room), Some(events)),
+        None => (Arc::clone(&room), None),
+    };
     let (clears, cleared) = watch::channel(0_u64);
-    let method = room.register_rpc("lk.clear_buffer")?;
+    let method = ear.register_rpc("lk.clear_buffer")?;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(clear(method, agent.clone(), clears));
     let (mouth_closes, mouth) = tokio::sync::mpsc::unbounded_channel();
     if conduct.publishes {
         tasks.spawn(show(ffi.clone(), Arc::clone(&room), conduct.clone(), Arc::clone(noted)));
     }
+    let hears_by_itself = heard.is_none() && !deaf;
     let speaks = Speaks {
         ffi: ffi.clone(),
         room: Arc::clone(&room),
+        ear: Arc::clone(&ear),
         agent: agent.clone(),
         conduct: conduct.clone(),
         noted: Arc::clone(noted),
@@ -154,25 +187,43 @@ async fn stay(
     };
     let (died, mut dies) = tokio::sync::mpsc::channel(1);
     tasks.spawn(speaks.all(mouth, died));
+    let take = |reader: ByteReader| {
+        if reader.info().topic == TOPIC && reader.info().identity == agent {
+            let _ = mouth_closes.send(reader);
+        }
+    };
     let is_removed = loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(RoomEvent::ByteStream(reader)) if reader.info().topic == TOPIC && reader.info().identity == agent => {
-                    let _ = mouth_closes.send(reader);
-                }
+                Some(RoomEvent::ByteStream(reader)) if hears_by_itself => take(reader),
                 Some(RoomEvent::Disconnected { reason }) => break reason == DisconnectReason::ParticipantRemoved,
                 None => break false,
                 Some(_) => {}
+            },
+            event = next(&mut heard) => match event {
+                Some(RoomEvent::ByteStream(reader)) => take(reader),
+                Some(_) => {}
+                None => heard = None,
             },
             _ = dies.recv() => break false,
         }
     };
     tasks.shutdown().await;
-    if let Some(room) = Arc::into_inner(room) {
-        // The server may have ended it before.
-        let _ = room.disconnect().await;
+    for room in [ear, room] {
+        if let Some(room) = Arc::into_inner(room) {
+            // The server may have ended it before.
+            let _ = room.disconnect().await;
+        }
     }
     Ok(is_removed)
+}
+
+/// What happens next where somebody hears; for ever nothing where nobody does.
+async fn next(heard: &mut Option<Events>) -> Option<RoomEvent> {
+    match heard {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn show(ffi: Ffi, room: Arc<Room>, conduct: Conduct, noted: Arc<Mutex<Noted>>) {
@@ -204,6 +255,8 @@ fn answer(invocation: Invocation) {
 struct Speaks {
     ffi: Ffi,
     room: Arc<Room>,
+    /// Whose place in the room hears, and says what was played.
+    ear: Arc<Room>,
     agent: String,
     conduct: Conduct,
     noted: Arc<Mutex<Noted>>,
@@ -296,7 +349,7 @@ impl Speaks {
     async fn report(&self, method: &str, payload: String) {
         if self.conduct.reports {
             // Whoever asked for the speech may be gone.
-            let _ = self.room.perform_rpc(&self.agent, method, &payload, Duration::from_secs(5)).await;
+            let _ = self.ear.perform_rpc(&self.agent, method, &payload, Duration::from_secs(5)).await;
         }
     }
 }

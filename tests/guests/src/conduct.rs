@@ -7,6 +7,8 @@ pub struct Conduct {
     pub joins_after: Duration,
     /// It joins at all.
     pub joins: bool,
+    /// Whoever hears for it joins as well, where it was sent a token for one.
+    pub listens: bool,
     /// It publishes a picture at all.
     pub publishes: bool,
     /// It sends frames of it.
@@ -26,6 +28,7 @@ impl Default for Conduct {
         Self {
             joins_after: Duration::ZERO,
             joins: true,
+            listens: true,
             publishes: true,
             sends_frames: true,
             dies_after: None,

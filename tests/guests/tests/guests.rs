@@ -58,3 +58,21 @@ fn an_avatar_plays_what_its_agent_sends_and_says_so() {
         heard.seconds()
     );
 }
+
+#[test]
+fn an_avatar_that_hears_through_another_plays_what_that_one_is_sent() {
+    let Some(hall) = Hall::open("an avatar hears through a listener") else { return };
+    let agent = hall.agent(&hall.server.token("agent", ROOM));
+    let visitor = hall.visitor(&hall.server.token("visitor", ROOM), None);
+    let (token, listener) = (avatar_token(&hall, "avatar", "agent"), hall.server.token("listener", ROOM));
+    let avatar = hall.avatar_that_hears_by(&hall.server.url(), &token, &listener, Conduct::default());
+    visitor
+        .until("both", |visitor| visitor.shown("avatar").is_some() && visitor.present().contains(&"listener".into()));
+    let sound = vec![3_000_i16; 4_800];
+    agent.speak("listener", 24_000, &sound);
+    avatar.until("the speech", |avatar| avatar.speeches().first().is_some_and(|speech| speech.whole));
+    assert_eq!(avatar.speeches()[0].samples, sound);
+    agent.until("word of its end", |agent| agent.asked().iter().any(|(method, ..)| method == "lk.playback_finished"));
+    assert!(agent.asked().iter().all(|(_, from, _)| from == "listener"), "{:?}", agent.asked());
+    visitor.until("the sound", |visitor| visitor.heard("avatar").seconds() > 0.1);
+}

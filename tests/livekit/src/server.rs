@@ -20,6 +20,8 @@ pub struct Server {
     /// Configuration and log.
     folder: tempfile::TempDir,
     port: u16,
+    /// Where it tells what it counts; 0: nowhere.
+    metrics: u16,
     key: String,
     secret: String,
 }
@@ -40,14 +42,34 @@ impl Server {
     /// As [`Server::start`].
     #[must_use]
     pub fn configured(skipped: &str, more: &str) -> Option<Self> {
+        Self::begin(skipped, more, false)
+    }
+
+    /// As [`Server::start`], and it tells what it counts: [`Server::received_videos`].
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[must_use]
+    pub fn counting(skipped: &str) -> Option<Self> {
+        Self::begin(skipped, "", true)
+    }
+
+    fn begin(skipped: &str, more: &str, counts: bool) -> Option<Self> {
         let binary = place::server_binary(skipped)?;
         // Somebody else may take a port between our look and the server's.
         for _ in 0..5 {
             let folder = tempfile::tempdir().expect("a temporary folder can be made");
             let secret = std::iter::repeat_with(fastrand::alphanumeric).take(40).collect();
-            let mut server =
-                Self { child: None, binary: binary.clone(), folder, port: 0, key: "testkey".into(), secret };
-            server.configure(more);
+            let mut server = Self {
+                child: None,
+                binary: binary.clone(),
+                folder,
+                port: 0,
+                metrics: 0,
+                key: "testkey".into(),
+                secret,
+            };
+            server.configure(more, counts);
             if server.launch() {
                 return Some(server);
             }
@@ -55,19 +77,21 @@ impl Server {
         panic!("{} does not start on any port", binary.display());
     }
 
-    fn configure(&mut self, more: &str) {
+    fn configure(&mut self, more: &str, counts: bool) {
         let tcp = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
-        let (http, ice) = (tcp(), tcp());
+        let (http, ice, metrics) = (tcp(), tcp(), counts.then(tcp));
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = |address: std::io::Result<SocketAddr>| address.expect("a bound socket has an address").port();
         self.port = port(http.local_addr());
         let (ice, udp) = (port(ice.local_addr()), port(udp.local_addr()));
+        self.metrics = metrics.map_or(0, |metrics| port(metrics.local_addr()));
+        let counted = if counts { format!("prometheus: {{ port: {} }}\n", self.metrics) } else { String::new() };
         // Left alone, the server sends participants to STUN servers by name: a thread of theirs waits for each name, and a test
         // would ask outside of this machine.
         let text = format!(
             "port: {}\nbind_addresses: [127.0.0.1]\nkeys:\n  {}: {}\nlogging: {{ level: info, json: true }}\n\
              rtc:\n  tcp_port: {ice}\n  udp_port: {udp}\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n  \
-             use_external_ip: false\n  stun_servers: [\"127.0.0.1:{udp}\"]\n{more}",
+             use_external_ip: false\n  stun_servers: [\"127.0.0.1:{udp}\"]\n{counted}{more}",
             self.port, self.key, self.secret
         );
         std::fs::write(self.folder.path().join("livekit.yaml"), text).expect("a file can be written");
@@ -162,6 +186,23 @@ impl Server {
         stream.read_to_string(&mut answer).expect("the server answers");
         assert!(answer.starts_with("HTTP/1.1 200"), "{method}: {answer}");
         answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    }
+
+    /// How many tracks of pictures it sends to somebody at the moment: of all rooms, counted by the server itself.
+    ///
+    /// # Panics
+    /// It was not started to [count](Server::counting), or does not answer.
+    #[must_use]
+    pub fn received_videos(&self) -> u64 {
+        assert_ne!(self.metrics, 0, "the server was not started to count");
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.metrics)).expect("the server listens");
+        stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("the server reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the server answers");
+        assert!(answer.contains("livekit_room_total"), "that is not what it counts: {answer}");
+        let lines = answer.lines().filter(|line| line.starts_with("livekit_track_subscribed_total{"));
+        let of_video = lines.filter(|line| line.contains("kind=\"VIDEO\"")).filter_map(|line| line.rsplit(' ').next());
+        of_video.map(|count| count.parse::<f64>().expect("a number") as u64).sum()
     }
 
     /// Everything that it logged.

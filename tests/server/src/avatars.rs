@@ -24,6 +24,8 @@ pub struct Session {
     pub tag: String,
     /// The token that its avatar would enter with.
     pub token: String,
+    /// The token of whoever would hear for it; empty where the vendor sends nobody for that.
+    pub listener: String,
     /// How often it was ended.
     pub ended: usize,
     /// It is one of a test mode: nobody joins and nothing is billed.
@@ -58,6 +60,8 @@ struct Known {
     list: Option<&'static str>,
     /// JSON pointer to the token in the body.
     token: &'static str,
+    /// JSON pointer to the listener's, where there is one.
+    listener: Option<&'static str>,
 }
 
 const fn known(
@@ -66,7 +70,7 @@ const fn known(
     start: &'static str,
     token: &'static str,
 ) -> Known {
-    Known { name, key, prepare: None, start, stop: None, list: None, token }
+    Known { name, key, prepare: None, start, stop: None, list: None, token, listener: None }
 }
 
 const BEARER: (&str, &str) = ("authorization", "Bearer ");
@@ -91,6 +95,7 @@ static VENDORS: [Known; 9] = [
     },
     Known {
         stop: Some(("DELETE", "/livekit/delete-session/", "")),
+        listener: Some("/listener_token"),
         ..known("avatartalk", BEARER, "/livekit/create-session", "/room_token")
     },
     known("trugen", ("x-api-key", ""), "/v1/sessions", "/livekit_token"),
@@ -162,6 +167,7 @@ impl Avatars {
                     id: format!("{}-{}", call.vendor, sessions.len() + 1),
                     tag: text("/conversation_name"),
                     token: text(call.known().token),
+                    listener: call.known().listener.map(text).unwrap_or_default(),
                     ended: 0,
                     is_test,
                 };

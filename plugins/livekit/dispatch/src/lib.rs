@@ -30,7 +30,7 @@ pub use error::{Error, Result};
 pub use identity::new_identity;
 pub use keys::Keys;
 pub use region::{Candidate, Choice, Measured, Regions, Wanted};
-pub use token::{AgentPass, AskedAgent, AvatarPass, Pass, VisitorPass};
+pub use token::{AgentPass, AskedAgent, AvatarPass, ListenerPass, Pass, VisitorPass};
 pub use worker::{Event, Handle, Job, Load, Outcome, Running, Worker, WorkerOptions, worker};
 
 /// LiveKit's messages, as its own crate has them.

@@ -12,6 +12,8 @@ use crate::keys::{Keys, sign};
 const ON_BEHALF: &str = "lk.publish_on_behalf";
 /// The kind of participants that are programs.
 const AGENT: &str = "agent";
+/// What whoever hears for an avatar is called.
+const LISTENER: &str = "listener";
 
 /// What lets one participant into one room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,16 @@ impl AvatarPass {
     }
 }
 
+/// A participant that hears the speech for an avatar, where a vendor's avatar does not do so itself. It is a program, so it is no
+/// visitor to anybody, and it speaks for the avatar and not for the agent, so no page takes it for either of them.
+#[derive(Clone, Debug)]
+pub struct ListenerPass {
+    /// The avatar for which it hears, by its identity.
+    pub avatar: String,
+    /// So long the token is good for joining: as long as the avatar's.
+    pub good_for: Duration,
+}
+
 impl Keys {
     /// A pass for a visitor's page.
     ///
@@ -147,6 +159,24 @@ impl Keys {
             .with_identity(&identity)
             .with_kind(AGENT)
             .with_attributes([(ON_BEHALF, pass.agent.as_str())])
+            .with_grants(program(room));
+        Ok(Pass { room: room.to_owned(), identity, token: sign(token)?, good_for: pass.good_for })
+    }
+
+    /// A pass for whoever hears for an avatar, under an identity of its own.
+    ///
+    /// # Errors
+    /// As [`visitor`](Keys::visitor).
+    pub fn listener(&self, room: &str, pass: &ListenerPass) -> Result<Pass> {
+        let identity = new_identity(LISTENER)?;
+        // A client that is published asks for one of kind *standard*. To a host that was started anew, or to whoever looks after
+        // visitors without an agent, such a one would be a visitor, and it would keep a room from ending.
+        let token = self
+            .token(pass.good_for)
+            .with_identity(&identity)
+            .with_name(LISTENER)
+            .with_kind(AGENT)
+            .with_attributes([(ON_BEHALF, pass.avatar.as_str())])
             .with_grants(program(room));
         Ok(Pass { room: room.to_owned(), identity, token: sign(token)?, good_for: pass.good_for })
     }
@@ -210,6 +240,26 @@ mod tests {
         assert_eq!(of_avatar.attributes.get("lk.publish_on_behalf"), Some(&agent.identity));
         assert!(!of_avatar.video.agent && !of_avatar.video.can_update_own_metadata());
         assert_eq!(of_avatar.exp - of_avatar.nbf, 300, "seconds");
+    }
+
+    #[test]
+    fn a_listener_is_a_program_of_its_avatar_and_may_no_more_than_that() {
+        let pass = AvatarPass::of("agent-1");
+        let avatar = keys().avatar("stand-1", &pass).unwrap();
+        let of_listener = ListenerPass { avatar: avatar.identity.clone(), good_for: pass.good_for };
+        let listener = keys().listener("stand-1", &of_listener).unwrap();
+        let (of_listener, of_avatar) = (claims(&listener.token), claims(&avatar.token));
+        assert_eq!((of_listener.kind.as_str(), of_listener.name.as_str()), ("agent", "listener"));
+        assert_eq!(of_listener.attributes.get("lk.publish_on_behalf"), Some(&avatar.identity), "and not the agent");
+        assert_eq!(serde_json::to_value(&of_listener.video).unwrap(), serde_json::to_value(&of_avatar.video).unwrap());
+        assert_eq!(of_listener.exp - of_listener.nbf, of_avatar.exp - of_avatar.nbf);
+        assert_ne!(
+            keys()
+                .listener("stand-1", &ListenerPass { avatar: avatar.identity, good_for: pass.good_for })
+                .unwrap()
+                .identity,
+            listener.identity
+        );
     }
 
     #[test]

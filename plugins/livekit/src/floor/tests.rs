@@ -243,6 +243,9 @@ fn a_listener_gets_the_speech_in_its_avatars_place() {
     assert_eq!(floor.take()[0], Do::Begin { saying: 1, speaker, rate: RATE });
     floor.left("ear");
     assert_eq!(floor.take(), [Do::Forget { saying: 1 }]);
+    // It is back before anybody says who speaks: nothing is repeated, and nothing waits for ever.
+    floor.joined("ear");
+    assert_eq!(floor.take(), [Do::Over { key: key(1, 1), delivery: Some(Delivery::Cut) }]);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
-/// Empties the avatar's buffer. `tells`: it is known to say when it has stopped, which is waited for.
+/// Empties the buffer of whoever the speech was sent to. `tells`: it is known to say when it has stopped, which is waited for.
 pub(super) async fn fall_silent(room: &Room, identity: &str, mut told: UnboundedReceiver<Playback>, tells: bool) {
     let cleared = async {
         match room.perform_rpc(identity, CLEAR, "", SILENT_WITHIN).await {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use majlis_livekit_dispatch::AvatarPass;
+use majlis_livekit_dispatch::{AvatarPass, ListenerPass, Pass};
 use majlis_livekit_ffi::{Invocation, RpcError};
-use majlis_plugin_api::{AvatarStep, Invite, RoomOrder, Speech, SpeechTarget, VisitId};
+use majlis_plugin_api::{AvatarStep, Invite, Listener, RoomOrder, Speech, SpeechTarget, VisitId};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
@@ -28,21 +28,24 @@ struct Finished {
 }
 
 impl Keeper {
-    /// Invites an avatar for a visit, or for none, under an identity that nobody had.
+    /// Invites an avatar for a visit, or for none, under an identity that nobody had, and whoever may hear in its place.
     pub(super) fn invite(&mut self, visit: Option<VisitId>) {
         if !self.ordered {
             return;
         }
         let agent = self.post.identity.clone();
-        // It is known once the room was joined, and nobody is invited before.
-        let Some(server) = &self.server else { return };
+        let Some(server) = &self.server else {
+            // Where several could be used, it is known when the room is joined.
+            self.uninvited.insert(visit);
+            return;
+        };
         let (room, url, region) = (self.post.room.clone(), server.api.address().ws(), server.region.clone());
-        let pass = match self.keys.avatar(&room, &AvatarPass::of(&agent)) {
-            Ok(pass) => pass,
+        let (pass, listener) = match self.passes(&room, &agent) {
+            Ok(passes) => passes,
             Err(error) => return tracing::error!("no avatar can be invited: {error}"),
         };
         let attempt = self.avatars.next_attempt(visit);
-        self.avatars.invited(visit, attempt, &pass.identity);
+        self.avatars.invited(visit, attempt, &pass.identity, &listener.identity);
         let arrived =
             visit.and_then(|visit| self.stays.get(&visit)).map_or_else(|| self.host.now(), |stay| stay.arrived);
         let invite = Invite {
@@ -53,11 +56,27 @@ impl Keeper {
             identity: pass.identity,
             agent_identity: agent,
             token: pass.token,
-            listener: None,
+            listener: Some(Listener { identity: listener.identity, token: listener.token }),
             extra: Default::default(),
         };
         if self.origin.emit(output::invite, visit, arrived, invite).is_err() {
             tracing::warn!("an invitation was not taken: the visit has no avatar by it");
+        }
+    }
+
+    /// Passes for an avatar and for its listener. Which vendor is asked is not known here, and few of them send a listener.
+    fn passes(&self, room: &str, agent: &str) -> majlis_livekit_dispatch::Result<(Pass, Pass)> {
+        let avatar = self.keys.avatar(room, &AvatarPass::of(agent))?;
+        let of_listener = ListenerPass { avatar: avatar.identity.clone(), good_for: avatar.good_for };
+        Ok((avatar, self.keys.listener(room, &of_listener)?))
+    }
+
+    /// The server is known: those are invited who could not be before.
+    pub(super) fn invite_owed(&mut self) {
+        for visit in std::mem::take(&mut self.uninvited) {
+            if visit.is_none_or(|visit| self.stays.contains_key(&visit)) {
+                self.invite(visit);
+            }
         }
     }
 
@@ -76,8 +95,8 @@ impl Keeper {
         // After who speaks: whoever is sent away falls silent first.
         for dismissed in &order.dismissed {
             let elsewhere = dismissed.room.as_ref().filter(|room| **room != self.post.room);
-            if self.avatars.dismiss(&dismissed.identity) {
-                self.send_away(&dismissed.identity, elsewhere.cloned());
+            for identity in self.avatars.dismiss(&dismissed.identity) {
+                self.send_away(&identity, elsewhere.cloned());
             }
         }
     }
@@ -107,6 +126,21 @@ impl Keeper {
     fn tell(&self, (visit, seen): crate::avatars::Seen) {
         if self.origin.emit(output::seen, visit, self.host.now(), seen).is_err() {
             tracing::debug!("what was seen of an avatar was not taken");
+        }
+    }
+
+    /// Somebody hears for an avatar from now on.
+    pub(super) fn listens(&mut self, listener: &str) {
+        if let Some(avatar) = self.avatars.listens(listener, true) {
+            self.tell_seen(&avatar, AvatarStep::Hears);
+        }
+    }
+
+    /// Somebody who was invited is gone. An avatar whose listener is gone shows a face and says nothing: it is as good as gone itself.
+    pub(super) fn tell_left(&mut self, identity: &str) {
+        match self.avatars.listens(identity, false) {
+            Some(avatar) => self.tell_seen(&avatar, AvatarStep::Left),
+            None => self.tell_seen(identity, AvatarStep::Left),
         }
     }
 
@@ -155,10 +189,11 @@ impl Keeper {
         true
     }
 
-    /// An avatar says that it began to play, or what it has played.
-    fn plays(&mut self, avatar: &str, finished: Option<Finished>) -> bool {
+    /// An avatar says that it began to play, or what it has played; or whoever hears for it, to whom the speech was sent.
+    fn plays(&mut self, caller: &str, finished: Option<Finished>) -> bool {
+        let Some(avatar) = self.avatars.speaks_for(caller).map(str::to_owned) else { return false };
         let step = if finished.is_some() { AvatarStep::PlaybackFinished } else { AvatarStep::PlaybackStarted };
-        let Some((visit, mut seen)) = self.avatars.saw(avatar, step) else { return false };
+        let Some((visit, mut seen)) = self.avatars.saw(&avatar, step) else { return false };
         let at = Instant::now();
         let playback = match &finished {
             None => Playback::Started { at },
@@ -169,11 +204,11 @@ impl Keeper {
             }
         };
         self.tell((visit, seen));
-        if let (Playback::Started { .. }, Some(key)) = (playback, self.floor.said_by(avatar)) {
+        if let (Playback::Started { .. }, Some(key)) = (playback, self.floor.said_by(&avatar)) {
             self.account.heard(key);
         }
         if let Some(session) = &mut self.session {
-            session.mouth.plays(avatar, playback);
+            session.mouth.plays(&avatar, playback);
         }
         true
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use majlis_livekit_ffi::{ConnectOptions, Events, Joined, Room, RoomEvent, RoomInfo};
-use majlis_plugin_api::{AvatarStep, Error};
+use majlis_plugin_api::Error;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -137,9 +137,9 @@ impl Keeper {
         self.floor.connected(true);
         // Of those who were here before, avatars that are not any more have left; visitors are waited for.
         let is_present = |identity: &str| present.iter().any(|one| one.participant.identity == identity);
-        for identity in self.avatars.here() {
+        for identity in self.avatars.here().into_iter().chain(self.avatars.listening()) {
             if is_new || !is_present(&identity) {
-                self.tell_seen(&identity, AvatarStep::Left);
+                self.tell_left(&identity);
             }
         }
         present.sort_by_key(|one| one.participant.joined_at);
@@ -151,13 +151,14 @@ impl Keeper {
         if is_new {
             self.invite_anew();
         }
+        self.invite_owed();
     }
 
     /// What is known of the room changed: the library may have got the connection back to a server that was started anew.
     pub(super) fn lives(&mut self, room: &RoomInfo) {
         if self.is_new_life(room) {
             for (identity, _) in std::mem::take(&mut self.doubtful) {
-                self.tell_seen(&identity, AvatarStep::Left);
+                self.tell_left(&identity);
             }
             self.invite_anew();
         }

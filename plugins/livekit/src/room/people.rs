@@ -22,7 +22,9 @@ impl Keeper {
             self.send_away(identity, None);
         } else if self.avatars.is_invited(identity) {
             self.doubtful.remove(identity);
+            // Of a listener nothing is told: it is a part of its avatar.
             self.tell_seen(identity, AvatarStep::Joined);
+            self.tell_seen(identity, AvatarStep::Hears);
         }
         match self.guests.came(who, is_ours, arrived) {
             Coming::New => self.open_visits(),
@@ -35,7 +37,10 @@ impl Keeper {
 
     /// What is sent to somebody arrives from now on; before, it would be lost without an error.
     pub(super) fn ready(&mut self, identity: &str) {
-        if self.avatars.is_here(identity) {
+        if self.avatars.hears_for(identity).is_some() {
+            self.listens(identity);
+            self.floor.joined(identity);
+        } else if self.avatars.is_here(identity) {
             self.floor.joined(identity);
         }
         self.guests.ready(identity);
@@ -53,10 +58,11 @@ impl Keeper {
         // Before anybody is told: what it was saying waits for the order that follows.
         self.floor.left(identity);
         // Before the library makes a lost connection anew it says of everybody that they left, and of nobody why.
-        if reason == DisconnectReason::UnknownReason && self.avatars.is_here(identity) {
+        let is_of_avatar = self.avatars.is_here(identity) || self.avatars.is_listening(identity);
+        if reason == DisconnectReason::UnknownReason && is_of_avatar {
             self.doubtful.insert(identity.to_owned(), Instant::now() + IN_DOUBT);
         } else {
-            self.tell_seen(identity, AvatarStep::Left);
+            self.tell_left(identity);
         }
         if self.guests.left(identity, reason, Instant::now()) {
             self.gone(identity);

@@ -69,6 +69,11 @@ impl Stand {
         Self::at(Server::start(skipped)?, skipped, wired, more)
     }
 
+    /// The same on a server that tells what it counts.
+    pub(crate) fn watched(skipped: &str, wired: Wired, more: Value) -> Option<Self> {
+        Self::at(Server::counting(skipped)?, skipped, wired, more)
+    }
+
     /// The same on a server that runs.
     pub(crate) fn at(server: Server, skipped: &str, wired: Wired, more: Value) -> Option<Self> {
         let path = majlis_test_livekit::library(skipped)?;
@@ -134,6 +139,11 @@ impl Stand {
     /// The avatar of an invitation, in the room.
     pub(crate) fn avatar(&self, invite: &Invite) -> Guest {
         self.guest(invite.token.expose())
+    }
+
+    /// Whoever hears for the avatar of an invitation, in the room.
+    pub(crate) fn listener(&self, invite: &Invite) -> Guest {
+        self.guest(invite.listener.as_ref().expect("an invitation has one").token.expose())
     }
 
     /// Invitations so far.

@@ -152,7 +152,10 @@ fn prepared(folder: &Folder, vendor: &Server, vision: &Server, change: impl FnOn
         &format!("config = {{ dialect = \"openai\", base_url = \"{}\", ", vision.base_url()),
     );
     let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = \"0s\"\ngreet_by = \"20s\"\n\n";
-    let text = replaced(&text, "[stage.voice]", &format!("{settings}[stage.voice]"));
+    let text = match text.contains("[stage.greeting.config]") {
+        true => text,
+        false => replaced(&text, "[stage.voice]", &format!("{settings}[stage.voice]")),
+    };
     let tavus = format!("[stage.avatar.config.vendor_options.tavus]\nbase_url = \"{}\"\n", vendor.avatars_url("tavus"));
     let text = replaced(&text, "[stage.avatar.config.vendor_options.tavus]\n", &tavus);
     let others = format!(
@@ -373,6 +376,31 @@ fn with_an_avatar_that_waits_each_visitor_is_greeted_by_one_that_was_there_befor
     for visit in visits {
         visit.assert_tiles();
     }
+}
+
+#[test]
+fn somebody_who_is_received_in_silence_has_no_session_that_goes_on() {
+    let silent = |text: String| {
+        let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain = \"silent\"\ngreet_by = \"20s\"\n\n";
+        let text = replaced(&text, "[stage.voice]", &format!("{settings}[stage.voice]"));
+        replaced(&text, "fps = 5\n", "fps = 5\nrejoin_grace = \"1ms\"\n")
+    };
+    let Some(stand) = Stand::open("a reception in silence", Vec::new(), silent) else { return };
+    let first = stand.visitor("first", "1-salem.png");
+    first.until("the greeting", |visitor| by_avatar(visitor).is_some_and(|who| visitor.heard(&who).seconds() > 1.0));
+    first.leave();
+    let second = stand.visitor("second", "1-salem.png");
+    // It is asked for with the arrival, before anybody is recognised.
+    second.until("the end of what was asked for", |_| {
+        let sessions = stand.vendor.sessions();
+        sessions.len() == 2 && sessions[1].ended == 1
+    });
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(second.texts().is_empty() && second.heard_of().is_empty(), "nothing is said");
+    assert_eq!(stand.vendor.sessions().len(), 2, "and nobody else is asked");
+    let Ended { report, stderr, .. } = stand.close();
+    let welcomes: Vec<_> = report.visits().iter().map(|visit| visit.fact("welcome").map(str::to_owned)).collect();
+    assert_eq!(welcomes, [None, Some("silent".to_owned())], "{stderr}");
 }
 
 /// The avatar that a visitor heard; whoever else is heard is not one.

@@ -36,6 +36,10 @@ pub(crate) enum Happened {
     Freed(usize, usize),
     /// The room saw this of the avatar of this attempt.
     Seen(u64, AvatarStep),
+    /// Nothing is going to be said to the visitor: nobody is worth starting.
+    Spared,
+    /// Something is said to the visitor, or is going to be.
+    Spoken,
     /// Time passed.
     Passing,
     /// The visit is over.
@@ -148,6 +152,10 @@ pub(crate) struct Ladder {
     speaks: Option<Speaks>,
     /// Nothing is to be heard.
     quiet: bool,
+    /// Nothing is going to be said; should it be all the same, the agent itself says it.
+    spared: bool,
+    /// Something was said, or is going to be: what is told later is not true of this visit.
+    spoken: bool,
     over: bool,
 }
 
@@ -165,6 +173,8 @@ impl Ladder {
             invited: 0,
             speaks: None,
             quiet: false,
+            spared: false,
+            spoken: false,
             over: false,
         };
         ladder.attempt = ladder.next_rung().map(|rung| Attempt { number: 1, rung, state: State::Uninvited });
@@ -208,6 +218,11 @@ impl Ladder {
         vec![Do::Ready { attempt: WAITED, rung, by: By::Waiting }]
     }
 
+    /// Whether an avatar that waited for a visitor is this one's, and nothing was said to it yet.
+    pub(crate) fn has_unused(&self) -> bool {
+        !self.over && !self.spoken && self.attempt.is_some_and(|attempt| attempt.number == WAITED)
+    }
+
     /// From now on nothing is to be heard, or something may be again.
     pub(crate) fn quiet(&mut self, now: Time, quiet: bool) -> Vec<Do> {
         let mut todo = Vec::new();
@@ -221,9 +236,32 @@ impl Ladder {
         } else {
             self.tried.fill(Tried::default());
             self.speak(Voice::Own, SpeechFrom::NextUtterance, false);
-            self.next(now, &mut todo);
+            if !self.spared {
+                self.next(now, &mut todo);
+            }
         }
         todo
+    }
+
+    /// Nothing is going to be said to the visitor: whoever is there or on the way for it has nothing to do.
+    fn spare(&mut self, todo: &mut Vec<Do>) {
+        if self.spoken || std::mem::replace(&mut self.spared, true) {
+            return;
+        }
+        let spoke = self.give_up(todo);
+        let is_own = self.speaks.is_some_and(|speaks| speaks.voice == Voice::Own);
+        if !self.quiet && !is_own {
+            // Who would say nothing is not waited for, should something be said after all.
+            self.speak(Voice::Own, SpeechFrom::Now, spoke);
+        }
+    }
+
+    /// Something is said to the visitor all the same: what was spared is begun. This one the agent itself says.
+    fn spoken(&mut self, now: Time, todo: &mut Vec<Do>) {
+        self.spoken = true;
+        if std::mem::replace(&mut self.spared, false) && !self.quiet {
+            self.next(now, todo);
+        }
     }
 
     fn current(&self, number: u64, is: impl Fn(State) -> bool) -> Option<Attempt<State>> {
@@ -241,7 +279,7 @@ impl Ladder {
             }
             self.tried.fill(Tried::default());
             self.wanted = number;
-            let rung = self.next_rung().filter(|_| !self.quiet);
+            let rung = self.next_rung().filter(|_| !self.quiet && !self.spared);
             self.attempt = rung.map(|rung| Attempt { number, rung, state: State::Uninvited });
         }
         self.invited = number;
@@ -383,12 +421,15 @@ impl Machine for Ladder {
                 }
             }
             Happened::Freed(rung, ended) => {
-                if ended > 0 && !self.quiet && self.attempt.is_none() && rung < self.rungs.len() {
+                let is_wanted = !self.quiet && !self.spared && self.attempt.is_none();
+                if ended > 0 && is_wanted && rung < self.rungs.len() {
                     self.tried[rung].spent = false;
                     self.next(now, &mut todo);
                 }
             }
             Happened::Seen(number, step) => self.seen(now, number, step, &mut todo),
+            Happened::Spared => self.spare(&mut todo),
+            Happened::Spoken => self.spoken(now, &mut todo),
         }
         // By what happened a limit may have become one of the past, as when the visitor came long ago.
         self.pass(now, &mut todo);

@@ -5,7 +5,7 @@
 //! changes its API, needs no compiler. The ladder knows moments and what happened, and says who speaks; requests, sessions and
 //! rows of the ledger belong to whoever carries out what it says. So every order of events can be tried in a test.
 //!
-//! It must never know: what is said, who is visiting, and how a room works. It sees a room through what the room tells of its
+//! It must never know: what is said (at most that something is), who is visiting, and how a room works. It sees a room through what the room tells of its
 //! avatars, and moves it by orders. It holds no connection to LiveKit.
 #![forbid(unsafe_code)]
 
@@ -34,8 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use majlis_plugin_api::{
-    AvatarSeen, Error, Event, Flow, Host, Input, Invite, Origin, Output, Result, RoomOrder, Stage, Tasks, Value,
-    VisitId, export_stage, manifest,
+    AvatarSeen, Error, Event, Flow, Host, Input, Invite, Origin, Output, Result, RoomOrder, Stage, Tasks, Utterance,
+    Value, VisitId, Welcome, export_stage, manifest,
 };
 use parking_lot::Mutex;
 use tokio::time::timeout;
@@ -59,7 +59,7 @@ use waiting::Waiting;
 manifest! {
     name: "avatar-livekit",
     summary: "Starts avatars of vendors in a LiveKit room and decides who speaks",
-    inputs: { invite: Invite, seen: AvatarSeen },
+    inputs: { invite: Invite, seen: AvatarSeen, #[optional] welcome: Welcome, #[optional] #[many] utterance: Utterance },
     outputs: { order: RoomOrder },
     milestones: [
         "avatar-asked", "avatar-accepted", "avatar-joined", "avatar-video", "avatar-decoded", "avatar-ready",
@@ -140,7 +140,14 @@ impl Stage for Avatars {
             _ => Some(Happened::Passing),
         };
         match (out.visit(), happened) {
-            (Some(id), Some(happened)) => self.go_on(id, out, |ladder, now| ladder.handle(now, happened)),
+            (Some(id), Some(happened)) => {
+                let flow = self.go_on(id, out, |ladder, now| ladder.handle(now, happened))?;
+                if happened == Happened::Spared {
+                    // After the visitor's own order: whoever speaks for nobody may wait.
+                    self.order_for_nobody(out.now());
+                }
+                Ok(flow)
+            }
             (Some(_), None) => Ok(Flow::Continue),
             (None, happened) => self.look(happened.unwrap_or(Happened::Passing), out),
         }

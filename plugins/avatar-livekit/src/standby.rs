@@ -35,6 +35,8 @@ pub(crate) struct Waited {
     pub(crate) rung: usize,
     /// Since when it is there.
     pub(crate) since: Time,
+    /// Until when it may wait.
+    pub(crate) until: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +113,22 @@ impl Standby {
         }
         self.attempt = None;
         self.begin_well(now);
-        Some(Waited { attempt: attempt.number, rung: attempt.rung, since })
+        Some(Waited { attempt: attempt.number, rung: attempt.rung, since, until })
+    }
+
+    /// The avatar that was given away waits again: nothing was said to whoever got it. Whoever is on the way instead of it is not
+    /// needed. Nothing, if it may not wait any more.
+    pub(crate) fn take_back(&mut self, now: Time, waited: Waited) -> Option<Vec<Do>> {
+        let is_there = self.attempt.is_some_and(|attempt| matches!(attempt.state, State::Waits { .. }));
+        if is_there || waited.until <= now || !self.allowed[waited.rung] {
+            return None;
+        }
+        let mut todo = Vec::new();
+        self.give_up(&mut todo);
+        self.again = None;
+        let state = State::Waits { since: waited.since, until: waited.until };
+        self.attempt = Some(Attempt { number: waited.attempt, rung: waited.rung, state });
+        Some(todo)
     }
 
     /// Whose avatars may wait from now on.
@@ -289,6 +306,8 @@ impl Machine for Standby {
                 }
             }
             Happened::Seen(number, step) => self.seen(now, number, step, &mut todo),
+            // Of no visit nothing is said.
+            Happened::Spared | Happened::Spoken => {}
         }
         self.ask(now, &mut todo);
         todo

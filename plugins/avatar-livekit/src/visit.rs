@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use majlis_plugin_api::{
     AvatarSeen, AvatarStep, Dismissed, Flow, Output, Packet, Result, RoomOrder, Speech, SpeechTarget, Time, VisitId,
+    Welcome, WelcomeKind,
 };
 
 use crate::agency::milestone;
 use crate::cast::Cast;
 use crate::config::WithoutAvatar;
 use crate::ladder::{Do, Happened, Ladder, Machine, Rung, Voice};
+use crate::standby::Waited;
 use crate::vendor::Vendor;
 use crate::{Avatars, input, output};
 
@@ -18,12 +20,14 @@ pub(crate) struct Visit {
     pub(crate) ladder: Ladder,
     pub(crate) cast: Cast,
     pub(crate) sent: RoomOrder,
+    /// The avatar that waited and is this visitor's, if one did.
+    pub(crate) waited: Option<Waited>,
 }
 
 impl Visit {
     pub(crate) fn new(ladder: Ladder) -> Self {
         // What a room does before it is told anything.
-        Self { ladder, cast: Cast::default(), sent: RoomOrder { invite: 1, ..RoomOrder::default() } }
+        Self { ladder, cast: Cast::default(), sent: RoomOrder { invite: 1, ..RoomOrder::default() }, waited: None }
     }
 
     /// Marks what a room saw, and says whether it is of an avatar that was invited.
@@ -92,6 +96,7 @@ impl Avatars {
         let mut visit = Visit::new(self.ladder(now, out));
         let quiet = self.is_quiet();
         let waited = if quiet { None } else { self.waiting.give(&mut visit, now) };
+        visit.waited = waited;
         self.visits.insert(id, visit);
         let flow = self.go_on(id, out, |ladder, now| match waited {
             Some(waited) => ladder.take_over(waited.rung, waited.since),
@@ -130,6 +135,13 @@ impl Avatars {
 
     /// What a packet of a visit says.
     pub(crate) fn heard(&mut self, id: VisitId, packet: &Packet<'_>, out: &mut Output<'_>) -> Result<Option<Happened>> {
+        // Of what is said nothing is of interest but that it is.
+        if packet.input().is(input::utterance) {
+            return Ok(Some(Happened::Spoken));
+        }
+        if let Some(welcome) = packet.get(input::welcome)? {
+            return Ok(Some(self.welcomed(id, &welcome, out)));
+        }
         let Some(visit) = self.visits.get_mut(&id) else { return Ok(None) };
         if let Some(invite) = packet.get(input::invite)? {
             visit.ladder.arrived(packet.time());
@@ -138,7 +150,22 @@ impl Avatars {
             return Ok(Some(Happened::Invited(attempt)));
         }
         let Some(seen) = packet.get(input::seen)? else { return Ok(None) };
+        if visit.cast.attempt_of(&seen.identity).is_none() {
+            // One that was this visit's a moment ago and waits again.
+            self.saw_waiting(&seen, out);
+            return Ok(None);
+        }
         Ok(visit.saw(&seen, out))
+    }
+
+    /// How the visitor is received is known: where nothing is said, nobody has to come for it.
+    fn welcomed(&mut self, id: VisitId, welcome: &Welcome, out: &mut Output<'_>) -> Happened {
+        if welcome.kind != WelcomeKind::Silent {
+            return Happened::Spoken;
+        }
+        out.fact("welcome", "silent");
+        self.take_back(id, out);
+        Happened::Spared
     }
 
     /// Lets the ladder of a visit go on by a step, and by all that came meanwhile; does what it says; and orders what it wants.

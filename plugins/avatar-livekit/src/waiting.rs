@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use majlis_plugin_api::{Dismissed, Flow, Output, Packet, Result, RoomOrder, Time, VisitId};
+use majlis_plugin_api::{AvatarSeen, Dismissed, Flow, Output, Packet, Result, RoomOrder, Time, VisitId};
 
 use crate::cast::{Attempt, Cast, dismissed};
-use crate::ladder::{Happened, Machine, WAITED};
+use crate::ladder::{Do, Happened, Machine, WAITED};
 use crate::session::LOOK;
 use crate::standby::{Rung, Standby, Waited};
 use crate::vendor::Vendor;
@@ -45,6 +45,18 @@ impl Waiting {
         visit.cast.invites.insert(WAITED, invite);
         visit.cast.attempts.insert(WAITED, Attempt { is_judged: true, ..attempt });
         Some(waited)
+    }
+
+    /// The avatar that was given to a visitor waits again, if it may. Whoever is on the way instead of it is to be ended.
+    fn take_back(&mut self, visit: &mut Visit, now: Time) -> Option<Vec<Do>> {
+        let todo = self.standby.take_back(now, visit.waited?)?;
+        let waited = visit.waited.take()?;
+        let given = visit.cast.attempts.remove(&WAITED).zip(visit.cast.invites.remove(&WAITED));
+        if let Some((attempt, invite)) = given {
+            self.cast.attempts.insert(waited.attempt, attempt);
+            self.cast.invites.insert(waited.attempt, invite);
+        }
+        Some(todo)
     }
 
     /// The visitor to whom an avatar was given is gone, and the avatar has no place in the room any more.
@@ -101,6 +113,25 @@ impl Avatars {
             self.go_on(id, out, |ladder, now| ladder.handle(now, happened))?;
         }
         Ok(None)
+    }
+
+    /// The avatar that was this visit's, and to which nothing was said, waits for the next one.
+    pub(crate) fn take_back(&mut self, id: VisitId, out: &mut Output<'_>) {
+        let Some(visit) = self.visits.get_mut(&id).filter(|visit| visit.ladder.has_unused()) else { return };
+        let Some(todo) = self.waiting.take_back(visit, out.now()) else { return };
+        let Waiting { standby, cast, .. } = &mut self.waiting;
+        self.agency.follow(standby, cast, todo, out);
+    }
+
+    /// In a call of a visit: something was seen of the avatar that waits.
+    pub(crate) fn saw_waiting(&mut self, seen: &AvatarSeen, out: &mut Output<'_>) {
+        let Waiting { standby, cast, .. } = &mut self.waiting;
+        let happened = cast.attempt_of(&seen.identity).and_then(|attempt| cast.step(attempt, seen.step));
+        if let Some(happened) = happened {
+            let todo = standby.handle(out.now(), happened);
+            self.agency.follow(standby, cast, todo, out);
+            self.order_for_nobody(out.now());
+        }
     }
 
     /// In a call of no visit: looks whether something may be heard, for everybody, and after the avatar that waits.

@@ -55,6 +55,18 @@ impl Avatars {
         true
     }
 
+    /// Of whose visit an avatar is, if it is of one.
+    pub(crate) fn visit_of(&self, identity: &str) -> Option<VisitId> {
+        self.invited.get(identity)?.visit
+    }
+
+    /// An avatar that was a visit's waits for the next one: it is nobody's.
+    pub(crate) fn take_back(&mut self, identity: &str) {
+        if let Some(avatar) = self.invited.get_mut(identity) {
+            avatar.visit = None;
+        }
+    }
+
     /// Whether this identity was given out by this room, and to nobody else than an avatar or its listener.
     pub(crate) fn is_invited(&self, identity: &str) -> bool {
         self.speaks_for(identity).is_some() || self.is_dismissed(identity)
@@ -294,6 +306,19 @@ mod tests {
         assert_eq!(of, visit(1));
         assert!(avatars.over(None).is_empty());
         assert_eq!(avatars.over(visit(1)), ["avatar-w"]);
+    }
+
+    #[test]
+    fn an_avatar_that_waits_again_is_nobodys_and_the_next_visits() {
+        let mut avatars = Avatars::default();
+        avatars.invited(None, avatars.next_attempt(None), "avatar-w", "ear-w");
+        avatars.saw("avatar-w", AvatarStep::Joined);
+        avatars.give("avatar-w", visit(1).expect("a number"));
+        assert_eq!(avatars.visit_of("avatar-w"), visit(1));
+        avatars.take_back("avatar-w");
+        assert_eq!(avatars.visit_of("avatar-w"), None);
+        assert!(avatars.over(visit(1)).is_empty(), "it does not go with whoever it was for");
+        assert!(avatars.give("avatar-w", visit(2).expect("a number")));
     }
 
     #[test]

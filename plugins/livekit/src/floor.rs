@@ -414,6 +414,11 @@ impl Floor {
         self.lines.get(&visit)?.target.as_ref()
     }
 
+    /// Whether an avatar speaks for a visit.
+    pub(crate) fn is_said_by(&self, visit: VisitId, avatar: &str) -> bool {
+        matches!(self.target(Some(visit)), Some(SpeechTarget::Avatar { identity, .. }) if identity == avatar)
+    }
+
     /// Who would say this now; nobody: it waits.
     fn speaker(&self, item: &Item) -> Option<Speaker> {
         if !item.is_audible() {

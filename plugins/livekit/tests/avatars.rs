@@ -4,7 +4,7 @@ mod common;
 
 use common::{Stand, Wired, avatar, speech, tone, until};
 use majlis_livekit::{input, output};
-use majlis_plugin_api::{AvatarSeen, AvatarStep, Dismissed, Invite, RoomOrder, VisitId};
+use majlis_plugin_api::{AvatarSeen, AvatarStep, Dismissed, Invite, RoomOrder, SpeechTarget, VisitId};
 use serde_json::json;
 
 use AvatarStep::{Decoded, Hears, Joined, Left, PlaybackFinished, PlaybackStarted, Shown, Video};
@@ -237,6 +237,36 @@ fn an_avatar_that_waits_is_hidden_until_it_speaks_for_a_visit_and_goes_with_it()
     guest.leave();
     stand.wait(|kit| kit.closed(visit).is_some());
     until(&mut stand, "the avatar is out", |_| avatar.see(|noticed| noticed.out));
+}
+
+#[test]
+fn an_avatar_that_was_given_and_waits_again_is_hidden_and_stays_when_that_visitor_leaves() {
+    let Some(mut stand) = Stand::new("one that waits again", Wired::Avatars, json!({ "rejoin_grace": "1ms" })) else {
+        return;
+    };
+    let nobodys = |invite, standby| RoomOrder { invite, standby, ..RoomOrder::default() };
+    stand.kit.send(input::order, None, nobodys(1, Vec::new())).expect("it is handed over");
+    stand.wait(|kit| !kit.emitted(output::invite).is_empty());
+    let (_, waiting) = stand.invites().remove(0);
+    let (identity, avatar) = (waiting.identity.clone(), stand.avatar(&waiting));
+    stand.wait(|kit| common::steps(kit, &identity) == [Joined]);
+    let (guest, visit) = stand.visit("guest");
+    stand.let_speak(visit, 1, &identity, 16_000);
+    // Whoever reads one order before the other knows no less.
+    stand.kit.send(input::order, None, nobodys(2, vec![identity.clone()])).expect("it is handed over");
+    let own = RoomOrder { invite: 1, speech: Some(speech(2, SpeechTarget::OwnTrack)), ..RoomOrder::default() };
+    stand.order(visit, own);
+    let reads = |name: &str| {
+        guest.see(|noticed| noticed.attributes.get(&waiting.agent_identity).and_then(|all| all.get(name).cloned()))
+    };
+    until(&mut stand, "the page is told to hide it", |_| reads("majlis.standby").as_deref() == Some(identity.as_str()));
+    avatar.ask(&waiting.agent_identity, "lk.playback_started", "").expect("it is taken");
+    stand.wait(|kit| common::steps(kit, &identity).last() == Some(&PlaybackStarted));
+    assert_eq!(stand.kit.emitted(output::seen).pop().expect("it was told").0, None, "it is nobody's");
+    guest.leave();
+    stand.wait(|kit| kit.closed(visit).is_some());
+    stand.quiet();
+    assert!(avatar.see(|noticed| !noticed.out), "it waits for the next one");
 }
 
 #[test]

@@ -195,6 +195,55 @@ fn an_avatar_in_the_middle_of_its_speech_falls_silent_when_nothing_is_to_be_hear
     assert!(ladder.handle(at(2_100), Happened::Seen(1, AvatarStep::Left)).is_empty());
 }
 
+#[test]
+fn for_a_visitor_to_whom_nothing_is_said_nobody_is_asked() {
+    let mut ladder = ladder(&[10]);
+    assert!(ladder.handle(at(100), Happened::Spared).is_empty());
+    assert_eq!(speaks(&ladder), Some((Voice::Own, SpeechFrom::Now, false)), "nobody is waited for");
+    assert!(ladder.handle(at(110), Happened::Invited(1)).is_empty());
+    assert!(ladder.handle(at(200), Happened::Invited(2)).is_empty(), "a room that begins anew changes nothing");
+    assert_eq!(ladder.wake(), None);
+    // Somebody says something all the same.
+    assert!(ladder.handle(at(60_000), Happened::Spoken).is_empty());
+    assert_eq!((ladder.invite(), speaks(&ladder).map(|speaks| speaks.0)), (3, Some(Voice::Own)));
+    assert_eq!(ladder.handle(at(60_001), Happened::Invited(3)), [Do::Ask { attempt: 3, rung: 0 }]);
+    ladder.handle(at(62_000), Happened::Seen(3, AvatarStep::Shown));
+    assert_eq!(speaks(&ladder), Some((Voice::Avatar(3), SpeechFrom::NextUtterance, false)));
+    assert!(ladder.handle(at(63_000), Happened::Spared).is_empty(), "it was spoken to");
+    assert_eq!(speaks(&ladder).map(|speaks| speaks.0), Some(Voice::Avatar(3)));
+}
+
+#[test]
+fn whoever_was_asked_already_is_ended_when_nothing_is_to_be_said() {
+    let mut ladder = asked();
+    assert_eq!(ladder.handle(at(300), Happened::Spared), [Do::End { attempt: 1 }]);
+    assert_eq!(speaks(&ladder), Some((Voice::Own, SpeechFrom::Now, false)));
+    assert!(ladder.handle(at(400), Happened::Seen(1, AvatarStep::Shown)).is_empty(), "it comes for nothing");
+    assert!(ladder.handle(at(500), Happened::Freed(0, 1)).is_empty());
+    assert!(ladder.handle(at(600), Happened::Spared).is_empty());
+    assert_eq!((ladder.invite(), ladder.wake()), (1, None));
+}
+
+#[test]
+fn one_that_is_spared_where_nothing_may_be_heard_stays_so_when_something_may() {
+    let mut ladder = asked();
+    ladder.quiet(at(100), true);
+    assert!(ladder.handle(at(200), Happened::Spared).is_empty());
+    assert_eq!(speaks(&ladder).map(|speaks| speaks.0), Some(Voice::Nobody));
+    assert!(ladder.quiet(at(300), false).is_empty());
+    assert_eq!((ladder.invite(), speaks(&ladder).map(|speaks| speaks.0)), (1, Some(Voice::Own)));
+}
+
+#[test]
+fn what_waited_for_somebody_to_whom_nothing_is_said_is_unused() {
+    let mut ladder = ladder(&[10]);
+    assert!(!ladder.has_unused());
+    ladder.take_over(0, Time::from_nanos(0));
+    assert!(ladder.has_unused());
+    ladder.handle(at(10), Happened::Spoken);
+    assert!(!ladder.has_unused(), "it has spoken perhaps");
+}
+
 /// What the outside can do, in every order.
 #[derive(Clone, Debug)]
 enum Event {
@@ -215,6 +264,8 @@ enum Event {
         ended: usize,
     },
     Quiet(bool),
+    Spare,
+    Speak,
     Pass,
 }
 
@@ -225,6 +276,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (0..3_u64, 0..7_usize).prop_map(|(back, step)| Event::Seen { back, step }),
         1 => (0..3_usize, 0..2_usize).prop_map(|(rung, ended)| Event::Freed { rung, ended }),
         1 => prop::bool::weighted(0.4).prop_map(Event::Quiet),
+        1 => prop::bool::weighted(0.7).prop_map(|spare| if spare { Event::Spare } else { Event::Speak }),
         2 => Just(Event::Pass),
     ]
 }
@@ -247,6 +299,8 @@ struct Held {
     turn: u64,
     voice: Option<Voice>,
     quiet: bool,
+    spared: bool,
+    spoken: bool,
 }
 
 impl Held {
@@ -271,6 +325,10 @@ impl Held {
         if self.quiet {
             assert!(living.is_empty(), "an avatar is wanted while nothing is to be heard: {living:?}");
             assert_eq!(ladder.speaks().map(|speaks| speaks.voice), Some(Voice::Nobody));
+        }
+        if self.spared {
+            assert!(living.is_empty(), "an avatar is wanted to whom nothing is said: {living:?}");
+            assert!(ladder.speaks().is_some(), "what is said all the same is not held");
         }
         match ladder.speaks() {
             None => assert!(now < ARRIVED + SPEAK_BY, "nobody speaks though somebody has to"),
@@ -327,6 +385,14 @@ proptest! {
                 }
                 Event::Seen { back, step } => Happened::Seen(invited.saturating_sub(back), STEPS[step]),
                 Event::Freed { rung, ended } => Happened::Freed(rung, ended),
+                Event::Spare => {
+                    held.spared |= !held.spoken;
+                    Happened::Spared
+                }
+                Event::Speak => {
+                    (held.spoken, held.spared) = (true, false);
+                    Happened::Spoken
+                }
                 Event::Quiet(quiet) => {
                     held.quiet = quiet;
                     let done = ladder.quiet(now, quiet);

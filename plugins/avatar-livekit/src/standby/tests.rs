@@ -51,7 +51,7 @@ fn an_avatar_is_hidden_from_when_it_may_come_and_not_given_before_it_has_a_pictu
     standby.handle(at(2), Happened::Seen(1, AvatarStep::Video));
     assert_eq!(standby.take(at(2)), None);
     standby.handle(at(3), Happened::Seen(1, AvatarStep::Decoded));
-    assert_eq!(standby.take(at(60)), Some(Waited { attempt: 1, rung: 0, since: at(3) }));
+    assert_eq!(standby.take(at(60)), Some(Waited { attempt: 1, rung: 0, since: at(3), until: at(3_300) }));
     assert_eq!((standby.hidden(), standby.invite()), (None, 2), "the next one is wanted at once");
     assert_eq!(standby.take(at(60)), None);
     assert_eq!(standby.handle(at(61), Happened::Invited(2)), [Do::Ask { attempt: 2, rung: 0 }]);
@@ -149,6 +149,33 @@ fn a_room_that_begins_anew_has_nobody_who_waits() {
     assert_eq!(standby.handle(at(10), Happened::Invited(2)), [Do::End { attempt: 1 }, Do::Ask { attempt: 2, rung: 0 }]);
 }
 
+#[test]
+fn one_that_was_given_and_not_spoken_to_waits_again_and_whoever_was_asked_instead_is_ended() {
+    let mut standby = waiting(2);
+    let waited = standby.take(at(60)).expect("one waits");
+    assert_eq!(standby.handle(at(60), Happened::Invited(2)), [Do::Ask { attempt: 2, rung: 0 }]);
+    assert_eq!(standby.take_back(at(61), waited), Some(vec![Do::End { attempt: 2 }]));
+    assert_eq!((standby.hidden(), standby.wake()), (Some(1), Some(waited.until)));
+    assert_eq!(standby.take(at(62)), Some(waited), "it is the next visitor's");
+    // Before anybody was asked nobody has to be ended, and the invitation that comes is of no use.
+    assert_eq!(standby.take_back(at(63), waited), Some(Vec::new()));
+    assert!(standby.handle(at(64), Happened::Invited(3)).is_empty());
+    assert_eq!(standby.hidden(), Some(1));
+}
+
+#[test]
+fn one_that_may_wait_no_longer_or_whose_place_is_taken_does_not_wait_again() {
+    let mut standby = waiting(2);
+    let waited = standby.take(at(60)).expect("one waits");
+    assert_eq!(standby.take_back(waited.until, waited), None, "its time is over");
+    standby.handle(at(61), Happened::Invited(2));
+    standby.handle(at(62), Happened::Seen(2, AvatarStep::Decoded));
+    assert_eq!(standby.take_back(at(63), waited), None, "another one waits");
+    standby.take(at(64));
+    standby.allow(at(65), &[false, true]);
+    assert_eq!(standby.take_back(at(66), waited), None, "its vendor's may not");
+}
+
 /// What the outside can do, in every order.
 #[derive(Clone, Debug)]
 enum Event {
@@ -158,6 +185,7 @@ enum Event {
     Freed { rung: usize },
     Allow(Vec<bool>),
     Take,
+    TakeBack,
     VisitOver,
     Pass,
 }
@@ -170,6 +198,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..3_usize).prop_map(|rung| Event::Freed { rung }),
         2 => prop::collection::vec(prop::bool::weighted(0.7), 3).prop_map(Event::Allow),
         2 => Just(Event::Take),
+        1 => Just(Event::TakeBack),
         1 => Just(Event::VisitOver),
         2 => Just(Event::Pass),
     ]
@@ -185,6 +214,8 @@ struct Held {
     living: Option<(u64, usize, Time)>,
     asked: BTreeSet<u64>,
     over: BTreeSet<u64>,
+    /// The last that was given away, and when it was asked.
+    given: Option<(Waited, Time)>,
 }
 
 impl Held {
@@ -252,8 +283,26 @@ proptest! {
                 }
                 Event::Take => {
                     if let Some(waited) = standby.take(now) {
-                        prop_assert_eq!(held.living.take().map(|living| living.0), Some(waited.attempt));
+                        let living = held.living.take();
+                        prop_assert_eq!(living.map(|living| living.0), Some(waited.attempt));
                         held.over.insert(waited.attempt);
+                        held.given = living.map(|(.., asked)| (waited, asked));
+                    }
+                    held.check(&standby, now, &[]);
+                    continue;
+                }
+                Event::TakeBack => {
+                    let given = held.given.take();
+                    let back = given.and_then(|(waited, _)| standby.take_back(now, waited));
+                    if let (Some((waited, asked)), Some(done)) = (given, back) {
+                        for todo in done {
+                            prop_assert_eq!(Some(todo), held.living.take().map(|(attempt, ..)| Do::End { attempt }));
+                            if let Do::End { attempt } = todo {
+                                held.over.insert(attempt);
+                            }
+                        }
+                        held.living = Some((waited.attempt, waited.rung, asked));
+                        held.over.remove(&waited.attempt);
                     }
                     held.check(&standby, now, &[]);
                     continue;

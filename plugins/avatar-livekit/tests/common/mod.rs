@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use majlis_avatar_livekit::{Avatars, input, manifest__, output};
 use majlis_plugin_api::{
-    AvatarSeen, AvatarStep, Invite, Listener, RoomOrder, Secret, SpeechFrom, SpeechTarget, VisitId,
+    AvatarSeen, AvatarStep, Invite, Listener, RoomOrder, Secret, SpeechFrom, SpeechTarget, VisitId, Welcome,
+    WelcomeKind,
 };
 use majlis_test_server::Server;
 use majlis_testkit::{Builder, Kit};
@@ -48,6 +49,8 @@ pub(crate) fn builder() -> Builder<Avatars> {
         .log_level(5)
         .wire(input::invite, "room.invite")
         .wire(input::seen, "room.avatar")
+        .wire(input::welcome, "greeting.welcome")
+        .wire(input::utterance, "greeting.utterance")
         .wire_out(output::order, "room.order")
 }
 
@@ -121,6 +124,11 @@ pub(crate) fn visitor(kit: &mut Kit<Avatars>) -> VisitId {
     let visit = kit.open_visit().expect("it is told");
     invite(kit, visit, 1);
     visit
+}
+
+/// Whoever greets says how a visitor is received.
+pub(crate) fn welcome(kit: &mut Kit<Avatars>, visit: VisitId, kind: WelcomeKind) {
+    kit.send(input::welcome, visit, Welcome::new(kind)).expect("the call goes well");
 }
 
 /// The last order of a visit, or for nobody's; one of nothing before the first.

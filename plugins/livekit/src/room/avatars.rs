@@ -114,6 +114,19 @@ impl Keeper {
             waiting.retain(|waits| waits != identity);
         }
         self.floor.ordered(visit, order.speech.as_ref());
+        self.take_back();
+    }
+
+    /// Avatars that are to wait for the next visitor and speak for nobody any more are nobody's. Both are told by orders, of which
+    /// either may come first.
+    fn take_back(&mut self) {
+        for identity in self.standby.get(&None).into_iter().flatten() {
+            if let Some(visit) = self.avatars.visit_of(identity)
+                && !self.floor.is_said_by(visit, identity)
+            {
+                self.avatars.take_back(identity);
+            }
+        }
     }
 
     /// Tells a step of an avatar's stay, if it is ours and this is news.

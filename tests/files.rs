@@ -211,8 +211,9 @@ fn each_mistake_in_a_vendors_file_is_told_at_its_line_before_the_start() {
         ("E0703", "acme.toml", 4),
         ("E0709", "acme.toml", 5),
         ("E0204", "acme.toml", 6),
+        ("E0719", "acme.toml", 11),
         ("E0709", "acme.toml", 12),
-        ("E0709", "acme.toml", 16),
+        ("E0718", "acme.toml", 16),
     ];
     let expected = expected.map(|(code, file, line)| (code.to_owned(), file.to_owned(), line));
     assert_eq!(told(&check_avatars(&file).with(3)), expected);
@@ -224,6 +225,40 @@ fn each_mistake_in_a_vendors_file_is_told_at_its_line_before_the_start() {
     let file = folder.write("folder.toml", of_a_folder);
     let expected = expected.map(|(code, _, line)| (code, "wrong.toml".to_owned(), line));
     assert_eq!(told(&check_avatars(&file).with(3)), expected);
+}
+
+/// What the plugin would refuse at the start, file by file: its own tests hold it against the same ones.
+#[test]
+fn each_fault_of_a_vendors_file_that_its_plugin_knows_is_told_before_the_start() {
+    let folder = Folder::new();
+    let file = folder.write("avatars.toml", WITH_AVATARS);
+    let faults = root().join("plugins/avatar-livekit/tests/faults");
+    let mut names: Vec<_> =
+        std::fs::read_dir(&faults).expect("files").map(|file| file.expect("a file").path()).collect();
+    names.sort();
+    assert!(names.len() > 20, "{names:?}");
+    let (mut wrong, mut hints) = (Vec::new(), String::new());
+    for path in names {
+        let text = std::fs::read_to_string(&path).expect("a text");
+        let line = text.lines().next().and_then(|line| line.strip_prefix("# line ")).expect("it says where");
+        let _ = folder.write("acme.toml", &text);
+        let ended = check_avatars(&file);
+        // A vendor of another name is not found by the plugin either, and an option of every vendor is one of its own keys.
+        let found: Vec<_> = told(&ended).into_iter().filter(|(_, file, _)| file == "acme.toml").collect();
+        let places: Vec<String> = found.iter().map(|(_, _, line)| line.to_string()).collect();
+        if found.is_empty() || places.iter().any(|place| place != line) || ended.code != Some(3) {
+            wrong.push(format!("{}: {found:?} instead of line {line}", path.display()));
+        }
+        hints.push_str(&ended.stdout);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for meant in ["did you mean `{option.face}`?", "did you mean `{answer.session}`?", "did you mean `{livekit_url}`?"]
+    {
+        assert!(hints.contains(meant), "{meant} is not told");
+    }
+    // What is written twice, and stands for nothing, is right.
+    let _ = folder.write("acme.toml", ACME.replace("{livekit_url}", "{livekit_url}{{option.none}} {{"));
+    let _ = check_avatars(&file).with(0);
 }
 
 #[test]

@@ -201,6 +201,13 @@ the file that names it. What stands in such a file is checked by the plugin's sc
     "The plugin says in its schema that a value of one key leaves no room for a value of another one, of its own table or of that of \
 the stage which feeds it. The label says why. One of the two has to go."
 
+    E0718 "a name of something that is not there"
+    "A text names something which stands elsewhere in the same file, such as an option that the file describes or what an earlier step keeps, \
+and there is nothing of that name. The plugin says in its schema how such names are written and where they are (`x-refers`)."
+    E0719 "something that belongs to it is missing, or does not belong to it"
+    "The plugin says in its schema that a table has to hold something, always or for what else stands in it, or must not hold it (`x-holds`). \
+Add what is missing, or leave out what asks for it."
+
     E0801 "a secret in the file"
     "A pipeline file is copied, shown and committed, so a secret is never written in it. Write where it is found: \
 `{ env = \"NAME\" }` for a variable of the environment or `{ file = \"path\" }` for a file that only the service may read. If this \
@@ -243,7 +250,8 @@ file, a path is joined to the folder of the pipeline file. So has `x-languages`,
 plugin has texts in, and with `x-languages-unless` a key that brings others. So has `x-messages`, beside a key that takes a list of \
 files: the rules of the messages in them. So has `x-file`, beside a text that names a file or a folder: how it is written and the schema \
 of what stands in it. So has `x-unique`, beside a list: the keys in which its items differ; and `x-spoken`, beside a table of languages: \
-the texts in it that a voice says. And `x-needs`, beside a key that needs an input to be wired or another key to be there \
+the texts in it that a voice says. So has `x-refers`, beside a table: how texts in it name something, and where the names are; and `x-holds`, \
+beside a table: what it has to hold for what else stands in it, and what it must not. And `x-needs`, beside a key that needs an input to be wired or another key to be there \
 where it has one of some values, that leaves no room for another key or for a value of it, or that is a length of time within the stage's \
 deadline. So has `x-chosen`, beside a table of tables: what each of them holds, for those whose names other keys choose; and `x-usual`, \
 beside a length of time in one: how long it usually takes. In the schema of a verb's arguments `x-positional` names \

@@ -14,9 +14,39 @@ use crate::template::{Part, parts};
 pub(crate) const OF_EVERY_VENDOR: [&str; 7] =
     ["api_key", "base_url", "ca_file", "country", "start_within", "max_minutes_per_day", "max_calls_per_hour"];
 
+/// Each way in which a file of the right form may be wrong. `majlis check` knows them by the schema (`rules.rs`), and a test holds one
+/// against the other.
+pub const KINDS: [&str; 23] = [
+    "address",
+    "answer-of-no-step-before",
+    "answer-pointer",
+    "brace-without-an-end",
+    "brace-without-a-beginning",
+    "country",
+    "error-that-fits-all",
+    "list-without-stop",
+    "list-without-tag",
+    "listener-without-token",
+    "name",
+    "no-time-to-start",
+    "nothing-asked",
+    "option-of-every-vendor",
+    "option-required-with-default",
+    "option-unknown",
+    "rate",
+    "region-without-regions",
+    "request",
+    "session-before-there-is-one",
+    "stop-without-session",
+    "token",
+    "value-unknown",
+];
+
 /// One fault of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// Which one of [`KINDS`]; empty: it has not the right form.
+    pub kind: &'static str,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -32,15 +62,15 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    fn at(text: &str, offset: usize, what: String) -> Self {
+    fn at(text: &str, offset: usize, kind: &'static str, what: String) -> Self {
         let before = &text[..text.floor_char_boundary(offset)];
         let line = before.rfind('\n').map_or(before, |end| &before[end + 1..]);
-        Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1, what }
+        Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1, kind, what }
     }
 
     pub(crate) fn of_toml(text: &str, error: &toml::de::Error) -> Self {
         let offset = error.span().map_or(0, |span| span.start);
-        Self::at(text, offset, error.message().replace('\n', " "))
+        Self::at(text, offset, "", error.message().replace('\n', " "))
     }
 }
 
@@ -55,13 +85,14 @@ use Step::{Item, Key};
 struct Finder<'t> {
     text: &'t str,
     table: Option<Spanned<DeTable<'t>>>,
-    found: Vec<(usize, String)>,
+    found: Vec<(usize, &'static str, String)>,
 }
 
 impl Finder<'_> {
-    fn fault(&mut self, path: &[Step<'_>], what: impl Into<String>) {
+    fn fault(&mut self, kind: &'static str, path: &[Step<'_>], what: impl Into<String>) {
+        debug_assert!(KINDS.contains(&kind), "{kind}");
         let offset = self.table.as_ref().map_or(0, |table| offset(table, path));
-        self.found.push((offset, what.into()));
+        self.found.push((offset, kind, what.into()));
     }
 }
 
@@ -103,7 +134,7 @@ pub(crate) fn faults(profile: &Profile, text: &str) -> Vec<Fault> {
         for (name, pointer) in &step.answer {
             if !pointer.starts_with('/') {
                 let what = format!("`{pointer}` is no place in an answer; write it like `/data/id`");
-                finder.fault(&[here[0], here[1], Key("answer"), Key(name)], what);
+                finder.fault("answer-pointer", &[here[0], here[1], Key("answer"), Key(name)], what);
             }
             answers.insert(name.as_str());
         }
@@ -111,6 +142,7 @@ pub(crate) fn faults(profile: &Profile, text: &str) -> Vec<Fault> {
     if let Some(stop) = &profile.stop {
         if !answers.contains("session") {
             finder.fault(
+                "stop-without-session",
                 &[Key("stop")],
                 "no answer of `start` gives a session's id; add `answer = { session = \"/…\" }`",
             );
@@ -130,19 +162,21 @@ pub(crate) fn faults(profile: &Profile, text: &str) -> Vec<Fault> {
         }
         if profile.stop.is_none() {
             finder.fault(
+                "list-without-stop",
                 &[Key("list")],
                 "there is no `stop`, so a session that is found could not be ended; add it, or leave this out",
             );
         }
         if !uses(profile, "tag") {
             finder.fault(
+                "list-without-tag",
                 &[Key("list"), Key("tag")],
                 "no body of `start` holds `{tag}`, so nothing of ours could be found",
             );
         }
     }
     finder.found.sort();
-    finder.found.into_iter().map(|(offset, what)| Fault::at(finder.text, offset, what)).collect()
+    finder.found.into_iter().map(|(offset, kind, what)| Fault::at(finder.text, offset, kind, what)).collect()
 }
 
 fn simple(profile: &Profile, finder: &mut Finder<'_>) {
@@ -152,45 +186,68 @@ fn simple(profile: &Profile, finder: &mut Finder<'_>) {
     };
     if !is_word(&profile.name) {
         let what = format!("`{}` is no name; it is of small letters, digits and `-`", profile.name);
-        finder.fault(&[Key("name")], what);
+        finder.fault("name", &[Key("name")], what);
     }
     if let Some(country) = &profile.country
         && (country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()))
     {
-        finder.fault(&[Key("country")], format!("`{country}` is no country; write two letters such as \"US\""));
+        finder.fault(
+            "country",
+            &[Key("country")],
+            format!("`{country}` is no country; write two letters such as \"US\""),
+        );
     }
     if !profile.base_url.starts_with("https://") && !profile.base_url.starts_with("http://") {
-        finder.fault(&[Key("base_url")], format!("`{}` is no address; write `https://HOST`", profile.base_url));
+        finder.fault(
+            "address",
+            &[Key("base_url")],
+            format!("`{}` is no address; write `https://HOST`", profile.base_url),
+        );
     }
     if !(8_000..=48_000).contains(&profile.sample_rate) {
         let what = format!("{} samples a second is no rate of speech; most take 16000 or 24000", profile.sample_rate);
-        finder.fault(&[Key("sample_rate")], what);
+        finder.fault("rate", &[Key("sample_rate")], what);
     }
     if profile.usual_start.get().is_zero() {
-        finder.fault(&[Key("usual_start")], "no avatar is there at once; write such as \"8s\"");
+        finder.fault("no-time-to-start", &[Key("usual_start")], "no avatar is there at once; write such as \"8s\"");
     }
     if profile.start.is_empty() {
-        finder.fault(&[Key("start")], "nothing is asked; add a `[[start]]` with a `request`");
+        finder.fault("nothing-asked", &[Key("start")], "nothing is asked; add a `[[start]]` with a `request`");
     }
     if !uses(profile, "token") {
-        finder.fault(&[Key("start")], "no body of `start` holds `{token}`, without which no avatar enters a room");
+        finder.fault(
+            "token",
+            &[Key("start")],
+            "no body of `start` holds `{token}`, without which no avatar enters a room",
+        );
     }
     if profile.hears == Hears::Listener && !uses(profile, "listener_token") {
-        finder.fault(&[Key("hears")], "no body of `start` holds `{listener_token}`, so no listener would come");
+        finder.fault(
+            "listener-without-token",
+            &[Key("hears")],
+            "no body of `start` holds `{listener_token}`, so no listener would come",
+        );
     }
     for (index, rule) in profile.errors.iter().enumerate() {
         if rule.status.is_none() && rule.says.is_none() {
-            finder.fault(&[Key("errors"), Item(index)], "it fits every error; add a `status`, or words in `says`");
+            finder.fault(
+                "error-that-fits-all",
+                &[Key("errors"), Item(index)],
+                "it fits every error; add a `status`, or words in `says`",
+            );
         }
     }
     for (name, option) in &profile.options {
         if OF_EVERY_VENDOR.contains(&name.as_str()) {
-            finder
-                .fault(&[Key("options"), Key(name)], format!("`{name}` is a key of every vendor; choose another word"));
+            finder.fault(
+                "option-of-every-vendor",
+                &[Key("options"), Key(name)],
+                format!("`{name}` is a key of every vendor; choose another word"),
+            );
         }
         if option.required && option.default.is_some() {
             let what = format!("`{name}` is required and has a default; leave one of them out");
-            finder.fault(&[Key("options"), Key(name)], what);
+            finder.fault("option-required-with-default", &[Key("options"), Key(name)], what);
         }
     }
 }
@@ -206,7 +263,7 @@ fn request(
     let method = text.split(' ').next().unwrap_or_default();
     let path = text.split_once(' ').map_or("", |(_, path)| path);
     if !["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method) || !path.starts_with('/') || path.contains(' ') {
-        finder.fault(at, format!("`{text}` is no request; write it like `POST /v1/sessions`"));
+        finder.fault("request", at, format!("`{text}` is no request; write it like `POST /v1/sessions`"));
         return;
     }
     holes(path, at, profile, answers, about_session, finder);
@@ -250,13 +307,14 @@ fn holes(
 ) {
     let parts = match parts(text) {
         Ok(parts) => parts,
-        Err(what) => return finder.fault(at, what),
+        Err(wrong) => return finder.fault(wrong.kind, at, wrong.what),
     };
     for part in parts {
         let Part::Hole(name) = part else { continue };
         if let Some(option) = name.strip_prefix("option.") {
             if !profile.options.contains_key(option) {
                 finder.fault(
+                    "option-unknown",
                     at,
                     format!("there is no option `{option}`; add `[options.{option}]` with what it is `about`"),
                 );
@@ -264,12 +322,16 @@ fn holes(
         } else if let Some(answer) = name.strip_prefix("answer.") {
             if !answers.contains(answer) {
                 let what = format!("no answer before this gives `{answer}`; add it to the `answer` of an earlier step");
-                finder.fault(at, what);
+                finder.fault("answer-of-no-step-before", at, what);
             }
         } else if name == "session" && !about_session {
-            finder.fault(at, "there is no session yet; in a later step write `{answer.session}`");
+            finder.fault(
+                "session-before-there-is-one",
+                at,
+                "there is no session yet; in a later step write `{answer.session}`",
+            );
         } else if name == "region" && profile.regions.is_empty() {
-            finder.fault(at, "there are no regions; add `[regions.NAME]`");
+            finder.fault("region-without-regions", at, "there are no regions; add `[regions.NAME]`");
         }
     }
 }

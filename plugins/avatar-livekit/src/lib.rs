@@ -5,8 +5,8 @@
 //! changes its API, needs no compiler. The ladder knows moments and what happened, and says who speaks; requests, sessions and
 //! rows of the ledger belong to whoever carries out what it says. So every order of events can be tried in a test.
 //!
-//! It must never know: what is said (at most that something is), who is visiting, and how a room works. It sees a room through what the room tells of its
-//! avatars, and moves it by orders. It holds no connection to LiveKit.
+//! It must never know: what is said (at most that something is), who is visiting, and how a room works. It sees a room through what
+//! the room tells of its avatars, and moves it by orders. It holds no connection to LiveKit.
 #![forbid(unsafe_code)]
 
 mod agency;
@@ -41,7 +41,7 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 
 pub use config::{Config, VendorOptions, WithoutAvatar};
-pub use faults::Fault;
+pub use faults::{Fault, KINDS};
 pub use hours::Daily;
 pub use profile::{Profile, SHIPPED};
 

@@ -8,9 +8,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::faults::{Fault, faults};
+use crate::rules;
 
-/// Texts with holes: `{token}`, `{option.NAME}`, `{answer.NAME}`; a brace of the text itself is written twice.
-pub(crate) const TEMPLATE: &str = r"^([^{}]|\{\{|\}\}|\{(livekit_url|token|room|identity|agent_identity|listener_token|listener_identity|tag|sample_rate|region|session|option\.[a-z][a-z0-9_]*|answer\.[a-z][a-z0-9_]*)\})*$";
+/// Texts with holes: `{token}`, `{option.NAME}`, `{answer.NAME}`; a brace of the text itself is written twice. What may stand in a
+/// hole is said by [`rules::references`].
+pub(crate) const TEMPLATE: &str = r"^([^{}]|\{\{|\}\}|\{[^{}]+\})*$";
+/// Method and path, which has holes too and no space.
+const REQUEST: &str = r"^(GET|POST|PUT|PATCH|DELETE) /([^ {}]|\{\{|\}\}|\{[^ {}]+\})*$";
+const LISTING: &str = r"^GET /([^ {}]|\{\{|\}\}|\{[^ {}]+\})*$";
 
 const TEMPLATES: &str =
     "A text in which `{token}`, `{option.NAME}`, `{answer.NAME}` and such stand for values; a brace is written twice.";
@@ -18,6 +23,7 @@ const TEMPLATES: &str =
 /// A vendor of avatars that join a LiveKit room. The file of a vendor holds one of these.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-refers" = rules::references(), "x-holds" = rules::holds()))]
 pub struct Profile {
     /// The word by which a pipeline names the vendor.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]*$"))]
@@ -113,7 +119,7 @@ pub struct Key {
 /// What an operator may write.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
+#[schemars(inline, extend("x-holds" = rules::holds_of_an_option()))]
 pub struct OptionRule {
     /// What it is, for whoever left it out.
     #[schemars(length(min = 1))]
@@ -132,10 +138,11 @@ pub struct OptionRule {
 #[schemars(inline)]
 pub struct Step {
     /// Method and path: `POST /v1/sessions`.
-    #[schemars(regex(pattern = "^(GET|POST|PUT|PATCH|DELETE) /[^ ]*$"))]
+    #[schemars(regex(pattern = REQUEST))]
     pub request: String,
     /// Headers besides the key's.
     #[serde(default)]
+    #[schemars(schema_with = "headers")]
     pub headers: BTreeMap<String, String>,
     /// Whether the key is shown.
     #[serde(default = "yes")]
@@ -146,6 +153,7 @@ pub struct Step {
     pub body: Option<Value>,
     /// What is kept of the answer, by name: JSON pointers. `session` is the id by which the session is ended.
     #[serde(default)]
+    #[schemars(schema_with = "answer")]
     pub answer: BTreeMap<String, String>,
     /// Whether a session may run once this was asked: false for what only prepares one.
     #[serde(default = "yes")]
@@ -158,10 +166,11 @@ pub struct Step {
 #[schemars(inline)]
 pub struct Call {
     /// Method and path, with `{session}`.
-    #[schemars(regex(pattern = "^(GET|POST|PUT|PATCH|DELETE) /[^ ]*$"))]
+    #[schemars(regex(pattern = REQUEST))]
     pub request: String,
     /// Headers besides the key's.
     #[serde(default)]
+    #[schemars(schema_with = "headers")]
     pub headers: BTreeMap<String, String>,
     /// The body as JSON.
     #[serde(default)]
@@ -175,10 +184,11 @@ pub struct Call {
 #[schemars(inline)]
 pub struct List {
     /// Method and path.
-    #[schemars(regex(pattern = "^GET /[^ ]*$"))]
+    #[schemars(regex(pattern = LISTING))]
     pub request: String,
     /// Headers besides the key's.
     #[serde(default)]
+    #[schemars(schema_with = "headers")]
     pub headers: BTreeMap<String, String>,
     /// JSON pointer to the list; empty where the answer is one.
     #[serde(default)]
@@ -204,7 +214,7 @@ pub struct Probe {
 /// What an error means.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
+#[schemars(inline, extend("x-holds" = rules::holds_of_an_error()))]
 pub struct ErrorRule {
     /// The status; any where there is none.
     #[serde(default)]
@@ -254,6 +264,20 @@ fn yes() -> bool {
 
 fn twenty_seconds() -> Span {
     Span::from_millis(20_000)
+}
+
+fn headers(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let text = serde_json::json!({ "type": "string", "pattern": TEMPLATE, "description": TEMPLATES });
+    schemars::json_schema!({ "type": "object", "additionalProperties": text })
+}
+
+fn answer(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let pointer = serde_json::json!({
+        "type": "string",
+        "pattern": "^/",
+        "description": "A place in the answer, as a JSON pointer: `/data/id`.",
+    });
+    schemars::json_schema!({ "type": "object", "additionalProperties": pointer })
 }
 
 /// Any JSON whose texts are templates.

@@ -10,7 +10,7 @@ use serde_json::Value;
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The holes of which no profile has to say where they come from.
-const KNOWN: [&str; 11] = [
+pub(crate) const KNOWN: [&str; 11] = [
     "livekit_url",
     "token",
     "room",
@@ -31,8 +31,16 @@ pub(crate) enum Part<'t> {
     Hole(&'t str),
 }
 
+/// What is wrong with a text.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    pub(crate) kind: &'static str,
+    pub(crate) what: String,
+}
+
 /// The pieces of a text, or what is wrong with it.
-pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
+pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, Wrong> {
+    let wrong = |kind, what: String| Err(Wrong { kind, what });
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -45,20 +53,24 @@ pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
             rest = &from[2..];
         } else if let Some(hole) = from.strip_prefix('{') {
             let Some((name, after)) = hole.split_once('}') else {
-                return Err(format!("`{from}` has no end; write `}}` behind the name, or `{{{{` for a brace"));
+                return wrong(
+                    "brace-without-an-end",
+                    format!("`{from}` has no end; write `}}` behind the name, or `{{{{` for a brace"),
+                );
             };
             if !KNOWN.contains(&name) && !name.starts_with("option.") && !name.starts_with("answer.") {
                 let near = KNOWN.iter().find(|known| known.contains(name) || name.contains(**known));
                 let meant = near.map(|near| format!("; `{{{near}}}` is meant perhaps")).unwrap_or_default();
-                return Err(format!(
-                    "`{{{name}}}` stands for nothing{meant}. There are {}, `{{option.NAME}}` and `{{answer.NAME}}`",
-                    KNOWN.map(|known| format!("`{{{known}}}`")).join(", ")
-                ));
+                let known = KNOWN.map(|known| format!("`{{{known}}}`")).join(", ");
+                let what = format!(
+                    "`{{{name}}}` stands for nothing{meant}. There are {known}, `{{option.NAME}}` and `{{answer.NAME}}`"
+                );
+                return wrong("value-unknown", what);
             }
             parts.push(Part::Hole(name));
             rest = after;
         } else {
-            return Err("a `}` has no `{` before it; write `}}` for a brace".into());
+            return wrong("brace-without-a-beginning", "a `}` has no `{` before it; write `}}` for a brace".into());
         }
     }
     if !rest.is_empty() {
@@ -172,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_hole_that_stands_for_nothing_is_named_with_what_was_meant() {
-        let said = parts("x {livekit_token}").expect_err("it is refused");
+        let said = parts("x {livekit_token}").expect_err("it is refused").what;
         assert!(said.contains("`{livekit_token}`") && said.contains("`{token}` is meant perhaps"), "{said}");
         for wrong in ["{token", "token}", "{}", "{ token }"] {
             assert!(parts(wrong).is_err(), "{wrong} was taken");

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use majlis_avatar_livekit::{Avatars, Config, Profile, SHIPPED};
+use majlis_avatar_livekit::{Avatars, Config, KINDS, Profile, SHIPPED};
 use majlis_plugin_api::AvatarStep;
 use majlis_test_server::Server;
 use majlis_testkit::Kit;
@@ -88,6 +88,22 @@ fn each_fault_of_a_profile_is_told_at_its_place_and_all_at_once() {
     assert_eq!(faults.len(), expected.len(), "{told:#?}");
     let places: Vec<_> = faults.iter().map(|fault| (fault.line, fault.column)).collect();
     assert_eq!(places, expected.map(|(line, column, _)| (line, column)));
+}
+
+/// Each of these files has one fault, and says in its first line where. `majlis check` is held against the same files.
+#[test]
+fn each_kind_of_fault_has_a_file_and_is_told_at_its_line() {
+    for kind in KINDS {
+        let file = format!("tests/faults/{kind}.toml");
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let promised = text.lines().next().and_then(|line| line.strip_prefix("# line ")).expect("it says where");
+        let faults = Profile::parse(&text).expect_err(kind);
+        let lines: Vec<String> = faults.iter().map(|fault| fault.line.to_string()).collect();
+        assert!(lines.iter().all(|line| line == promised), "{kind}: {faults:?}");
+        assert!(faults.iter().any(|fault| fault.kind == kind), "{kind}: {faults:?}");
+    }
+    let files = std::fs::read_dir("tests/faults").expect("a folder").count();
+    assert_eq!(files, KINDS.len(), "each file is of a kind");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use majlis_livekit_dispatch::{Keys, Outcome};
 use majlis_livekit_ffi::{DisconnectReason, Ffi, RoomEvent};
-use majlis_plugin_api::{AvatarStep, Host, Origin, Time, Utterance, Visit, VisitId};
+use majlis_plugin_api::{Host, Origin, Time, Utterance, Visit, VisitId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};

@@ -144,7 +144,7 @@ fn read(named: &Named, path: &Path, text: &str, schema: &Value, context: &Contex
     }
     if damage.is_some() {
         // What is missing may stand where the file could not be read.
-        found.retain(|finding| ![E0205, E0710, E0711].contains(&finding.code));
+        found.retain(|finding| ![E0205, E0710, E0711, E0718, E0719].contains(&finding.code));
     }
     findings.adopt(found, &named.span);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{spoken, types_of, unique};
+use super::{holds, refers, spoken, types_of, unique};
 use crate::check::{Rules, refuse_chosen};
 use crate::nearest::shown;
 
@@ -99,6 +99,8 @@ fn audit_part(root: &Value, schema: &Value, at: &str) -> Result<(), String> {
             "x-file" => audit_file(schema, value, &here)?,
             "x-chosen" => refuse_chosen(value).map_err(|reason| format!("{here}: {reason}"))?,
             "x-unique" => unique::audit(value).map_err(|reason| format!("{here}: {reason}"))?,
+            "x-refers" => refers::audit(value).map_err(|reason| format!("{here}: {reason}"))?,
+            "x-holds" => holds::audit(value).map_err(|reason| format!("{here}: {reason}"))?,
             "x-spoken" => spoken::audit(value).map_err(|reason| format!("{here}: {reason}"))?,
             known if CHECKED.contains(&known) || DESCRIBING.contains(&known) || known.starts_with("x-") => {}
             unknown => {

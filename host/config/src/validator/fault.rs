@@ -86,6 +86,20 @@ pub enum Fault {
         /// The language.
         language: String,
     },
+    /// A text that names something which is not there.
+    Reference {
+        /// What stands for nothing, and why.
+        told: String,
+        /// What was probably meant, or what to do.
+        hint: String,
+    },
+    /// A table without something that belongs to what it says, or with something that does not.
+    Holds {
+        /// The sentence.
+        told: String,
+        /// What to do.
+        remedy: String,
+    },
     /// Fits none, or more than one, of several forms.
     Form {
         /// What the forms are.
@@ -107,6 +121,8 @@ impl Fault {
             Fault::Text { .. } | Fault::Spoken { .. } => codes::E0709,
             Fault::Count { .. } | Fault::Repeated { .. } => codes::E0710,
             Fault::Form { .. } => codes::E0711,
+            Fault::Reference { .. } => codes::E0718,
+            Fault::Holds { .. } => codes::E0719,
         }
     }
 
@@ -125,6 +141,8 @@ impl Fault {
             Fault::Unspoken { key, language } => {
                 format!("{name} needs the key {}: a voice misreads {} without vowel marks", shown(key), shown(language))
             }
+            Fault::Reference { told, .. } => format!("in {name} {told}"),
+            Fault::Holds { told, .. } => told.clone(),
             Fault::Form { ambiguous: false, .. } => format!("{name} has none of the forms that it may have"),
             Fault::Form { ambiguous: true, .. } => format!("{name} fits more than one of the forms that it may have"),
         }
@@ -172,6 +190,8 @@ impl Fault {
                 Some(format!("write `{key} = {{ env = \"{}\" }}`", key.to_uppercase().replace('-', "_")))
             }
             Fault::MissingKey { key, secret: false } => Some(format!("add `{key} = …`")),
+            Fault::Reference { hint, .. } => Some(hint.clone()),
+            Fault::Holds { remedy, .. } => Some(remedy.clone()),
             Fault::Form { forms, .. } if forms.is_empty() => {
                 Some("the plugin takes no value here; remove it".to_owned())
             }
@@ -190,6 +210,10 @@ impl Fault {
         }
         if let Fault::Spoken { told, .. } = &mut self {
             "a voice would misread {}".clone_into(told);
+        }
+        if let Fault::Reference { told, hint } = &mut self {
+            "something stands for nothing".clone_into(told);
+            "the plugin's README says what may stand in it".clone_into(hint);
         }
         self
     }

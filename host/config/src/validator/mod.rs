@@ -9,6 +9,9 @@
 mod audit;
 mod fault;
 mod forms;
+mod holds;
+mod places;
+mod refers;
 mod spoken;
 mod unique;
 mod words;
@@ -102,7 +105,11 @@ impl Validator<'_> {
             Value::Number(_) => out.extend(number_fault(schema, value).map(fault)),
             Value::String(text) => out.extend(text_fault(schema, text).map(fault)),
             Value::Array(items) => self.items(schema, items, pointer, depth, out),
-            Value::Object(table) => self.table(schema, table, pointer, closed, depth, out),
+            Value::Object(table) => {
+                self.table(schema, table, pointer, closed, depth, out);
+                out.extend(refers::faults(schema, value, pointer));
+                out.extend(holds::faults(schema, value, pointer));
+            }
             Value::Null | Value::Bool(_) => {}
         }
         let closed = closed && !is_mixed(schema);
@@ -384,6 +391,81 @@ mod tests {
         );
     }
 
+    /// Names in braces, of the options and of what an earlier step keeps; a brace is written twice.
+    fn with_references() -> Value {
+        json!({ "type": "object", "properties": { "options": {}, "step": { "items": {} } }, "additionalProperties": true, "x-refers": [
+            { "pattern": r"\{\{|\}\}|\{option\.([^{}]*)\}", "in": ["/step/*/body", "/end"], "keys": ["/options"],
+              "told": "there is no option `{}`", "remedy": "add `[options.{}]`" },
+            { "pattern": r"\{kept\.([^{}]*)\}", "in": ["/step/*/body", "/end"], "keys": ["/step/*/keeps"], "before": true, "names": ["all"],
+              "told": "no step before keeps `{}`", "remedy": "keep it" }
+        ] })
+    }
+
+    fn told(schema: &Value, value: &Value) -> Vec<(String, String, String)> {
+        let told = |violation: Violation| {
+            let (message, hint) = (violation.fault.message("`X`"), violation.fault.hint().unwrap_or_default());
+            (violation.pointer, message, hint)
+        };
+        violations(schema, value).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_name_that_a_text_uses_is_there_and_for_an_item_of_a_list_before_it() {
+        let fine = json!({
+            "options": { "face": {} },
+            "step": [{ "body": ["{option.face} {{option.none}}"], "keeps": { "id": "/id" } }, { "body": { "a": "{kept.id} {kept.all}" } }],
+            "end": "{kept.id}{option.face}"
+        });
+        assert_eq!(told(&with_references(), &fine), []);
+        let wrong = json!({
+            "options": { "face": {} },
+            "step": [{ "body": ["", { "a": "{option.fase} and {kept.id}" }], "keeps": { "id": "/id" } }],
+            "end": "{option.other}"
+        });
+        let expected = [
+            (
+                "/step/0/body/1/a",
+                "in `X` `{option.fase}` stands for nothing: there is no option `fase`",
+                "did you mean `{option.face}`?",
+            ),
+            ("/end", "in `X` `{option.other}` stands for nothing: there is no option `other`", "add `[options.other]`"),
+            ("/step/0/body/1/a", "in `X` `{kept.id}` stands for nothing: no step before keeps `id`", "keep it"),
+        ];
+        assert_eq!(
+            told(&with_references(), &wrong),
+            expected.map(|(pointer, message, hint)| (pointer.to_owned(), message.to_owned(), hint.to_owned()))
+        );
+        assert_eq!(codes_of(&with_references(), &wrong)[0].1, codes::E0718);
+    }
+
+    #[test]
+    fn a_table_holds_what_belongs_to_what_it_says_and_nothing_that_does_not() {
+        let schema = json!({ "type": "object", "additionalProperties": true, "x-holds": [
+            { "then": { "at": ["/body"], "text": "(token)" }, "at": "/body", "told": "no `{}` has a token", "remedy": "add one" },
+            { "if": { "at": ["/hears"], "is": ["other"] }, "then": { "at": ["/body/*"], "text": "x|(ear)" }, "told": "`{}`", "remedy": "r" },
+            { "if": { "at": ["/list"] }, "then": { "at": ["/stop", "/end"] }, "at": "/list/tag", "told": "t", "remedy": "r" },
+            { "not": { "at": ["/options/a", "/options/b"] }, "told": "`{}` is taken", "remedy": "r" }
+        ] });
+        let fine = json!({ "body": { "a": ["a token"], "b": "x ear" }, "hears": "other", "list": { "tag": "/n" }, "end": 1, "options": { "c": 1 } });
+        assert_eq!(told(&schema, &fine), []);
+        assert_eq!(
+            told(&schema, &json!({ "body": "token", "hears": "none", "list": {}, "options": { "a": null } })),
+            []
+        );
+        let wrong = json!({ "body": { "a": "" , "b": "x" }, "hears": "other", "list": { "name": 1 }, "stop": [], "options": { "a": 1, "b": 2 } });
+        let expected = [
+            ("/body", "no `body` has a token"),
+            ("/hears", "`hears`"),
+            ("/list", "t"),
+            ("/options/a", "`a` is taken"),
+            ("/options/b", "`b` is taken"),
+        ];
+        let found: Vec<_> = told(&schema, &wrong).into_iter().map(|(pointer, message, _)| (pointer, message)).collect();
+        assert_eq!(found, expected.map(|(pointer, message)| (pointer.to_owned(), message.to_owned())));
+        assert_eq!(codes_of(&schema, &wrong)[0].1, codes::E0719);
+        assert_eq!(told(&schema, &json!({}))[0].0, "", "of what is not there at all it is told where it would be");
+    }
+
     #[test]
     fn numbers_obey_their_bounds_and_their_rust_type() {
         let schema = json!({ "type": "object", "properties": {
@@ -427,6 +509,12 @@ mod tests {
             json!({ "properties": { "a": { "x-chosen": { "by": ["b"], "tables": { "c": { "not": {} } } } } } }),
             json!({ "properties": { "a": { "x-unique": ["b"] } } }),
             json!({ "properties": { "a": { "x-spoken": { "key": ["b"] } } } }),
+            json!({ "x-refers": { "pattern": "(a)" } }),
+            json!({ "x-refers": [{ "pattern": "a", "in": ["/b"], "told": "c", "remedy": "d" }] }),
+            json!({ "x-refers": [{ "pattern": "(a)", "in": ["b"], "told": "c", "remedy": "d" }] }),
+            json!({ "x-holds": [{ "then": { "at": ["/b"] }, "not": { "at": ["/b"] }, "told": "c", "remedy": "d" }] }),
+            json!({ "x-holds": [{ "if": { "at": ["/b"] }, "told": "c", "remedy": "d" }] }),
+            json!({ "x-holds": [{ "then": { "at": ["/b"], "text": "(" }, "told": "c", "remedy": "d" }] }),
         ] {
             assert!(audit(&wrong).is_err(), "{wrong} was accepted");
         }

@@ -94,6 +94,19 @@ sees = 'c'
 en = { display = 'c', dispaly = 'c' }
 ";
 
+/// Names of what is elsewhere in the file: an option that is mistyped, one that there is not, and what only a later step keeps.
+const NAMES: &str = "\
+[options]
+face = 'whose'
+
+[[step]]
+ask = '{token} {option.fase} {answer.session}'
+answer.session = '/id'
+
+[[step]]
+ask = '{answer.sesion}{option.rate}'
+";
+
 /// Some variables and files.
 pub(crate) fn surroundings() -> Fixed {
     let pairs =
@@ -116,6 +129,9 @@ pub(crate) fn surroundings() -> Fixed {
             ("expo/words/nl.ftl", "hello =\n    .display = Dag { $name }\n    .speak = Dag { $name }\nbye =\n    .display = Dag\n    .speak = Dag\n"),
             ("expo/phrases/tags.toml", TAGS),
             ("expo/phrases/not.toml", NOT_TOML),
+            ("expo/recipes/names.toml", NAMES),
+            ("expo/recipes/parts.toml", "stop = 'end'\n\n[[step]]\nask = 'begin'\n"),
+            ("expo/recipes/good.toml", "[options]\nface = 'f'\n[[step]]\nask = '{token}'\nanswer.session = '/id'\n[[step]]\nask = '{option.face} {answer.session}'\n"),
             ("expo/recordings/say.toml", "[[say]]\nfile = 'wav/a.wav'\ntext = 'a'\n[[say]]\nfile = 'b.wav'\ntext = 'b'\n"),
             ("expo/recordings/wav/a.wav", ""),
             ("expo/profiles/bey.toml", "rate = '24k'\n"),

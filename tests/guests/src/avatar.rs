@@ -7,6 +7,7 @@ use majlis_livekit_ffi::{
 };
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -27,7 +28,7 @@ pub struct Speech {
     pub rate: u32,
     /// All that came of it.
     pub samples: Vec<i16>,
-    /// When its first bytes came.
+    /// When its first bytes came, whether or not they could be played yet.
     pub began: Instant,
     /// It was closed by whoever sent it, and not broken off.
     pub whole: bool,
@@ -40,7 +41,23 @@ struct Noted {
     speeches: Vec<Speech>,
     joined: Vec<Instant>,
     first_frame: Option<Instant>,
+    died: Option<Instant>,
     trouble: Option<String>,
+}
+
+/// A speech on its way to the mouth. It is read as it comes, so that its times are not those of what is played before it.
+struct Coming {
+    rate: u32,
+    pieces: UnboundedReceiver<Piece>,
+}
+
+/// What came of a speech.
+enum Piece {
+    Bytes(Instant, Vec<u8>),
+    /// Nothing more comes: whoever sent it closed it, or it broke off.
+    End {
+        whole: bool,
+    },
 }
 
 /// An avatar of a vendor: a participant that was given a token, shows itself, and says what it is sent.
@@ -91,6 +108,12 @@ impl Avatar {
     #[must_use]
     pub fn first_frame(&self) -> Option<Instant> {
         self.noted.lock().first_frame
+    }
+
+    /// When it broke off in the middle of a speech, in order to leave the room.
+    #[must_use]
+    pub fn died(&self) -> Option<Instant> {
+        self.noted.lock().died
     }
 
     /// Waits until this holds.
@@ -171,7 +194,7 @@ async fn stay(
     let method = ear.register_rpc("lk.clear_buffer")?;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(clear(method, agent.clone(), clears));
-    let (mouth_closes, mouth) = tokio::sync::mpsc::unbounded_channel();
+    let (mouth_closes, mouth) = unbounded_channel();
     if conduct.publishes {
         tasks.spawn(show(ffi.clone(), Arc::clone(&room), conduct.clone(), Arc::clone(noted)));
     }
@@ -187,9 +210,12 @@ async fn stay(
     };
     let (died, mut dies) = tokio::sync::mpsc::channel(1);
     tasks.spawn(speaks.all(mouth, died));
-    let take = |reader: ByteReader| {
+    let mut take = |reader: ByteReader| {
         if reader.info().topic == TOPIC && reader.info().identity == agent {
-            let _ = mouth_closes.send(reader);
+            let rate = reader.info().attributes.get("sample_rate").and_then(|rate| rate.parse().ok()).unwrap_or(0);
+            let (came, pieces) = unbounded_channel();
+            tasks.spawn(read(reader, came));
+            let _ = mouth_closes.send(Coming { rate, pieces });
         }
     };
     let is_removed = loop {
@@ -236,6 +262,22 @@ async fn show(ffi: Ffi, room: Arc<Room>, conduct: Conduct, noted: Arc<Mutex<Note
     film(source, Picture::plain(SIDE, conduct.colour), FPS, track).await;
 }
 
+/// Reads a speech, faster than it is played.
+async fn read(reader: ByteReader, came: UnboundedSender<Piece>) {
+    let Ok(mut pieces) = reader.pieces() else { return };
+    loop {
+        let piece = match pieces.next().await {
+            Ok(Some(bytes)) => Piece::Bytes(Instant::now(), bytes),
+            ended => Piece::End { whole: ended.is_ok() },
+        };
+        let is_last = matches!(piece, Piece::End { .. });
+        // It is not played to its end.
+        if came.send(piece).is_err() || is_last {
+            return;
+        }
+    }
+}
+
 /// Answers when it is told to be silent.
 async fn clear(mut method: Method, agent: String, clears: watch::Sender<u64>) {
     while let Some(invocation) = method.next().await {
@@ -264,21 +306,16 @@ struct Speaks {
 }
 
 impl Speaks {
-    async fn all(
-        mut self,
-        mut mouth: tokio::sync::mpsc::UnboundedReceiver<ByteReader>,
-        died: tokio::sync::mpsc::Sender<()>,
-    ) {
+    async fn all(mut self, mut mouth: UnboundedReceiver<Coming>, died: tokio::sync::mpsc::Sender<()>) {
         let mut voice: Option<(u32, AudioSource, majlis_livekit_ffi::LocalTrack)> = None;
-        while let Some(reader) = mouth.recv().await {
-            let rate = reader.info().attributes.get("sample_rate").and_then(|rate| rate.parse().ok()).unwrap_or(0);
+        while let Some(Coming { rate, pieces }) = mouth.recv().await {
             if voice.as_ref().is_none_or(|(known, ..)| *known != rate) {
                 let Ok(source) = AudioSource::new(&self.ffi, rate, 1, Duration::from_millis(100)) else { continue };
                 let track = self.room.publish_audio("voice", &source, &PublishAudio::default()).await;
                 voice = track.ok().map(|track| (rate, source, track));
             }
             let Some((_, source, _)) = &mut voice else { continue };
-            if self.one(reader, rate, source).await {
+            if self.one(pieces, rate, source).await {
                 let _ = died.send(()).await;
                 return;
             }
@@ -286,7 +323,7 @@ impl Speaks {
     }
 
     /// Plays one speech at its own pace. Answers whether the avatar died of it.
-    async fn one(&mut self, reader: ByteReader, rate: u32, source: &mut AudioSource) -> bool {
+    async fn one(&mut self, mut pieces: UnboundedReceiver<Piece>, rate: u32, source: &mut AudioSource) -> bool {
         let place = {
             let mut noted = self.noted.lock();
             let began = Instant::now();
@@ -294,13 +331,12 @@ impl Speaks {
             noted.speeches.len() - 1
         };
         self.cleared.mark_unchanged();
-        let Ok(mut pieces) = reader.pieces() else { return false };
         let (mut samples, mut half, mut played, mut over) = (Vec::<i16>::new(), Vec::new(), 0_usize, false);
         let frame = source.frame();
         let interrupted = loop {
             while !over && samples.len() < (played + 1) * frame {
-                match pieces.next().await {
-                    Ok(Some(piece)) => {
+                match pieces.recv().await {
+                    Some(Piece::Bytes(at, piece)) => {
                         // A piece may end in the middle of a sample.
                         half.extend_from_slice(&piece);
                         let (whole, rest) = half.as_chunks::<2>();
@@ -308,7 +344,7 @@ impl Speaks {
                         let rest = rest.to_vec();
                         let speech = &mut self.noted.lock().speeches[place];
                         if speech.samples.is_empty() {
-                            speech.began = Instant::now();
+                            speech.began = at;
                         }
                         speech.samples.extend_from_slice(&new);
                         samples.extend(new);
@@ -316,7 +352,7 @@ impl Speaks {
                     }
                     ended => {
                         over = true;
-                        self.noted.lock().speeches[place].whole = ended.is_ok();
+                        self.noted.lock().speeches[place].whole = matches!(ended, Some(Piece::End { whole: true }));
                     }
                 }
             }
@@ -336,6 +372,7 @@ impl Speaks {
             }
             played += 1;
             if self.conduct.dies_after.is_some_and(|limit| Duration::from_millis(10) * played as u32 >= limit) {
+                self.noted.lock().died = Some(Instant::now());
                 return true;
             }
         };

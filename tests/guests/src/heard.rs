@@ -10,21 +10,28 @@ pub struct Heard {
 /// What is quieter than this is silence: a coded track is never quite still.
 const QUIET: i16 = 300;
 
+fn is_loud(sample: &i16) -> bool {
+    sample.unsigned_abs() > QUIET.unsigned_abs()
+}
+
+/// Whether there is any sound in it.
+pub(crate) fn is_audible(samples: &[i16]) -> bool {
+    samples.iter().any(is_loud)
+}
+
 impl Heard {
     /// Seconds from the first to the last sound.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        let loud = |sample: &i16| sample.unsigned_abs() > QUIET.unsigned_abs();
-        let first = self.samples.iter().position(loud);
-        let last = self.samples.iter().rposition(loud);
+        let first = self.samples.iter().position(is_loud);
+        let last = self.samples.iter().rposition(is_loud);
         first.zip(last).map_or(0.0, |(first, last)| (last - first) as f64 / f64::from(self.rate.max(1)))
     }
 
     /// How often a second the sound swings, over its loud part: the pitch of a tone, in Hz.
     #[must_use]
     pub fn pitch(&self) -> f64 {
-        let loud = |sample: &i16| sample.unsigned_abs() > QUIET.unsigned_abs();
-        let (Some(first), Some(last)) = (self.samples.iter().position(loud), self.samples.iter().rposition(loud))
+        let (Some(first), Some(last)) = (self.samples.iter().position(is_loud), self.samples.iter().rposition(is_loud))
         else {
             return 0.0;
         };

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use majlis_livekit_ffi::{
     AudioStream, Events, Joined, Picture as Sent, PublishVideo, RemoteTrack, Room, RoomEvent, TrackKind, VideoRotation,
@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::hall::until;
+use crate::heard::is_audible;
 use crate::{Hall, Heard, Picture, colour};
 
 /// The rate at which a visitor hears.
@@ -44,6 +45,10 @@ struct Noted {
     shown: BTreeMap<String, Shown>,
     present: Vec<String>,
     left: Vec<String>,
+    /// By identity, when it was ready to receive.
+    active: BTreeMap<String, Instant>,
+    /// By identity, when the first sound of it that is no silence came.
+    audible: BTreeMap<String, Instant>,
 }
 
 /// A visitor with a camera: a participant as a page is one. It receives everybody's sound and pictures.
@@ -70,13 +75,7 @@ impl Hall {
             joined.unwrap_or_else(|error| panic!("a visitor is not let in: {error}"));
         let room = Arc::new(room);
         let noted = Arc::new(Mutex::new(Noted::default()));
-        let mut tasks = Vec::new();
-        if let Some((picture, fps)) = camera {
-            let source = VideoSource::new(&self.ffi, picture.width as u32, picture.height as u32).expect("a camera");
-            let track = self.wait("publishing", room.publish_video("camera", &source, &PublishVideo::default()));
-            let track = track.expect("visitors may publish their camera");
-            tasks.push(self.runtime.spawn(film(source, picture.clone(), fps, track)));
-        }
+        // As a page does: whoever is there is received at once, and not only when the camera is published.
         {
             let mut noted = noted.lock();
             for somebody in &present {
@@ -87,13 +86,40 @@ impl Hall {
                 }
             }
         }
-        tasks.push(self.runtime.spawn(watch(events, Arc::clone(&noted))));
+        let mut tasks = vec![self.runtime.spawn(watch(events, Arc::clone(&noted)))];
+        if let Some((picture, fps)) = camera {
+            let source = VideoSource::new(&self.ffi, picture.width as u32, picture.height as u32).expect("a camera");
+            let track = self.wait("publishing", room.publish_video("camera", &source, &PublishVideo::default()));
+            let track = track.expect("visitors may publish their camera");
+            tasks.push(self.runtime.spawn(film(source, picture.clone(), fps, track)));
+        }
         let identity = room.identity().to_owned();
         Visitor { room: Some(room), noted, tasks, handle: self.runtime.handle().clone(), identity }
     }
 }
 
 impl Visitor {
+    /// When it joined, by the server's clock.
+    ///
+    /// # Panics
+    /// It has left.
+    #[must_use]
+    pub fn joined_at(&self) -> SystemTime {
+        self.room.as_ref().expect("it is in the room").participant().joined_at
+    }
+
+    /// When somebody who came after it was ready to receive.
+    #[must_use]
+    pub fn active(&self, identity: &str) -> Option<Instant> {
+        self.noted.lock().active.get(identity).copied()
+    }
+
+    /// When the first sound of somebody that is no silence was decoded here.
+    #[must_use]
+    pub fn audible(&self, identity: &str) -> Option<Instant> {
+        self.noted.lock().audible.get(identity).copied()
+    }
+
     /// What came to it as text.
     #[must_use]
     pub fn texts(&self) -> Vec<Text> {
@@ -223,6 +249,9 @@ async fn watch(mut events: Events, noted: Arc<Mutex<Noted>>) {
                 note_attributes(&mut noted, &somebody.identity, &somebody.attributes);
                 noted.present.push(somebody.identity);
             }
+            RoomEvent::ParticipantActive { identity } => {
+                noted.lock().active.entry(identity).or_insert_with(Instant::now);
+            }
             RoomEvent::ParticipantDisconnected { identity, .. } => {
                 let mut noted = noted.lock();
                 noted.present.retain(|present| *present != identity);
@@ -257,7 +286,11 @@ async fn receive(identity: String, track: RemoteTrack, noted: Arc<Mutex<Noted>>)
         let Ok(mut sound) = AudioStream::new(&track, RATE, 1) else { return };
         noted.lock().heard.entry(identity.clone()).or_insert_with(|| Heard { rate: RATE, samples: Vec::new() });
         while let Some(frame) = sound.next().await {
-            if let Some(heard) = noted.lock().heard.get_mut(&identity) {
+            let mut noted = noted.lock();
+            if is_audible(frame.samples()) {
+                noted.audible.entry(identity.clone()).or_insert_with(Instant::now);
+            }
+            if let Some(heard) = noted.heard.get_mut(&identity) {
                 heard.samples.extend_from_slice(frame.samples());
             }
         }

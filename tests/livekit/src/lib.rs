@@ -20,6 +20,6 @@ mod server;
 mod way;
 
 pub use livekit_token::{AccessToken, VideoGrants};
-pub use place::{descriptors, library, server_binary};
+pub use place::{both, descriptors, library, server_binary};
 pub use server::Server;
 pub use way::Way;

@@ -10,16 +10,37 @@ fn cache(folder: &str) -> PathBuf {
     caches.join("majlis").join(folder)
 }
 
-/// A file, or nothing: then the test says what it skips.
-fn file(skipped: &str, variable: &str, path: PathBuf) -> Option<PathBuf> {
+/// A file that somebody named in a variable, or that `make livekit` put there; or what is missing.
+fn found(variable: &str, path: PathBuf) -> Result<PathBuf, String> {
     let path = std::env::var_os(variable).filter(|value| !value.is_empty()).map_or(path, PathBuf::from);
     if path.is_file() {
-        return Some(path);
+        Ok(path)
+    } else {
+        Err(format!("{} is not there; `make livekit` puts it there", path.display()))
     }
-    let missing = format!("{} is not there; `make livekit` puts it there", path.display());
+}
+
+/// A file, or nothing: then the test says what it skips.
+fn file(skipped: &str, variable: &str, path: PathBuf) -> Option<PathBuf> {
+    let missing = match found(variable, path) {
+        Ok(path) => return Some(path),
+        Err(missing) => missing,
+    };
     assert!(std::env::var_os("MAJLIS_REQUIRE").is_none_or(|all| all != "all"), "{skipped}: {missing}");
     eprintln!("\n*** SKIPPED: {skipped}\n*** {missing}\n");
     None
+}
+
+const LIBRARY: (&str, &str) = ("LIVEKIT_FFI_PATH", "livekit/1.2.1/liblivekit_ffi.so");
+const SERVER: (&str, &str) = ("LIVEKIT_SERVER", "livekit-server/1.13.5/livekit-server");
+
+/// The library, where the server is there too, for whoever asks before anything is started.
+///
+/// # Errors
+/// One of them is not there; the text says how it is brought.
+pub fn both() -> Result<PathBuf, String> {
+    found(SERVER.0, cache(SERVER.1))?;
+    found(LIBRARY.0, cache(LIBRARY.1))
 }
 
 /// LiveKit's own library; `skipped` says what is not tested without it.
@@ -28,7 +49,7 @@ fn file(skipped: &str, variable: &str, path: PathBuf) -> Option<PathBuf> {
 /// It is not there, and nothing may be missing (`MAJLIS_REQUIRE=all`).
 #[must_use]
 pub fn library(skipped: &str) -> Option<PathBuf> {
-    file(skipped, "LIVEKIT_FFI_PATH", cache("livekit/1.2.1/liblivekit_ffi.so"))
+    file(skipped, LIBRARY.0, cache(LIBRARY.1))
 }
 
 /// The descriptors of the library's messages: one `FileDescriptorSet`.
@@ -46,5 +67,5 @@ pub fn descriptors(skipped: &str) -> Option<PathBuf> {
 /// It is not there, and nothing may be missing.
 #[must_use]
 pub fn server_binary(skipped: &str) -> Option<PathBuf> {
-    file(skipped, "LIVEKIT_SERVER", cache("livekit-server/1.13.5/livekit-server"))
+    file(skipped, SERVER.0, cache(SERVER.1))
 }

@@ -15,9 +15,8 @@ use crate::hall::until;
 use crate::visitor::film;
 use crate::{Conduct, Hall, Picture};
 
-/// Side of an avatar's picture in pixels, and pictures a second.
+/// Side of an avatar's picture in pixels.
 const SIDE: u32 = 256;
-const FPS: u32 = 10;
 /// What speech is sent under.
 const TOPIC: &str = "lk.audio_stream";
 
@@ -259,7 +258,7 @@ async fn show(ffi: Ffi, room: Arc<Room>, conduct: Conduct, noted: Arc<Mutex<Note
         return std::future::pending().await;
     }
     noted.lock().first_frame.get_or_insert_with(Instant::now);
-    film(source, Picture::plain(SIDE, conduct.colour), FPS, track).await;
+    film(source, Picture::plain(SIDE, conduct.colour), conduct.fps, track).await;
 }
 
 /// Reads a speech, faster than it is played.

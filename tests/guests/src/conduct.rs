@@ -13,6 +13,8 @@ pub struct Conduct {
     pub publishes: bool,
     /// It sends frames of it.
     pub sends_frames: bool,
+    /// So many of them a second.
+    pub fps: u32,
     /// It leaves the room when it has played so much of a speech.
     pub dies_after: Option<Duration>,
     /// Sent out of the room, it comes back with the same token.
@@ -31,6 +33,7 @@ impl Default for Conduct {
             listens: true,
             publishes: true,
             sends_frames: true,
+            fps: 10,
             dies_after: None,
             comes_back: false,
             reports: true,

@@ -20,6 +20,7 @@ mod measure;
 mod peer;
 mod program;
 mod recognition;
+mod rooms;
 mod search;
 mod sound;
 mod stages;
@@ -37,7 +38,8 @@ use measure::Bench;
 static ALLOCATOR: majlis_meter::Jemalloc = majlis_meter::Jemalloc;
 
 const USAGE: &str = "usage: majlis-bench --majlis BINARY --plugins FOLDER --pipelines FOLDER --work FOLDER --out FILE \
-                     [--only NAME]... [--peer-python FILE --peer-graphs FOLDER --peer-driver FILE]\n       majlis-bench --first-need --plugins FOLDER --work FOLDER";
+                     [--only NAME]... [--peer-python FILE --peer-graphs FOLDER --peer-driver FILE] \
+                     [--agents-python FILE --agents-driver FILE]\n       majlis-bench --first-need --plugins FOLDER --work FOLDER";
 
 struct Arguments {
     bench: Bench,
@@ -50,6 +52,7 @@ fn arguments() -> Option<Arguments> {
     let mut bench = Bench::default();
     let (mut out, mut only, mut first_need) = (PathBuf::new(), Vec::new(), false);
     let mut peer: [Option<PathBuf>; 3] = [None, None, None];
+    let mut agents: [Option<PathBuf>; 2] = [None, None];
     let mut arguments = std::env::args().skip(1);
     while let Some(key) = arguments.next() {
         if key == "--first-need" {
@@ -67,12 +70,17 @@ fn arguments() -> Option<Arguments> {
             "--peer-python" => peer[0] = Some(value.into()),
             "--peer-graphs" => peer[1] = Some(value.into()),
             "--peer-driver" => peer[2] = Some(value.into()),
+            "--agents-python" => agents[0] = Some(value.into()),
+            "--agents-driver" => agents[1] = Some(value.into()),
             _ => return None,
         }
     }
     bench.testdata = std::env::var_os("MAJLIS_TESTDATA").map(PathBuf::from).filter(|path| path.is_dir());
     if let [Some(python), Some(graphs), Some(driver)] = peer {
         bench.peer = Some(peer::Environment { python, graphs, driver });
+    }
+    if let [Some(python), Some(driver)] = agents {
+        bench.agents = Some(peer::Agents { python, driver });
     }
     Some(Arguments { bench, out, only, first_need })
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::chain::{Plan, Plugins};
 use crate::figure::{Bound, Figure, Measured, median, rounds};
-use crate::peer::Environment;
+use crate::peer::{Agents, Environment};
 use crate::program::{Run, command, median_of_stage};
 use crate::stages::{Beat, Tap};
-use crate::{bare, boundary, flush, gstreamer, looks, recognition, search, sound, vision, voice};
+use crate::{bare, boundary, flush, gstreamer, looks, recognition, rooms, search, sound, vision, voice};
 
 /// Figures that are measured together.
 type Group<'a> = &'a dyn Fn() -> Vec<Figure>;
@@ -32,6 +32,8 @@ pub(crate) struct Bench {
     pub(crate) testdata: Option<PathBuf>,
     /// What recognition is held against, if it is there.
     pub(crate) peer: Option<Environment>,
+    /// What rooms are held against, if it is there.
+    pub(crate) agents: Option<Agents>,
 }
 
 pub(crate) type Values = Vec<Result<f64, String>>;
@@ -103,7 +105,7 @@ impl Bench {
 
     /// Takes what is wanted, in groups of figures that are taken together.
     pub(crate) fn figures(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Figure> {
-        let groups: [(&[&str], Group<'_>); 16] = [
+        let groups: [(&[&str], Group<'_>); 18] = [
             (&["idle_rss_mib", "ready_ms"], &|| self.start()),
             (&["chain5_same_thread_us", "chain5_unmetered_us", "chain5_ratio_vs_gstreamer"], &|| self.same_thread()),
             (&["chain5_cross_thread_us"], &|| self.cross_thread()),
@@ -121,6 +123,29 @@ impl Bench {
             // `peer` asks for all that is held against it.
             (&["peer", "recognise_ratio", "recognise_group", "rss_after_runs_mib"], &|| recognition::beside_peer(self)),
             (&["peer", "open_ratio_vs_python_r50", "open_r50"], &|| recognition::openings(self)),
+            (
+                &[
+                    "peer",
+                    "rooms",
+                    "dispatch_to_joined_ratio",
+                    "worker_idle_pss_mib",
+                    "room_extra_idle_mib",
+                    "room_extra_camera_mib",
+                ],
+                &|| rooms::dispatch::figures(self),
+            ),
+            (
+                &[
+                    "rooms",
+                    "arrival_to_ready_ratio",
+                    "arrival_to_ready_prewarmed_ms",
+                    "speech_to_avatar_ms",
+                    "failover_ms",
+                    "failover_hang_ms",
+                    "death_to_voice_ms",
+                ],
+                &|| rooms::avatar::figures(self),
+            ),
         ];
         let mut figures = Vec::new();
         for (names, take) in groups {

@@ -1,4 +1,5 @@
-//! Python InsightFace beside us, where `peer/environment.sh` has made its environment.
+//! What we are held against in Python, where `peer/environment.sh` has made an environment for it: InsightFace, driven from here,
+//! and livekit-agents, which LiveKit's server sends to rooms.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,14 @@ pub(crate) struct Environment {
     /// Graphs of the size of buffalo_l.
     pub(crate) graphs: PathBuf,
     /// The driver, `peer.py`.
+    pub(crate) driver: PathBuf,
+}
+
+/// livekit-agents, beside our own stage of rooms, where its environment was made.
+pub(crate) struct Agents {
+    /// Its interpreter.
+    pub(crate) python: PathBuf,
+    /// The worker, `agent.py`.
     pub(crate) driver: PathBuf,
 }
 

@@ -1,5 +1,6 @@
 //! The program `majlis`, measured from outside.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -16,26 +17,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A run of `majlis`, ended when it is dropped.
 pub(crate) struct Run {
     child: Child,
+    program: String,
     begun: Instant,
     lines: Receiver<(Instant, String)>,
-    /// What was read while a milestone was waited for.
+    /// What was read while something else was waited for: milestones, and lines.
+    moments: VecDeque<Moment>,
     read: Vec<String>,
+    zero: Option<Instant>,
 }
 
 /// A milestone as `--milestones` prints it.
+#[derive(Clone, Debug)]
 pub(crate) struct Moment {
     pub(crate) name: String,
     pub(crate) visit: u64,
     /// Since the process was made.
     pub(crate) after: Duration,
+    /// When it was read here.
+    pub(crate) at: Instant,
+    /// When it was, on the run's clock.
+    pub(crate) nanos: u64,
 }
 
 impl Run {
     /// Starts it.
     pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
         command.stdin(Stdio::null()).stderr(Stdio::piped());
-        let begun = Instant::now();
-        let mut child = command.spawn().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+        let (begun, program) = (Instant::now(), Path::new(command.get_program()).display().to_string());
+        let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
         let (to, lines) = unbounded();
         if let Some(stderr) = child.stderr.take() {
             std::thread::spawn(move || {
@@ -46,31 +55,69 @@ impl Run {
                 }
             });
         }
-        Ok(Self { child, begun, lines, read: Vec::new() })
+        Ok(Self { child, program, begun, lines, moments: VecDeque::new(), read: Vec::new(), zero: None })
+    }
+
+    /// Reads a line, which is a milestone or is kept.
+    fn read(&mut self) -> Result<(), String> {
+        let Ok((at, line)) = self.lines.recv_timeout(PATIENCE) else {
+            return Err(format!("{} ended or stood still; it said: {}", self.program, self.read.join(" / ")));
+        };
+        match moment_of(&line) {
+            Some((name, visit, nanos)) => {
+                let zero = at.checked_sub(Duration::from_nanos(nanos));
+                self.zero = self.zero.into_iter().chain(zero).min();
+                self.moments.push_back(Moment { name, visit, after: at - self.begun, at, nanos });
+            }
+            None => self.read.push(line),
+        }
+        Ok(())
     }
 
     /// The next milestone.
     pub(crate) fn moment(&mut self) -> Result<Moment, String> {
         loop {
-            let Ok((at, line)) = self.lines.recv_timeout(PATIENCE) else {
-                return Err(format!("majlis ended or stood still; it said: {}", self.read.join(" / ")));
-            };
-            let said: Option<Value> = serde_json::from_str(&line).ok();
-            let milestone =
-                said.and_then(|said| Some((said["milestone"].as_str()?.to_owned(), said["visit"].as_u64()?)));
-            if let Some((name, visit)) = milestone {
-                return Ok(Moment { name, visit, after: at - self.begun });
+            if let Some(moment) = self.moments.pop_front() {
+                return Ok(moment);
             }
-            self.read.push(line);
+            self.read()?;
         }
+    }
+
+    /// The zero of the run's clock on ours, by the milestone that was read the soonest. It may be later by as long as that took,
+    /// a part of a millisecond.
+    pub(crate) fn zero(&self) -> Result<Instant, String> {
+        self.zero.ok_or_else(|| format!("{} told no milestone", self.program))
+    }
+
+    /// Waits for a line in which this stands.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), String> {
+        let mut from = 0;
+        loop {
+            if self.read[from..].iter().any(|line| line.contains(text)) {
+                return Ok(());
+            }
+            from = self.read.len();
+            self.read()?;
+        }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for the one milestone.
     pub(crate) fn until(&mut self, name: &str) -> Result<Duration, String> {
+        self.reached(name).map(|moment| moment.after)
+    }
+
+    /// As [`Run::until`], with all that is known of it.
+    pub(crate) fn reached(&mut self, name: &str) -> Result<Moment, String> {
         loop {
             let moment = self.moment()?;
             if moment.name == name {
-                return Ok(moment.after);
+                return Ok(moment);
             }
         }
     }
@@ -133,6 +180,12 @@ impl Drop for Run {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A line of `--milestones`: name, visit, and when it was on the run's clock.
+fn moment_of(line: &str) -> Option<(String, u64, u64)> {
+    let said: Value = serde_json::from_str(line).ok()?;
+    Some((said["milestone"].as_str()?.to_owned(), said["visit"].as_u64()?, said["ns"].as_u64()?))
 }
 
 /// The median wall time of a stage's calls, in nanoseconds, from a report in JSON.

@@ -1,0 +1,218 @@
+//! A worker of LiveKit's dispatch beside the peer's: how soon it is where it was sent, and what it holds in memory.
+//!
+//! Both run at the same time, on the same server, each with a name of its own; they are sent for in turn, each when it rests. The
+//! visitor is the same, and it is the visitor who sees when the agent is there.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use majlis_test_guests::Visitor;
+use serde_json::json;
+
+use super::worker::Worker;
+use super::{Place, guarded, millis, until};
+use crate::figure::{Figure, Measured, rounds};
+use crate::measure::{Bench, Values, must, ratios, shown};
+
+/// Rooms that each is sent to, one after the other; the first one does not count.
+const ROUNDS: usize = 7;
+/// Pages that were freed are kept for two seconds: memory is read later.
+const REST: Duration = Duration::from_secs(3);
+/// Pictures a second of a camera.
+const FPS: u32 = 10;
+
+/// What is in the rooms that are held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// A visitor.
+    Idle,
+    /// A visitor with a camera before which nobody stands: nothing follows from its pictures.
+    Camera,
+    /// A visitor who is greeted by name, aloud and in writing.
+    Greeted,
+}
+
+impl Held {
+    /// So many rooms are held beside the first one.
+    fn further(self) -> usize {
+        if self == Self::Greeted { 2 } else { 4 }
+    }
+}
+
+/// What is measured of one worker.
+#[derive(Default)]
+struct Taken {
+    /// Milliseconds, one a round.
+    joined: Values,
+    /// MiB.
+    idle: Values,
+    /// MiB a further room: after one more, two more, and so on.
+    extra_idle: Values,
+    extra_camera: Values,
+    /// Of ours alone.
+    extra_greeted: Values,
+}
+
+pub(crate) fn figures(bench: &Bench) -> Vec<Figure> {
+    let [ours, theirs] = match Place::open(bench) {
+        Ok(place) => taken(&place),
+        Err(reason) => [missing(&reason), missing(&reason)],
+    };
+    let ratio = ratios(&ours.joined, &theirs.joined);
+    let [ours_joined, peer_joined] = [ours.joined, theirs.joined].map(rounds);
+    let of = |values: Values| -> Measured { rounds(values) };
+    vec![
+        must(
+            "dispatch_to_joined_ratio",
+            0.6,
+            ratio,
+            "CreateDispatch to the agent active in the room, as its visitor sees it, over livekit-agents'",
+        ),
+        shown("dispatch_to_joined_ms", ours_joined, "ours of it"),
+        shown("peer_dispatch_to_joined_ms", peer_joined, "livekit-agents' of it, warm processes"),
+        must(
+            "worker_idle_pss_mib",
+            45.0,
+            of(ours.idle),
+            "the same process, models open, in no room: PSS of the whole program",
+        ),
+        shown("peer_worker_idle_pss_mib", of(theirs.idle), "livekit-agents' processes together, warm, in no room"),
+        must(
+            "room_extra_idle_mib",
+            2.0,
+            of(ours.extra_idle),
+            "each further room held, a visitor without a camera in it: PSS",
+        ),
+        shown("peer_room_extra_idle_mib", of(theirs.extra_idle), "livekit-agents' of it"),
+        must(
+            "room_extra_camera_mib",
+            6.0,
+            of(ours.extra_camera),
+            "the same with a camera of 640 x 480 in each, decoded and looked at, before which nobody stands",
+        ),
+        shown("peer_room_extra_camera_mib", of(theirs.extra_camera), "livekit-agents' of it, decoded"),
+        shown(
+            "room_extra_greeted_mib",
+            of(ours.extra_greeted),
+            "ours with a visitor before each camera, greeted by name, aloud and in writing",
+        ),
+    ]
+}
+
+fn missing(reason: &str) -> Taken {
+    let [joined, idle, extra_idle, extra_camera, extra_greeted] = [(); 5].map(|()| vec![Err(reason.to_owned())]);
+    Taken { joined, idle, extra_idle, extra_camera, extra_greeted }
+}
+
+/// Ours, and the peer's.
+fn taken(place: &Place<'_>) -> [Taken; 2] {
+    let mut taken = [Taken::default(), Taken::default()];
+    let mut workers = start(place);
+    sleep(REST);
+    for (worker, taken) in workers.iter().zip(&mut taken) {
+        taken.idle.push(worker.as_ref().map_err(Clone::clone).and_then(Worker::memory));
+    }
+    for round in 0..=ROUNDS {
+        for side in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+            let joined = with(&mut workers[side], |worker| joined(place, worker, round));
+            if round > 0 {
+                taken[side].joined.push(joined);
+            }
+        }
+    }
+    for (worker, taken) in workers.iter_mut().zip(&mut taken) {
+        taken.extra_idle = values(with(worker, |worker| held(place, worker, Held::Idle)));
+    }
+    drop(workers);
+    // What was used for rooms before would be used for these again, and not be counted.
+    for (worker, taken) in start(place).into_iter().zip(&mut taken) {
+        taken.extra_camera = values(anew(place, worker, Held::Camera));
+    }
+    taken[0].extra_greeted = values(anew(place, guarded(|| Worker::ours(place)), Held::Greeted));
+    taken
+}
+
+/// Rooms of a worker that was in none before, and which ends with this.
+fn anew(place: &Place<'_>, mut worker: Result<Worker, String>, what: Held) -> Result<Vec<f64>, String> {
+    let values = with(&mut worker, |worker| held(place, worker, what))?;
+    match worker?.end()? {
+        Some(seen) if seen <= what.further() => Err(format!("only {seen} cameras were looked at")),
+        _ => Ok(values),
+    }
+}
+
+fn start(place: &Place<'_>) -> [Result<Worker, String>; 2] {
+    [guarded(|| Worker::ours(place)), guarded(|| Worker::peer(place))]
+}
+
+fn with<T>(
+    worker: &mut Result<Worker, String>,
+    round: impl FnOnce(&mut Worker) -> Result<T, String>,
+) -> Result<T, String> {
+    let worker = worker.as_mut().map_err(|reason| reason.clone())?;
+    guarded(|| round(worker))
+}
+
+fn values(taken: Result<Vec<f64>, String>) -> Values {
+    taken.map_or_else(|reason| vec![Err(reason)], |values| values.into_iter().map(Ok).collect())
+}
+
+/// Milliseconds until an agent is there, in a room of its own.
+fn joined(place: &Place<'_>, worker: &mut Worker, round: usize) -> Result<f64, String> {
+    worker.rest()?;
+    let room = format!("{}-joined-{round}", worker.agent);
+    let visitor = place.hall.visitor(&place.hall.server.token("visitor", &room), None);
+    let took = sent_for(place, worker, &visitor, &room)?;
+    visitor.leave();
+    delete(place, &room);
+    Ok(took)
+}
+
+/// MiB for each room beside the first one.
+fn held(place: &Place<'_>, worker: &mut Worker, what: Held) -> Result<Vec<f64>, String> {
+    let (mut visitors, mut values, mut first) = (Vec::new(), Vec::new(), 0.0);
+    worker.rest()?;
+    for number in 0..=what.further() {
+        let room = format!("{}-held-{number}", worker.agent);
+        let picture = if what == Held::Greeted { place.somebody(number) } else { place.nobody() };
+        let camera = (what != Held::Idle).then_some((&picture, FPS));
+        let visitor = place.hall.visitor(&place.hall.server.token("visitor", &room), camera);
+        sent_for(place, worker, &visitor, &room)?;
+        match what {
+            Held::Idle => {}
+            Held::Camera => worker.decodes(&room)?,
+            Held::Greeted => {
+                let who =
+                    until("a voice", || visitor.present().into_iter().find(|who| visitor.audible(who).is_some()))?;
+                let does = || visitor.values(&who, "lk.agent.state").pop();
+                until("the end of the greeting", || (does().as_deref() == Some("idle")).then_some(()))?;
+            }
+        }
+        visitors.push((visitor, room));
+        sleep(REST);
+        let memory = worker.memory()?;
+        if number == 0 {
+            first = memory;
+        } else {
+            values.push((memory - first) / number as f64);
+        }
+    }
+    for (visitor, room) in visitors {
+        visitor.leave();
+        delete(place, &room);
+    }
+    Ok(values)
+}
+
+/// Sends for an agent, and waits until it is active in the room. Answers how many milliseconds that took.
+fn sent_for(place: &Place<'_>, worker: &Worker, visitor: &Visitor, room: &str) -> Result<f64, String> {
+    let wanted = json!({ "room": room, "agent_name": worker.agent }).to_string();
+    let asked = Instant::now();
+    place.hall.server.api("AgentDispatchService/CreateDispatch", room, &wanted);
+    let there = until("the agent", || visitor.present().iter().find_map(|who| visitor.active(who)))?;
+    Ok(millis(asked, there))
+}
+
+fn delete(place: &Place<'_>, room: &str) {
+    place.hall.server.api("RoomService/DeleteRoom", room, &json!({ "room": room }).to_string());
+}

@@ -93,7 +93,7 @@ fn shown(value: f64) -> String {
 
 /// The table, and below it why what is missing was not measured.
 pub(crate) fn table(figures: &[Figure]) -> String {
-    let mut text = format!("{:28} {:>8}  {:19} {:>10}  {:6}  {}\n", "", "median", "spread", "must reach", "", "what");
+    let mut text = format!("{:30} {:>8}  {:19} {:>10}  {:6}  {}\n", "", "median", "spread", "must reach", "", "what");
     // Figures that are taken together are missing together.
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for Figure { name, what, bound, measured } in figures {
@@ -111,7 +111,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
                 ("-".to_owned(), String::new(), "-")
             }
         };
-        let _ = writeln!(text, "{name:28} {median:>8}  {spread:19} {limit:>10}  {verdict:6}  {what}");
+        let _ = writeln!(text, "{name:30} {median:>8}  {spread:19} {limit:>10}  {verdict:6}  {what}");
     }
     text.push('\n');
     for (reason, names) in reasons {

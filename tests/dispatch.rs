@@ -6,10 +6,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use majlis_test_guests::{Hall, Picture, Visitor};
+use majlis_test_guests::{Conduct, Hall, Picture, Troupe, Visitor, room_colour};
+use majlis_test_server::Server;
 use majlis_tests::{Folder, Running, espeak_is_here, majlis, replaced, root, with_whole_paths};
 use serde_json::Value;
 
@@ -27,14 +28,38 @@ const LIMIT: Duration = Duration::from_secs(400);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// The text of a visitor comes under this heading.
 const TRANSCRIPTION: &str = "lk.transcription";
-/// Who is enrolled: the picture that a camera shows, and the name that is in the greeting and in no other.
-const PEOPLE: [(&str, &str); 5] = [
-    ("1-salem.png", "سالم المنصوري"),
-    ("2-layla.png", "ليلى حداد"),
-    ("4-noura.png", "نورة الهاشمي"),
-    ("8-daniel.png", "دانييل أوكورو"),
-    ("9-fahd.png", "فهد الساعدي"),
+/// The key of the avatars' vendor.
+const KEY: &str = "sk-test-hunter2hunter2";
+/// Who is enrolled: the picture that a camera shows, and the name and the recording (a tone, in Hz) that are in the greeting and in no
+/// other.
+const PEOPLE: [Person; 5] = [
+    Person { picture: "1-salem.png", title: "يا مهندس", name: "سالم المنصوري", tone: 300.0 },
+    Person { picture: "2-layla.png", title: "يا أستاذة", name: "ليلى حداد", tone: 450.0 },
+    Person { picture: "4-noura.png", title: "يا دكتورة", name: "نورة الهاشمي", tone: 600.0 },
+    Person { picture: "8-daniel.png", title: "", name: "دانييل أوكورو", tone: 750.0 },
+    Person { picture: "9-fahd.png", title: "", name: "فهد الساعدي", tone: 900.0 },
 ];
+/// So far from its pitch a tone may be heard after a codec, in Hz.
+const NEAR: f64 = 40.0;
+/// So far from its value a colour may be seen after a camera and a codec.
+const ALIKE: i16 = 30;
+
+/// Somebody who is enrolled.
+struct Person {
+    picture: &'static str,
+    title: &'static str,
+    name: &'static str,
+    tone: f64,
+}
+
+/// Who speaks in the rooms.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cast {
+    /// The agent, with a voice.
+    Voice,
+    /// Avatars, with recordings. Each has the colour of its room.
+    Avatars,
+}
 
 /// Two hosts and the server.
 struct House {
@@ -42,35 +67,45 @@ struct House {
     /// This one gives the tokens.
     first: Option<Running>,
     second: Option<Running>,
+    /// Whose avatars come.
+    vendor: Arc<Server>,
+    avatars: Option<Troupe>,
     _folder: Folder,
     _alone: MutexGuard<'static, ()>,
 }
 
 /// Where visitors come in.
 struct Entrance {
-    hall: Hall,
+    hall: Arc<Hall>,
+    cast: Cast,
     /// Where tokens are given.
     door: String,
 }
 
 impl House {
     /// With the pipeline as shipped; the second host gives no tokens.
-    fn open(what: &str, max_visits: usize) -> Option<Self> {
+    fn open(what: &str, max_visits: usize, cast: Cast) -> Option<Self> {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let espeak = espeak_is_here(what);
-        let hall = Hall::open(what)?;
+        let hall = Arc::new(Hall::open(what)?);
         if !espeak {
             return None;
         }
         let library = majlis_test_livekit::library(what)?;
         let folder = Folder::new();
+        let vendor = Arc::new(Server::start());
+        let begun = Arc::clone(&vendor);
+        let tokens = move || begun.sessions().into_iter().map(|session| (session.token, session.listener)).collect();
+        let marked = Conduct { colour: None, voice: Some(16_000), ..Conduct::default() };
+        let avatars = Troupe::new(Arc::clone(&hall), tokens, Vec::new(), marked);
         let start = |name: &str, tokens: &str| {
             let mut run = majlis(["run", "--report", "json", "--visits", "all", "-v"])
                 .env("LIVEKIT_URL", hall.server.url())
                 .env("LIVEKIT_API_KEY", hall.server.key())
                 .env("LIVEKIT_API_SECRET", hall.server.secret())
                 .env("LIVEKIT_FFI_PATH", &library)
-                .arg(prepared(&folder, name, tokens, max_visits))
+                .env("BEY_API_KEY", KEY)
+                .arg(prepared(&folder, name, tokens, max_visits, cast, &vendor.avatars_url("bey")))
                 .within(LIMIT)
                 .start();
             let told = (!tokens.is_empty()).then(|| run.until_line("tokens are given at"));
@@ -83,8 +118,9 @@ impl House {
         let (second, _) = start("second.toml", "");
         let told = told.expect("the first says where");
         let door = told.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
-        let entrance = Entrance { hall, door };
-        Some(Self { entrance, first: Some(first), second: Some(second), _folder: folder, _alone: alone })
+        let entrance = Entrance { hall, cast, door };
+        let (first, second, avatars) = (Some(first), Some(second), Some(avatars));
+        Some(Self { entrance, first, second, vendor, avatars, _folder: folder, _alone: alone })
     }
 
     fn hosts(&mut self) -> [&mut Running; 2] {
@@ -123,13 +159,13 @@ impl House {
 impl Entrance {
     /// The next visitor: number `number` of all, let in by a token that its page asks for.
     fn visitor(&self, number: usize) -> Guest {
-        let (picture, name) = PEOPLE[number % PEOPLE.len()];
-        let picture = Picture::open(&root().join("models/demo/visitors").join(picture), (320, 240));
+        let person = &PEOPLE[number % PEOPLE.len()];
+        let picture = Picture::open(&root().join("models/demo/visitors").join(person.picture), (320, 240));
         let pass = self.token();
         let text = |key: &str| pass[key].as_str().expect("a page reads it").to_owned();
         assert_eq!(text("server_url"), self.hall.server.url());
         let visitor = self.hall.visitor(&text("participant_token"), Some((&picture, 2)));
-        Guest { visitor, room: text("room_name"), name }
+        Guest { visitor, room: text("room_name"), person, cast: self.cast }
     }
 
     fn token(&self) -> Value {
@@ -158,15 +194,61 @@ impl Drop for House {
 }
 
 /// The shipped pipeline, changed.
-fn prepared(folder: &Folder, name: &str, tokens: &str, max_visits: usize) -> PathBuf {
+fn prepared(folder: &Folder, name: &str, tokens: &str, max_visits: usize, cast: Cast, avatars_url: &str) -> PathBuf {
     let text = std::fs::read_to_string(root().join("pipelines/visits.toml")).expect("it is shipped");
     let text = with_whole_paths(&text);
     let from = text.find("tokens = {").expect("it gives tokens");
     let until = from + text[from..].find('\n').expect("a line ends");
     let text = format!("{}{tokens}{}", &text[..from], &text[until..]);
     let text = replaced(&text, "max_visits = 8", &format!("max_visits = {max_visits}"));
-    let settings = "[stage.greeting.config]\nsalutation = \"salam\"\noccasions = \"none\"\nagain_after = \"0s\"\ngreet_by = \"30s\"\n\n";
-    folder.write(name, replaced(&text, "[stage.voice]", &format!("{settings}[stage.voice]")))
+    let settings = "[stage.greeting.config]\nsalutation = \"none\"\noccasions = \"none\"\nagain_after = \"0s\"\ngreet_by = \"30s\"\n\n";
+    let text = replaced(&text, "[stage.voice]", &format!("{settings}[stage.voice]"));
+    folder.write(name, if cast == Cast::Avatars { with_avatars(folder, &text, avatars_url) } else { text })
+}
+
+/// The same with avatars, who say recordings. A visitor who has left is not waited for.
+fn with_avatars(folder: &Folder, text: &str, avatars_url: &str) -> String {
+    let list: String = PEOPLE.iter().map(|person| person.recorded(folder)).collect();
+    let _ = folder.write("recordings/say.toml", list);
+    let inputs = "inputs = { audio = \"voice.audio\", utterance = \"greeting.utterance\"";
+    let text = replaced(text, inputs, &format!("{inputs}, order = \"avatar.order\""));
+    let text = replaced(&text, "[stage.greeting.config]\n", "[stage.greeting.config]\nlanguages = [\"ar-SA\"]\n");
+    let text = replaced(&text, "dispatch = {", "rejoin_grace = \"2s\"\ndispatch = {");
+    let text =
+        text.replace("consent = \"drawn, not a person\"", "consent = \"drawn, not a person\"\nname_sent_to = [\"US\"]");
+    let text =
+        replaced(&text, "plugin = \"voice-espeak\"", "config = { folder = \"recordings\" }\nplugin = \"voice-file\"");
+    let avatar = format!(
+        "[stage.avatar]\nplugin = \"avatar-livekit\"\nload = \"eager\"\ninputs = {{ invite = \"room.invite\", seen = \"room.seen\" }}\n\
+         config = {{ vendor = \"bey\", speak_by = \"40s\", vendor_options.bey = {{ api_key = {{ env = \"BEY_API_KEY\" }}, \
+         avatar_id = \"a\", country = \"US\", start_within = \"40s\", base_url = \"{avatars_url}\" }} }}\n\n[report]"
+    );
+    replaced(&text, "[report]", &avatar)
+}
+
+impl Person {
+    /// What is heard as its greeting, in the list of recordings.
+    fn recorded(&self, folder: &Folder) -> String {
+        const RATE: u32 = 16_000;
+        // Where twelve come at once, a busy machine receives a voice some seconds after it began.
+        const SECONDS: u32 = 4;
+        let file = format!("{}.wav", self.tone);
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: RATE,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let path = folder.write(&format!("recordings/{file}"), "");
+        let mut sound = hound::WavWriter::create(path, spec).expect("a file");
+        for at in 0..RATE * SECONDS {
+            let sample = (f64::from(at) / f64::from(RATE) * self.tone * std::f64::consts::TAU).sin() * 9e3;
+            sound.write_sample(sample as i16).expect("a sample");
+        }
+        sound.finalize().expect("a file");
+        let title = if self.title.is_empty() { String::new() } else { format!("{} ", self.title) };
+        format!("[[say]]\ntext = \"أهلاً وسهلاً بكم، {title}{}.\"\nfile = \"{file}\"\n", self.name)
+    }
 }
 
 /// The rooms that a host joined, by what it said.
@@ -179,7 +261,8 @@ fn rooms(said: &str) -> BTreeSet<String> {
 struct Guest {
     visitor: Visitor,
     room: String,
-    name: &'static str,
+    person: &'static Person,
+    cast: Cast,
 }
 
 impl Guest {
@@ -191,7 +274,7 @@ impl Guest {
 
     /// By whom it was greeted in its own name, in order.
     fn greeters(&self) -> Vec<String> {
-        let by_name = self.greetings().into_iter().filter(|(_, text)| text.contains(self.name));
+        let by_name = self.greetings().into_iter().filter(|(_, text)| text.contains(self.person.name));
         let mut greeters: Vec<String> = by_name.map(|(from, _)| from).collect();
         greeters.dedup();
         greeters
@@ -208,27 +291,45 @@ impl Guest {
     fn is_greeted_by(&self, agents: usize) {
         self.visitor.until("the greeting", |visitor| {
             let greeters = self.greeters();
-            greeters.len() >= agents && greeters.last().is_some_and(|last| visitor.heard(last).seconds() > 0.5)
+            let heard = |who: &String| visitor.heard(who).seconds() > 0.3;
+            let is_heard = match self.cast {
+                Cast::Voice => greeters.last().is_some_and(heard),
+                Cast::Avatars => visitor.heard_of().iter().any(heard),
+            };
+            greeters.len() >= agents && is_heard
         });
     }
 
-    /// Nothing of anybody else came here: no other name, and no other voice than that of the agents who greeted.
+    /// Nothing of anybody else came here: no other name, no other voice than that of the agents who greeted or of the avatar of this
+    /// room, no other greeting in it, and no other room's picture.
     fn is_alone_with(&self, agents: usize) {
         let greeters = self.greeters();
         assert_eq!(greeters.len(), agents, "{:?}", self.greetings());
         for (_, text) in self.greetings() {
-            let others = PEOPLE.iter().filter(|(_, name)| *name != self.name && text.contains(name)).count();
-            assert_eq!(others, 0, "somebody else's greeting: {text}");
+            let others = PEOPLE.iter().map(|person| person.name).filter(|name| *name != self.person.name);
+            assert_eq!(others.filter(|name| text.contains(name)).count(), 0, "somebody else's greeting: {text}");
         }
         for voice in self.visitor.heard_of() {
-            assert!(greeters.contains(&voice), "a voice of nobody's");
+            if self.cast == Cast::Voice {
+                assert!(greeters.contains(&voice), "a voice of nobody's");
+                continue;
+            }
+            let heard = self.visitor.heard(&voice);
+            let pitch = heard.pitch();
+            // Somebody may have a voice and say nothing.
+            let is_own = heard.seconds() == 0.0 || (pitch - self.person.tone).abs() < NEAR;
+            assert!(is_own, "{pitch} Hz where {} Hz were to be said", self.person.tone);
+            let shown = self.visitor.shown(&voice).expect("who speaks has a picture").colour;
+            let room = room_colour(&self.room);
+            let is_alike = shown.iter().zip(room).all(|(seen, own)| (i16::from(*seen) - i16::from(own)).abs() < ALIKE);
+            assert!(is_alike, "{shown:?} in a room of {room:?}");
         }
     }
 }
 
 #[test]
 fn visitors_in_waves_are_each_greeted_alone_in_a_room_and_both_hosts_serve() {
-    let Some(mut house) = House::open("rooms of two hosts", SOME) else { return };
+    let Some(mut house) = House::open("rooms of two hosts", SOME, Cast::Avatars) else { return };
     let (next, entrance) = (AtomicUsize::new(0), &house.entrance);
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -251,11 +352,15 @@ fn visitors_in_waves_are_each_greeted_alone_in_a_room_and_both_hosts_serve() {
         let visits = report["visits"].as_array().expect("visits");
         assert!(visits.len() >= AT_LEAST && visits.iter().all(|visit| visit["reached"] == true), "{report:#}");
     }
+    // Each visitor's avatar was one of its own.
+    let avatars = house.avatars.take().expect("they are brought").end();
+    let joined = avatars.iter().filter(|avatar| !avatar.joined().is_empty()).count();
+    assert!(joined >= VISITORS && house.vendor.take_faults().is_empty(), "{joined} of {} came", avatars.len());
 }
 
 #[test]
 fn when_a_host_is_killed_its_visitors_are_greeted_by_the_other_whose_own_notice_nothing() {
-    let Some(mut house) = House::open("a host that is killed", ALL) else { return };
+    let Some(mut house) = House::open("a host that is killed", ALL, Cast::Voice) else { return };
     let guests = house.greeted_by_both();
     let [_, lost] = house.served();
     let killed = house.second.take().expect("it runs");
@@ -280,7 +385,7 @@ fn when_a_host_is_killed_its_visitors_are_greeted_by_the_other_whose_own_notice_
 
 #[test]
 fn a_host_that_is_stopped_takes_nobody_new_and_loses_nobody() {
-    let Some(mut house) = House::open("a host that is stopped", ALL) else { return };
+    let Some(mut house) = House::open("a host that is stopped", ALL, Cast::Voice) else { return };
     let mut guests = house.greeted_by_both();
     let [_, before] = house.served();
     let stopped = house.second.take().expect("it runs");

@@ -3,11 +3,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use majlis_test_guests::{Avatar, Conduct, Hall, Picture, Visitor};
+use majlis_test_guests::{Avatar, Conduct, Hall, Picture, Troupe, Visitor};
 use majlis_test_server::{Act, Server};
 use majlis_tests::{Folder, Report, Running, espeak_is_here, majlis, replaced, root, with_whole_paths};
 
@@ -31,8 +29,7 @@ struct Stand {
     hall: Arc<Hall>,
     vendor: Arc<Server>,
     _vision: Server,
-    avatars: Option<JoinHandle<Vec<Avatar>>>,
-    over: Arc<AtomicBool>,
+    avatars: Option<Troupe>,
     run: Option<Running>,
     folder: Folder,
 }
@@ -62,12 +59,13 @@ impl Stand {
             .arg(file)
             .start();
         run.until_line("is joined at");
-        let over = Arc::new(AtomicBool::new(false));
-        let avatars = {
-            let (hall, vendor, over) = (Arc::clone(&hall), Arc::clone(&vendor), Arc::clone(&over));
-            std::thread::spawn(move || bring(&hall, &vendor, &over, conducts))
+        let begun = Arc::clone(&vendor);
+        let tokens = move || {
+            let sessions = begun.sessions().into_iter().filter(|session| !session.is_test);
+            sessions.map(|session| (session.token, session.listener)).collect()
         };
-        Some(Self { hall, vendor, _vision: vision, avatars: Some(avatars), over, run: Some(run), folder })
+        let avatars = Some(Troupe::new(Arc::clone(&hall), tokens, conducts, Conduct::default()));
+        Some(Self { hall, vendor, _vision: vision, avatars, run: Some(run), folder })
     }
 
     /// A visitor whose camera shows one of the drawn pictures.
@@ -86,8 +84,7 @@ impl Stand {
         let run = self.run.take().expect("it runs");
         run.signal("TERM");
         let ended = run.wait();
-        self.over.store(true, Ordering::Relaxed);
-        let avatars = self.avatars.take().expect("they are brought").join().expect("no panic");
+        let avatars = self.avatars.take().expect("they are brought").end();
         for secret in [KEY, self.hall.server.secret()] {
             assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "a secret was told");
         }
@@ -113,7 +110,6 @@ impl Stand {
 /// A test that fails says what the program said.
 impl Drop for Stand {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
         if let Some(run) = self.run.take().filter(|_| std::thread::panicking()) {
             run.signal("TERM");
             let ended = run.wait();
@@ -121,25 +117,6 @@ impl Drop for Stand {
             eprintln!("--- the program said\n{}\n--- the vendor was asked {asked:?}", ended.stderr);
         }
     }
-}
-
-/// Waits for sessions that the vendor begins, and brings an avatar for each: the first conduct for the first one.
-fn bring(hall: &Hall, vendor: &Server, over: &AtomicBool, conducts: Vec<Conduct>) -> Vec<Avatar> {
-    let mut avatars = Vec::new();
-    let mut conducts = conducts.into_iter();
-    let mut known = 0;
-    while !over.load(Ordering::Relaxed) {
-        for session in vendor.sessions().into_iter().skip(known) {
-            known += 1;
-            if !session.is_test {
-                let conduct = conducts.next().unwrap_or_default();
-                let url = hall.server.url();
-                avatars.push(hall.avatar_that_hears_by(&url, &session.token, &session.listener, conduct));
-            }
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    avatars
 }
 
 /// `exhibition.toml`, changed, with absolute paths and the servers of the test.

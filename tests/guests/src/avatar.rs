@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::hall::until;
 use crate::visitor::film;
-use crate::{Conduct, Hall, Picture};
+use crate::{Conduct, Hall, Picture, room_colour};
 
 /// Side of an avatar's picture in pixels.
 const SIDE: u32 = 256;
@@ -258,7 +258,8 @@ async fn show(ffi: Ffi, room: Arc<Room>, conduct: Conduct, noted: Arc<Mutex<Note
         return std::future::pending().await;
     }
     noted.lock().first_frame.get_or_insert_with(Instant::now);
-    film(source, Picture::plain(SIDE, conduct.colour), conduct.fps, track).await;
+    let colour = conduct.colour.unwrap_or_else(|| room_colour(&room.info().name));
+    film(source, Picture::plain(SIDE, colour), conduct.fps, track).await;
 }
 
 /// Reads a speech, faster than it is played.
@@ -306,12 +307,13 @@ struct Speaks {
 
 impl Speaks {
     async fn all(mut self, mut mouth: UnboundedReceiver<Coming>, died: tokio::sync::mpsc::Sender<()>) {
-        let mut voice: Option<(u32, AudioSource, majlis_livekit_ffi::LocalTrack)> = None;
+        let mut voice = match self.conduct.voice {
+            Some(rate) => self.voice(rate).await,
+            None => None,
+        };
         while let Some(Coming { rate, pieces }) = mouth.recv().await {
             if voice.as_ref().is_none_or(|(known, ..)| *known != rate) {
-                let Ok(source) = AudioSource::new(&self.ffi, rate, 1, Duration::from_millis(100)) else { continue };
-                let track = self.room.publish_audio("voice", &source, &PublishAudio::default()).await;
-                voice = track.ok().map(|track| (rate, source, track));
+                voice = self.voice(rate).await;
             }
             let Some((_, source, _)) = &mut voice else { continue };
             if self.one(pieces, rate, source).await {
@@ -319,6 +321,12 @@ impl Speaks {
                 return;
             }
         }
+    }
+
+    async fn voice(&self, rate: u32) -> Option<(u32, AudioSource, majlis_livekit_ffi::LocalTrack)> {
+        let source = AudioSource::new(&self.ffi, rate, 1, Duration::from_millis(100)).ok()?;
+        let track = self.room.publish_audio("voice", &source, &PublishAudio::default()).await.ok()?;
+        Some((rate, source, track))
     }
 
     /// Plays one speech at its own pace. Answers whether the avatar died of it.

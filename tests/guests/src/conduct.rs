@@ -19,10 +19,12 @@ pub struct Conduct {
     pub dies_after: Option<Duration>,
     /// Sent out of the room, it comes back with the same token.
     pub comes_back: bool,
+    /// It has a voice from the beginning, for speech of this rate; otherwise from its first speech on.
+    pub voice: Option<u32>,
     /// It says when it began to play, and when it ended.
     pub reports: bool,
-    /// What its picture looks like: red, green and blue.
-    pub colour: [u8; 3],
+    /// What its picture looks like: red, green and blue; that of its room, where there is none.
+    pub colour: Option<[u8; 3]>,
 }
 
 impl Default for Conduct {
@@ -36,8 +38,9 @@ impl Default for Conduct {
             fps: 10,
             dies_after: None,
             comes_back: false,
+            voice: None,
             reports: true,
-            colour: [30, 90, 200],
+            colour: Some([30, 90, 200]),
         }
     }
 }

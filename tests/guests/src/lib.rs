@@ -13,6 +13,7 @@ mod conduct;
 mod hall;
 mod heard;
 mod picture;
+mod troupe;
 mod visitor;
 
 pub use agent::Agent;
@@ -20,5 +21,6 @@ pub use avatar::{Avatar, Speech};
 pub use conduct::Conduct;
 pub use hall::Hall;
 pub use heard::Heard;
-pub use picture::{Picture, colour};
+pub use picture::{Picture, colour, room_colour};
+pub use troupe::Troupe;
 pub use visitor::{Shown, Text, Visitor};

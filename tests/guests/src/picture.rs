@@ -59,3 +59,10 @@ pub fn colour(frame: &majlis_livekit_ffi::VideoFrame) -> [u8; 3] {
     let (y, b, r) = (1.164 * (bright - 16.0), blue - 128.0, red - 128.0);
     [y + 1.596 * r, y - 0.813 * r - 0.392 * b, y + 2.017 * b].map(|value| value.clamp(0.0, 255.0) as u8)
 }
+
+/// The colour that marks a room: one of 27, which a camera and a codec do not make another.
+#[must_use]
+pub fn room_colour(name: &str) -> [u8; 3] {
+    let sum = name.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    [sum, sum / 3, sum / 9].map(|digit| [40, 128, 216][digit as usize % 3])
+}

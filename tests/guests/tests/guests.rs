@@ -17,7 +17,7 @@ fn a_visitor_sees_an_avatar_in_its_colour_and_is_told_who_comes_and_goes() {
     let visitor = hall.visitor(&hall.server.token("visitor", ROOM), Some((&Picture::plain(320, [200, 30, 30]), 10)));
     let other = hall.visitor(&hall.server.token("other", ROOM), None);
     other.until("the visitor's camera", |other| other.shown("visitor").is_some());
-    let conduct = Conduct { colour: [20, 200, 40], ..Conduct::default() };
+    let conduct = Conduct { colour: Some([20, 200, 40]), ..Conduct::default() };
     let avatar = hall.avatar(&hall.server.url(), &avatar_token(&hall, "avatar", "agent"), conduct);
     visitor.until("the avatar", |visitor| visitor.shown("avatar").is_some());
     let [red, green, blue] = visitor.shown("avatar").expect("it is seen").colour;

@@ -22,6 +22,8 @@ const AT_LEAST: usize = 8;
 /// Rooms that one host serves at once: fewer than there are visitors, so that both have to; or enough for all who stay.
 const SOME: usize = 8;
 const ALL: usize = 24;
+/// Visitors of a host that is lost are greeted by another within so long: 15 s, and as long again for two busy cores.
+const SURVIVED: Duration = Duration::from_secs(30);
 /// A host runs for as long as its visitors come and go: many times what that takes on two busy cores.
 const LIMIT: Duration = Duration::from_secs(400);
 /// Two hosts, a server and their visitors are enough for a machine at once.
@@ -371,7 +373,9 @@ fn when_a_host_is_killed_its_visitors_are_greeted_by_the_other_whose_own_notice_
     for guest in &theirs {
         guest.is_greeted_by(2);
     }
-    eprintln!("{} visitors of the host that was killed were greeted {:?} later", theirs.len(), begun.elapsed());
+    let took = begun.elapsed();
+    eprintln!("{} visitors of the host that was killed were greeted {took:?} later", theirs.len());
+    assert!(took < SURVIVED, "{took:?}");
     for guest in &theirs {
         guest.is_alone_with(2);
     }

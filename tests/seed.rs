@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use majlis_tests::{Report, close, mb, ms, pipeline, reported, undisturbed};
 
 /// How many times as fast as it was: what the tests set MAJLIS_SPEED to.
-const SPEED: f64 = 20.0;
+const SPEED: f64 = 10.0;
 
 fn run_faster(name: &str) -> Report {
     reported(pipeline(name))

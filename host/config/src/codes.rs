@@ -152,6 +152,9 @@ visitors would hear another one. Name languages that it has, or bring texts. Whi
     W0606 "less than it usually takes"
     "The key limits how long something may take, and the plugin says in its schema that it usually takes longer (`x-usual`): most of the \
 time it would be given up in vain. Allow as long as it usually takes, unless you have measured better."
+    W0607 "something to decide"
+    "What is written works, and has a consequence that is not seen from it. Do what is advised, or write down what was decided, and the \
+warning is gone."
 
     E0701 "a value of the wrong type"
     "The key takes a value of another type. Texts stand in quotes; numbers, `true` and `false` do not; lists stand in brackets. What \

@@ -287,7 +287,7 @@ pub static KEYS: &[Key] = &[
         meaning: "the plugin's own keys, checked against its schema",
         codes: &[
             E0204, E0205, E0701, E0702, E0703, E0706, E0709, E0710, E0711, E0712, E0713, E0714, E0715, E0716, E0717,
-            E0718, E0719, E0801, E0802, E0803, E0804, E0805, E0806, W0606,
+            E0718, E0719, E0801, E0802, E0803, E0804, E0805, E0806, W0606, W0607,
         ],
     },
     Key {

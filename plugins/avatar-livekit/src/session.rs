@@ -273,6 +273,13 @@ async fn end_row(vendor: &Vendor, ledger: &Ledger, row: &Row) -> bool {
             ledger.never_began(row);
             false
         }
+        None if vendor.can_stop() => {
+            // Nobody was told its id, and this vendor tells no list.
+            let until = moment(row.until);
+            tracing::warn!("{title} did not say which session it began, if it did: it may bill until {until}");
+            ledger.leave(row);
+            false
+        }
         _ => {
             // The participant is removed from the room, which is all that there is.
             tracing::debug!("{title} has no way to end a session; this one may bill until {}", moment(row.until));

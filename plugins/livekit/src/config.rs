@@ -13,6 +13,10 @@ const STAND: &str = "stand-1";
 const AUTO: &str = "auto";
 const URL_BESIDE_URLS: &str = "one says where the server is, the other says where several are";
 const ROOM_BESIDE_DISPATCH: &str = "with `dispatch` the server says which rooms are served, and none has a fixed name";
+const MORE_THAN_ONE_PAGE: &str =
+    "while more than one page is in the room nothing is heard, and each reads its own text";
+const A_ROOM_FOR_EACH: &str = "give each visitor a room: `dispatch = { agent_name = \"majlis\" }` instead of `room`; or write \
+                               `shared = false` where one page comes at a time";
 const PRESENCE_BESIDE_DISPATCH: &str =
     "with `dispatch` each visitor has a room and a camera of their own, so a participant's stay is the visit";
 
@@ -64,6 +68,7 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("x-needs" = json!([
         { "for": ["presence"], "without": "dispatch", "because": PRESENCE_BESIDE_DISPATCH },
+        { "for": ["participant"], "unless": ["dispatch", "shared"], "advice": MORE_THAN_ONE_PAGE, "remedy": A_ROOM_FOR_EACH },
     ])))]
     pub visits: Option<Visits>,
     /// How many pictures of a camera are taken in a second: as many as the pipeline answers for.

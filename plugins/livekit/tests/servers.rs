@@ -4,9 +4,9 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::{Stand, Wired, until};
+use common::{SOON, Stand, Wired, until};
 use majlis_plugin_api::RoomOrder;
 use majlis_test_livekit::{Server, Way};
 use serde_json::{Value, json};
@@ -115,6 +115,44 @@ fn rooms_are_served_where_the_nearest_server_is() {
     near.close();
     until(&mut stand, "the worker at the far one", |stand| served(stand, &far.url()));
     let _ = stand.visit_of("room-2");
+}
+
+/// The stage out of reach of its room for so long, with a visitor who stays there: then what is said once more is read once more.
+fn cut_off(what: &str, length: Duration) -> Option<(Stand, usize)> {
+    let server = Server::start(what)?;
+    let way = Way::to(&server, Duration::ZERO);
+    let mut stand = Stand::at(server, what, Wired::Voice, json!({ "url": way.url() }))?;
+    let (guest, visit) = stand.visit("visitor");
+    stand.text(visit, 1, "welcome");
+    until(&mut stand, "the first text", |_| guest.see(|noticed| noticed.texts.len() == 1));
+    way.shut();
+    let over = Instant::now() + length;
+    stand.kit.wait(length + SOON, |_| Instant::now() >= over).expect("no call fails");
+    assert_eq!(stand.kit.closed(visit), None, "the visitor is there");
+    way.reopen();
+    stand.text(visit, 2, "welcome again");
+    until(&mut stand, "the second text", |_| guest.see(|noticed| noticed.texts.len() > 1));
+    stand.quiet();
+    let texts = guest.see(|noticed| noticed.texts.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
+    assert_eq!(texts, ["welcome", "welcome again"], "nothing is repeated");
+    assert_eq!((stand.kit.opened().len(), stand.kit.closed(visit)), (1, None), "it is the same visit");
+    let logs = stand.kit.logs();
+    let joined = logs.iter().filter(|line| line.message.contains("is joined at")).count();
+    Some((stand, joined))
+}
+
+#[test]
+fn a_room_that_is_out_of_reach_for_five_seconds_is_the_same_room_and_nothing_is_repeated() {
+    if let Some((_stand, joined)) = cut_off("a short time out of reach", Duration::from_secs(5)) {
+        assert_eq!(joined, 1, "the library has the connection back by itself");
+    }
+}
+
+#[test]
+fn a_room_that_is_out_of_reach_for_half_a_minute_is_joined_again_and_its_visitor_keeps_the_visit() {
+    if let Some((_stand, joined)) = cut_off("a long time out of reach", Duration::from_secs(30)) {
+        assert_eq!(joined, 2);
+    }
 }
 
 /// Where a page is sent.

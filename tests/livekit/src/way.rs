@@ -20,6 +20,8 @@ pub struct Way {
 #[derive(Default)]
 struct Shared {
     is_closed: AtomicBool,
+    /// Nothing comes through for a while.
+    is_shut: AtomicBool,
     streams: Mutex<Vec<TcpStream>>,
 }
 
@@ -64,6 +66,9 @@ impl Way {
                 if held.is_closed.load(Ordering::SeqCst) {
                     return;
                 }
+                if held.is_shut.load(Ordering::SeqCst) {
+                    continue;
+                }
                 held.keep(&stream);
                 let (serve, held) = (serve.clone(), Arc::clone(&held));
                 std::thread::spawn(move || serve(stream, &held));
@@ -80,6 +85,17 @@ impl Way {
 
     /// Nothing comes through any more.
     pub fn close(self) {}
+
+    /// Nothing comes through until [`Way::reopen`].
+    pub fn shut(&self) {
+        self.shared.is_shut.store(true, Ordering::SeqCst);
+        self.shared.end();
+    }
+
+    /// Something comes through again.
+    pub fn reopen(&self) {
+        self.shared.is_shut.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Drop for Way {
@@ -90,15 +106,19 @@ impl Drop for Way {
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
         }
-        for stream in self.shared.streams().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        self.shared.end();
     }
 }
 
 impl Shared {
     fn streams(&self) -> std::sync::MutexGuard<'_, Vec<TcpStream>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        for stream in self.streams().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 
     fn keep(&self, stream: &TcpStream) {

@@ -25,6 +25,7 @@ use crate::quantity::{parse_duration, show_duration};
 ///   these.
 /// - `{ "among": KEY, "or": [VALUES] }`: where the other key is written, the value is one of what it has, a table's names or a list's
 ///   items, or one of these.
+/// - `{ "for": [VALUES], "advice": WORDS, "remedy": WORDS }`: a warning that says what follows, and what to do.
 /// - `{ "within": "deadline" }`: the key is a length of time, at most the stage's `deadline`; `{ "least": "100ms" }`: at least so long.
 ///
 /// The value of a list is each of its items. With `"unless": [KEYS]` nothing is needed where one of these is written.
@@ -50,6 +51,7 @@ pub(super) fn check(drafts: &[Draft<'_>], wiring: &Wiring, findings: &mut Findin
                     need.check_key(findings);
                     need.check_other_value(findings);
                     need.check_producers(stage, drafts, wiring, findings);
+                    need.check_advice(findings);
                 }
             }
         }
@@ -196,6 +198,12 @@ impl<'n, 'd> Need<'n, 'd> {
         let error = findings.error(E0206, self.span(), message);
         error.hint(format!("leave out `{}` or `{other}`", self.key));
         error.related(self.draft.config_span(&format!("/{other}")), "the other one");
+    }
+
+    fn check_advice(&self, findings: &mut Findings<'_>) {
+        let (Some(advice), Some(remedy)) = (self.text("advice"), self.text("remedy")) else { return };
+        let message = format!("stage {} has {}: {advice}", self.stage(), self.set());
+        findings.warning(W0607, self.span(), message).hint(remedy);
     }
 
     fn check_among(&self, findings: &mut Findings<'_>) {

@@ -1,13 +1,13 @@
 //! A worker of LiveKit's dispatch beside the peer's: how soon it is where it was sent, and what it holds in memory.
 //!
 //! Both run at the same time, on the same server, each with a name of its own; they are sent for in turn, each when it rests. The
-//! visitor is the same, and it is the visitor who sees when the agent is there.
+//! visitor is the same, and the server's own list says when the agent is there: of somebody who publishes nothing, as the peer, it
+//! tells the others after up to three seconds.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use majlis_test_guests::Visitor;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::worker::Worker;
 use super::{Place, guarded, millis, until};
@@ -66,7 +66,7 @@ pub(crate) fn figures(bench: &Bench) -> Vec<Figure> {
             "dispatch_to_joined_ratio",
             0.6,
             ratio,
-            "CreateDispatch to the agent active in the room, as its visitor sees it, over livekit-agents'",
+            "CreateDispatch to the agent active in the room, by the server's list of it, over livekit-agents'",
         ),
         shown("dispatch_to_joined_ms", ours_joined, "ours of it"),
         shown("peer_dispatch_to_joined_ms", peer_joined, "livekit-agents' of it, warm processes"),
@@ -162,7 +162,7 @@ fn joined(place: &Place<'_>, worker: &mut Worker, round: usize) -> Result<f64, S
     worker.rest()?;
     let room = format!("{}-joined-{round}", worker.agent);
     let visitor = place.hall.visitor(&place.hall.server.token("visitor", &room), None);
-    let took = sent_for(place, worker, &visitor, &room)?;
+    let took = sent_for(place, worker, &room)?;
     visitor.leave();
     delete(place, &room);
     Ok(took)
@@ -177,7 +177,7 @@ fn held(place: &Place<'_>, worker: &mut Worker, what: Held) -> Result<Vec<f64>, 
         let picture = if what == Held::Greeted { place.somebody(number) } else { place.nobody() };
         let camera = (what != Held::Idle).then_some((&picture, FPS));
         let visitor = place.hall.visitor(&place.hall.server.token("visitor", &room), camera);
-        sent_for(place, worker, &visitor, &room)?;
+        sent_for(place, worker, &room)?;
         match what {
             Held::Idle => {}
             Held::Camera => worker.decodes(&room)?,
@@ -205,11 +205,16 @@ fn held(place: &Place<'_>, worker: &mut Worker, what: Held) -> Result<Vec<f64>, 
 }
 
 /// Sends for an agent, and waits until it is active in the room. Answers how many milliseconds that took.
-fn sent_for(place: &Place<'_>, worker: &Worker, visitor: &Visitor, room: &str) -> Result<f64, String> {
+fn sent_for(place: &Place<'_>, worker: &Worker, room: &str) -> Result<f64, String> {
     let wanted = json!({ "room": room, "agent_name": worker.agent }).to_string();
     let asked = Instant::now();
     place.hall.server.api("AgentDispatchService/CreateDispatch", room, &wanted);
-    let there = until("the agent", || visitor.present().iter().find_map(|who| visitor.active(who)))?;
+    let there = until("the agent", || {
+        let list = place.hall.server.api("RoomService/ListParticipants", room, &json!({ "room": room }).to_string());
+        let list: Value = serde_json::from_str(&list).unwrap_or_default();
+        let is_there = |who: &Value| who["kind"] == "AGENT" && who["state"] == "ACTIVE";
+        list["participants"].as_array()?.iter().any(is_there).then(Instant::now)
+    })?;
     Ok(millis(asked, there))
 }
 

@@ -245,7 +245,7 @@ fn an_avatar_that_hears_through_a_listener_greets_the_visitor_and_the_listener_i
     let listener = listener(&visitor).expect("it is in the room");
     assert!(visitor.shown(&listener).is_none() && visitor.heard(&listener).seconds() == 0.0);
     let speaks_for = visitor.values(&listener, "lk.publish_on_behalf");
-    assert_eq!(speaks_for, [spoke.clone()], "to a page it is neither the agent nor its avatar");
+    assert_eq!(speaks_for, std::slice::from_ref(&spoke), "to a page it is neither the agent nor its avatar");
     visitor.leave();
     let begun = Instant::now();
     let is_here = |who: &String| {

@@ -46,7 +46,7 @@ fn a_session_that_was_asked_for_already_is_ended_and_its_avatar_sent_away() {
     server.wait("the request", |server| server.sessions().len() == 1);
     welcome(&mut kit, visit, WelcomeKind::Silent);
     assert!(speaks_itself(&kit, visit) && dismissed(&kit, visit).contains(&identity(visit, 1)));
-    server.wait("the end of the session", |server| server.sessions().get(0).is_some_and(|session| session.ended == 1));
+    server.wait("the end of the session", |server| server.sessions().first().is_some_and(|session| session.ended == 1));
     kit.advance(Duration::from_secs(60)).expect("the calls go well");
     assert_eq!((order(&kit, visit).invite, server.sessions().len()), (1, 1), "the next vendor is not asked either");
     kit.close().expect("it closes");
@@ -96,7 +96,7 @@ fn an_avatar_that_waited_goes_on_waiting_where_nothing_is_said_and_is_the_next_v
     assert_eq!(server.sessions()[0].ended, 0, "it is another's");
     assert!(!order(&kit, None).dismissed.iter().any(|dismissed| dismissed.identity == nobodys(1)));
     kit.leave(next).expect("it is told");
-    server.wait("its end", |server| server.sessions().get(0).is_some_and(|session| session.ended == 1));
+    server.wait("its end", |server| server.sessions().first().is_some_and(|session| session.ended == 1));
     kit.close().expect("it closes");
 }
 
@@ -111,6 +111,6 @@ fn one_that_dies_while_the_room_takes_it_for_a_visitors_is_followed_by_another()
     welcome(&mut kit, silent, WelcomeKind::Silent);
     see_nobodys(&mut kit, Some(silent), 1, AvatarStep::Left);
     assert!(order(&kit, None).standby.is_empty());
-    server.wait("its end", |server| server.sessions().get(0).is_some_and(|session| session.ended == 1));
+    server.wait("its end", |server| server.sessions().first().is_some_and(|session| session.ended == 1));
     kit.close().expect("it closes");
 }

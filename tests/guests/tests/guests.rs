@@ -65,10 +65,12 @@ fn an_avatar_that_hears_through_another_plays_what_that_one_is_sent() {
     let agent = hall.agent(&hall.server.token("agent", ROOM));
     let visitor = hall.visitor(&hall.server.token("visitor", ROOM), None);
     let (token, listener) = (avatar_token(&hall, "avatar", "agent"), hall.server.token("listener", ROOM));
-    let avatar = hall.avatar_that_hears_by(&hall.server.url(), &token, &listener, Conduct::default());
+    let conduct = Conduct { voice: Some(24_000), ..Conduct::default() };
+    let avatar = hall.avatar_that_hears_by(&hall.server.url(), &token, &listener, conduct);
     visitor
         .until("both", |visitor| visitor.shown("avatar").is_some() && visitor.present().contains(&"listener".into()));
-    let sound = vec![3_000_i16; 4_800];
+    let sample = |at: u32| (f64::from(at) / 24_000.0 * 440.0 * std::f64::consts::TAU).sin() * 9e3;
+    let sound: Vec<i16> = (0..24_000).map(|at| sample(at) as i16).collect();
     agent.speak("listener", 24_000, &sound);
     avatar.until("the speech", |avatar| avatar.speeches().first().is_some_and(|speech| speech.whole));
     assert_eq!(avatar.speeches()[0].samples, sound);

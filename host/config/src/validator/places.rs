@@ -27,7 +27,7 @@ fn below<'v>(pointer: &str, value: &'v Value, part: &str) -> Vec<(String, &'v Va
 }
 
 /// All texts at a place and below it.
-pub(super) fn texts<'v>((pointer, value): (String, &'v Value)) -> Vec<(String, &'v str)> {
+pub(super) fn texts((pointer, value): (String, &Value)) -> Vec<(String, &str)> {
     match value {
         Value::String(text) => vec![(pointer, text)],
         Value::Array(_) | Value::Object(_) => below(&pointer, value, "*").into_iter().flat_map(texts).collect(),

@@ -158,7 +158,7 @@ fn prewarmed(place: &Place<'_>, number: usize) -> Result<Prewarmed, String> {
 /// A vendor refuses: the key in one round, and in the next because it has no free slot. It is not asked a second time.
 fn refused(place: &Place<'_>, number: usize) -> Result<f64, String> {
     let no_slot = r#"{"message":"User has reached maximum concurrent conversations"}"#;
-    let refusal = if number % 2 == 0 { Act::status(401) } else { Act::status(400).body(no_slot) };
+    let refusal = if number.is_multiple_of(2) { Act::status(401) } else { Act::status(400).body(no_slot) };
     let acts = vec![refusal, Act::session().after(ANSWERS_AFTER)];
     let stand = Stand::open(place, &format!("refused-{number}"), false, NO_LIMIT, acts, Vec::new())?;
     let before = stand.vendor.last_given();

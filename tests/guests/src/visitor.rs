@@ -45,8 +45,6 @@ struct Noted {
     shown: BTreeMap<String, Shown>,
     present: Vec<String>,
     left: Vec<String>,
-    /// By identity, when it was ready to receive.
-    active: BTreeMap<String, Instant>,
     /// By identity, when the first sound of it that is no silence came.
     audible: BTreeMap<String, Instant>,
 }
@@ -106,12 +104,6 @@ impl Visitor {
     #[must_use]
     pub fn joined_at(&self) -> SystemTime {
         self.room.as_ref().expect("it is in the room").participant().joined_at
-    }
-
-    /// When somebody who came after it was ready to receive.
-    #[must_use]
-    pub fn active(&self, identity: &str) -> Option<Instant> {
-        self.noted.lock().active.get(identity).copied()
     }
 
     /// When the first sound of somebody that is no silence was decoded here.
@@ -248,9 +240,6 @@ async fn watch(mut events: Events, noted: Arc<Mutex<Noted>>) {
                 let mut noted = noted.lock();
                 note_attributes(&mut noted, &somebody.identity, &somebody.attributes);
                 noted.present.push(somebody.identity);
-            }
-            RoomEvent::ParticipantActive { identity } => {
-                noted.lock().active.entry(identity).or_insert_with(Instant::now);
             }
             RoomEvent::ParticipantDisconnected { identity, .. } => {
                 let mut noted = noted.lock();

@@ -431,8 +431,16 @@ VmFlags: rd ex mr mw me de sd";
 
     #[test]
     fn this_process_agrees_with_itself() {
-        let snapshot = Snapshot::take(&ThisProcess).unwrap();
-        assert!(snapshot.rss.abs_diff(rss(&ThisProcess).unwrap()) < 2_000_000);
+        // Other tests of this process give and take memory meanwhile: only a moment in which the quick figure stood
+        // still says whether the two agree.
+        let quiet = |_| {
+            let before = rss(&ThisProcess).unwrap();
+            let snapshot = Snapshot::take(&ThisProcess).unwrap();
+            let after = rss(&ThisProcess).unwrap();
+            (before.abs_diff(after) < 500_000).then_some((snapshot, after))
+        };
+        let (snapshot, quick) = (0..1_000).find_map(quiet).expect("a moment in which nobody else takes memory");
+        assert!(snapshot.rss.abs_diff(quick) < 2_000_000, "{} and {quick}", snapshot.rss);
         assert!(snapshot.files.iter().any(|file| file.library && file.name().starts_with("libc.so")));
     }
 }

@@ -44,7 +44,9 @@ pub(crate) struct Reception {
     gauge: Arc<Gauge>,
     routes: Arc<Routes>,
     tally: Arc<Tally>,
-    /// Where rooms are served, once it is chosen.
+    /// Where rooms are to be served, once it is chosen.
+    chosen: Option<Server>,
+    /// Where the worker is registered: jobs are of rooms there.
     server: Option<Server>,
     /// The choice that is under way.
     choosing: JoinSet<Result<Server>>,
@@ -82,6 +84,7 @@ impl Reception {
             gauge,
             routes: routes.clone(),
             tally,
+            chosen: None,
             server: None,
             choosing: JoinSet::new(),
             asked,
@@ -138,7 +141,7 @@ impl Reception {
             _ if self.draining => {}
             (Ok(server), Some(at_work)) => {
                 at_work.handle.move_to(server.api.address().clone());
-                self.server = Some(server);
+                self.chosen = Some(server);
             }
             (Ok(server), None) => self.register(server),
             // A worker tries by itself to get back to where it was.
@@ -160,12 +163,17 @@ impl Reception {
             worker(server.api.address().clone(), self.means.keys.clone(), self.client.clone(), options);
         let (handle, refused) = (worker.handle(), self.tally.refusals());
         self.worker = Some(AtWork { worker, handle, refused, _running: Running::new(running) });
-        self.server = Some(server);
+        self.chosen = Some(server);
     }
 
     fn event(&mut self, event: Option<Event>) {
         match event {
-            Some(Event::Registered { server: version, region, .. }) => {
+            Some(Event::Registered { address, server: version, region, .. }) => {
+                // A worker may come back to where it was before it hears of another choice.
+                let is_there = |server: &&Server| *server.api.address() == address;
+                if let Some(chosen) = self.chosen.as_ref().filter(is_there) {
+                    self.server = Some(chosen.clone());
+                }
                 let Some(server) = &mut self.server else { return };
                 if server.region.is_empty() {
                     server.region.clone_from(&region);

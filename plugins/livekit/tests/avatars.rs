@@ -179,6 +179,29 @@ fn the_picture_of_an_avatar_is_received_until_its_first_frame_and_then_left() {
     assert_eq!(stand.server.received_videos(), 0, "and to nobody a moment later");
 }
 
+/// Programs of vendors are not ours: what they may receive is decided by the server, which goes by their token.
+#[test]
+fn a_vendors_avatar_and_its_listener_receive_no_camera_whatever_they_ask_for() {
+    let Some(mut stand) = Stand::watched("who receives cameras", Wired::Avatars, json!({})) else { return };
+    let (mut visitor, visit, invite) = invited(&mut stand);
+    let avatar = stand.greedy(invite.token.expose());
+    let listener = stand.greedy(invite.listener.as_ref().expect("it has one").token.expose());
+    visitor.camera(320, 240, vec![90; 320 * 240 * 4]);
+    until(&mut stand, "the stage receives the camera", |stand| stand.server.received_videos() == 1);
+    for program in [&avatar, &listener] {
+        until(&mut stand, "the track is known", |_| program.see(|noticed| !noticed.tracks.is_empty()));
+    }
+    stand.quiet();
+    assert_eq!(stand.server.received_videos(), 1, "a vendor's program receives a camera");
+    // It hears what it is to say all the same.
+    stand.let_speak(visit, 1, &invite.identity, 16_000);
+    stand.say(visit, 1, 16_000, &tone(16_000, 440.0, 0.2));
+    until(&mut stand, "the speech", |_| avatar.see(|noticed| noticed.streams.iter().any(|stream| stream.whole)));
+    // Whoever may receive does: the measure sees it.
+    let _page = stand.greedy(&stand.server.token("page", common::ROOM));
+    until(&mut stand, "a page receives it", |stand| stand.server.received_videos() == 2);
+}
+
 #[test]
 fn whoever_is_dismissed_is_removed_and_removed_again_when_it_returns() {
     let Some(mut stand) = Stand::new("dismissing", Wired::Avatars, json!({})) else { return };

@@ -142,6 +142,7 @@ impl Keys {
             agent: true,
             // Without it `lk.agent.state` is never seen, and nobody says why.
             can_update_own_metadata: Some(true),
+            can_subscribe: Some(true),
             ..program(room)
         };
         let token = self.token(pass.good_for).with_identity(&identity).with_name(&pass.name).with_kind(AGENT);
@@ -182,14 +183,15 @@ impl Keys {
     }
 }
 
-/// What programs may in a room.
+/// What programs may in a room. Speech comes to an avatar as data, of which nothing has to be subscribed; so whoever a vendor sends
+/// receives no visitor's camera.
 fn program(room: &str) -> VideoGrants {
     VideoGrants {
         room_join: true,
         room: room.to_owned(),
         can_publish: Some(true),
         can_publish_data: Some(true),
-        can_subscribe: Some(true),
+        can_subscribe: Some(false),
         ..VideoGrants::default()
     }
 }
@@ -233,11 +235,12 @@ mod tests {
         let agent = keys().agent("stand-1", &AgentPass::default()).unwrap();
         let of_agent = claims(&agent.token);
         assert_eq!(of_agent.kind, "agent");
-        assert!(of_agent.video.can_update_own_metadata() && of_agent.video.agent && !of_agent.video.hidden);
+        assert!(of_agent.video.can_subscribe() && of_agent.video.can_update_own_metadata() && of_agent.video.agent && !of_agent.video.hidden);
         let avatar = keys().avatar("stand-1", &AvatarPass::of(&agent.identity)).unwrap();
         let of_avatar = claims(&avatar.token);
         assert_eq!(of_avatar.kind, "agent");
         assert_eq!(of_avatar.attributes.get("lk.publish_on_behalf"), Some(&agent.identity));
+        assert!(!of_avatar.video.can_subscribe(), "no picture or sound of anybody is for a vendor");
         assert!(!of_avatar.video.agent && !of_avatar.video.can_update_own_metadata());
         assert_eq!(of_avatar.exp - of_avatar.nbf, 300, "seconds");
     }

@@ -72,6 +72,8 @@ pub enum Event {
     Registered {
         /// The server's name for this registration.
         worker_id: String,
+        /// Where: jobs that follow are of rooms there, until the next registration.
+        address: Address,
         /// The version of the server.
         server: String,
         /// Its region; empty where it has none.
@@ -144,7 +146,8 @@ impl Handle {
         self.ask(Command::Leave);
     }
 
-    /// Registers there from the next time on: after [`Event::Lost`], when another server is nearer now.
+    /// Registers there: when another server is nearer now. One that is registered elsewhere leaves that server, whose jobs go on;
+    /// [`Event::Registered`] says when it has arrived.
     pub fn move_to(&self, address: Address) {
         self.ask(Command::Move(address));
     }

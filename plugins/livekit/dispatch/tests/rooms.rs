@@ -45,6 +45,8 @@ async fn an_avatar_speaks_for_its_agent_and_never_twice_under_one_identity() {
     let seen = avatar.joined.participant.clone().expect("a participant");
     assert_eq!(seen.kind(), Kind::Agent);
     assert_eq!(seen.attributes.get("lk.publish_on_behalf"), Some(&agent.identity));
+    let may = seen.permission.expect("permissions");
+    assert!(may.can_publish && may.can_publish_data && !may.can_subscribe, "it receives nobody's camera: {may:?}");
     assert!(avatar.publishes(TrackSource::Camera).await && avatar.publishes(TrackSource::Microphone).await);
     // A token is for one room.
     assert!(!format!("{first:?}").contains(first.token.expose()));

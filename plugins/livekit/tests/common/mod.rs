@@ -130,8 +130,17 @@ impl Stand {
     }
 
     pub(crate) fn guest(&self, token: &str) -> Guest {
-        let (url, options) = (self.server.url(), ConnectOptions::default());
-        let joining = Room::connect(&self.ffi, &url, token, &options);
+        self.guest_with(token, &ConnectOptions::default())
+    }
+
+    /// Somebody who receives all that is published and that the token lets through.
+    pub(crate) fn greedy(&self, token: &str) -> Guest {
+        self.guest_with(token, &ConnectOptions { auto_subscribe: true, ..ConnectOptions::default() })
+    }
+
+    fn guest_with(&self, token: &str, options: &ConnectOptions) -> Guest {
+        let url = self.server.url();
+        let joining = Room::connect(&self.ffi, &url, token, options);
         let joined = self.runtime.block_on(within("joining", joining)).expect("the room is joined");
         Guest::new(joined, self)
     }

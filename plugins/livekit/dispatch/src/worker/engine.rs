@@ -92,6 +92,11 @@ impl Engine {
                     let begun = Instant::now();
                     match self.session(socket).await {
                         End::Gone => return Ok(()),
+                        End::Moved => {
+                            self.slots.forget_promises();
+                            tries = 0;
+                            continue;
+                        }
                         End::Lost(error) => {
                             // A server that takes a worker and throws it out again is not asked without a pause.
                             if begun.elapsed() >= LASTING {

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::identity::new_identity;
 use crate::worker::engine::{Engine, Gone, update};
@@ -36,6 +37,8 @@ const SENDING: Duration = Duration::from_secs(10);
 pub(crate) enum End {
     /// The worker is to come back.
     Lost(Error),
+    /// It is wanted at another address.
+    Moved,
     /// It is not.
     Gone,
 }
@@ -58,9 +61,9 @@ impl Engine {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let mut line = Line { socket, server: self.address.ws(), heard: Instant::now(), available: None };
+        let mut line = Line { socket, server: self.address.ws(), address: self.address.clone(), heard: Instant::now(), available: None };
         let Err(end) = self.serve(&mut line).await;
-        if matches!(end, End::Gone) {
+        if matches!(end, End::Gone | End::Moved) {
             // The last outcomes, and a farewell, as far as they get.
             for update in self.untold.drain(..) {
                 let _ = line.say(Saying::UpdateJob(update)).await;
@@ -93,6 +96,9 @@ impl Engine {
         }
         loop {
             self.settle(line).await?;
+            if self.address != line.address {
+                return Err(End::Moved);
+            }
             let lapse = self.slots.next_lapse();
             tokio::select! {
                 biased;
@@ -145,6 +151,7 @@ impl Engine {
                         self.known = true;
                         self.tell(Event::Registered {
                             worker_id: known.worker_id,
+                            address: line.address.clone(),
                             server: info.version,
                             region: info.region,
                         });
@@ -271,6 +278,7 @@ impl Engine {
 /// A socket, and what was last heard and said on it.
 struct Line<Io> {
     socket: WebSocketStream<Io>,
+    address: Address,
     server: String,
     heard: Instant,
     /// What the server was told.

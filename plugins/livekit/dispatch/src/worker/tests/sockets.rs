@@ -122,13 +122,49 @@ async fn what_is_no_message_of_the_protocol_loses_the_socket_and_nothing_else() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_registration_goes_where_the_user_says() {
-    let (mut worker, mut peer, socket) = registered(1).await;
-    assert_eq!(socket.address.ws(), "ws://peer");
+async fn a_worker_that_lost_its_socket_comes_back_where_the_user_says() {
+    let (mut worker, mut peer) = start(1, std::iter::repeat_with(unreachable).take(2));
     worker.handle().move_to(Address::parse("ws://nearer").unwrap());
-    sleep(Duration::from_millis(1)).await;
-    lost(socket, &mut worker).await;
     assert_eq!(peer.register().await.address.ws(), "ws://nearer");
+    loop {
+        match next(&mut worker).await {
+            Event::Registered { address, .. } => return assert_eq!(address.ws(), "ws://nearer"),
+            Event::Lost { .. } => {}
+            other => panic!("a registration, and not {other:?}"),
+        }
+    }
+}
+
+/// A server that it left is not lost: nobody has to look for another.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_registered_goes_where_the_user_says_and_its_jobs_go_on() {
+    let (mut worker, mut peer, mut socket) = registered(2).await;
+    assert_eq!(socket.address.ws(), "ws://peer");
+    socket.report().await;
+    assert!(socket.takes("a").await);
+    socket.assign("a").await;
+    let job = job(&mut worker).await;
+    assert!(socket.takes("promised").await);
+    // That was the last slot.
+    socket.report().await;
+    worker.handle().move_to(Address::parse("ws://nearer").unwrap());
+    let mut nearer = peer.register().await;
+    assert!(socket.is_closed().await);
+    assert_eq!(nearer.address.ws(), "ws://nearer");
+    assert!(matches!(next(&mut worker).await, Event::Registered { address, .. } if address.ws() == "ws://nearer"));
+    assert_eq!(nearer.update().await, ("a".into(), JsRunning, String::new()));
+    assert!(matches!(nearer.said_of_jobs().await, Saying::MigrateJob(_)));
+    assert!(nearer.takes("b").await, "what was promised to the other server takes no place here");
+    assert!(!nearer.takes("c").await, "what it does takes one");
+    drop(job);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_where_it_is_wanted_stays() {
+    let (worker, _peer, mut socket) = registered(1).await;
+    worker.handle().move_to(Address::parse("ws://peer").unwrap());
+    sleep(Duration::from_secs(1)).await;
+    assert!(socket.takes("a").await);
 }
 
 #[tokio::test(start_paused = true)]

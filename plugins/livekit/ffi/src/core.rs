@@ -10,7 +10,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 
@@ -21,7 +21,8 @@ use tokio::sync::oneshot;
 use crate::error::{Error, Result};
 use crate::ffi::{Log, Record};
 use crate::handle::Handle;
-use crate::native::Native;
+use crate::native::{self, Native};
+use crate::prompt::{Prompt, Waiting};
 use crate::proto::{
     FfiEvent, FfiEventMessage as Event, FfiOwnedHandle, FfiRequest, FfiRequestMessage, FfiResponseMessage,
 };
@@ -45,6 +46,7 @@ pub(crate) struct Core {
     ended: OnceLock<String>,
     pending: Mutex<HashMap<u64, Pending>>,
     pub(crate) routes: Mutex<Routes>,
+    prompt: Prompt,
     log: Option<Log>,
 }
 
@@ -58,6 +60,7 @@ impl Core {
             ended: OnceLock::new(),
             pending: Mutex::default(),
             routes: Mutex::default(),
+            prompt: Prompt::default(),
             log,
         })
     }
@@ -128,11 +131,21 @@ impl Core {
 
     /// Reads events until there are no more.
     pub(crate) fn read(core: &Weak<Self>, events: &Receiver<Vec<u8>>) {
-        while let Ok(event) = events.recv() {
+        loop {
+            let look = Weak::upgrade(core).and_then(|core| core.prompt.look());
+            let event = match look {
+                Some(due) => events.recv_timeout(due),
+                None => events.recv().map_err(RecvTimeoutError::from),
+            };
+            let event = match event {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let Some(core) = Weak::upgrade(core) else { break };
             match FfiEvent::decode(&*event) {
                 Ok(FfiEvent { message: Some(event) }) => core.event(event),
-                // Of a kind that nobody here asked for.
+                // Of a kind that nobody here asked for; or none, by which this thread is woken.
                 Ok(FfiEvent { message: None }) => {}
                 Err(error) => core.end(&format!("an event could not be read: {error}")),
             }
@@ -172,6 +185,13 @@ impl Core {
     pub(crate) fn dispose(&self) {
         self.native.dispose();
         self.end("it was told to");
+    }
+
+    /// What is said to the server of this address goes out at once, for as long as this is held.
+    pub(crate) fn hurry(&self, url: &str) -> Option<Waiting<'_>> {
+        let waiting = self.prompt.expect(url)?;
+        native::wake();
+        Some(waiting)
     }
 
     pub(crate) fn initialize(&self, events: std::sync::mpsc::Sender<Vec<u8>>) {

@@ -40,6 +40,7 @@ pub mod library;
 mod local;
 mod native;
 mod participant;
+mod prompt;
 mod proto;
 mod reader;
 mod ring;

@@ -50,6 +50,14 @@ unsafe extern "C" fn callback(data: *const u8, length: usize) {
     }
 }
 
+/// Whoever reads events reads one that says nothing.
+pub(crate) fn wake() {
+    if let Some(events) = &*EVENTS.read() {
+        // Nobody reads any more when everything has ended.
+        let _ = events.send(Vec::new());
+    }
+}
+
 /// The library's functions.
 #[derive(Clone, Copy)]
 pub(crate) struct Native {

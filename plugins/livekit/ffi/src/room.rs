@@ -147,6 +147,7 @@ impl Room {
                 request_async_id: Some(id),
             })
         };
+        let _prompt = ffi.0.hurry(url);
         let answer = ffi.0.ask("connect", None, request, |core, event| match event {
             Event::Connect(ConnectCallback { message: Some(message), .. }) => Some(match message {
                 ConnectCallbackMessage::Error(reason) => Err(Error::failed("connect", reason)),

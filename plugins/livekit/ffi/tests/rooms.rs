@@ -94,6 +94,27 @@ async fn a_room_is_joined_with_one_connection_and_with_two() {
     }
 }
 
+/// Where it waits, each small message of joining may take 40 ms.
+#[tokio::test]
+#[allow(unsafe_code, reason = "the socket is the library's own")]
+async fn what_is_said_to_the_server_goes_out_at_once() {
+    use std::os::fd::BorrowedFd;
+    let Some(scene) = Scene::new("the socket to the server") else { return };
+    let address: std::net::SocketAddr = scene.server.url().trim_start_matches("ws://").parse().unwrap();
+    let joined = scene.join("host").await;
+    let mut prompt = Vec::new();
+    for file in std::fs::read_dir("/proc/self/fd").unwrap() {
+        let Ok(number) = file.unwrap().file_name().to_str().unwrap().parse() else { continue };
+        // SAFETY: two questions about a socket; where the number is no socket, or no file any more, they are refused.
+        let socket = unsafe { BorrowedFd::borrow_raw(number) };
+        if rustix::net::getpeername(socket).ok().flatten().and_then(|peer| peer.try_into().ok()) == Some(address) {
+            prompt.push(rustix::net::sockopt::tcp_nodelay(socket).unwrap());
+        }
+    }
+    assert_eq!(prompt, [true]);
+    within("leaving", joined.room.disconnect()).await.unwrap();
+}
+
 #[tokio::test]
 async fn kinds_and_hidden_participants_are_told_apart() {
     let Some(scene) = Scene::new("kinds of participants") else { return };

@@ -73,9 +73,11 @@ impl Cameras {
                 Err(error) => return tracing::warn!("a camera cannot be read: {error}"),
             };
             loop {
-                // What comes before it is due is passed over by the stream, and costs no copy.
+                // What comes before it is due is passed over by the stream, and costs neither a copy nor memory.
                 if let Some(due) = pace.due() {
+                    pictures.rest(true);
                     sleep_until(due).await;
+                    pictures.rest(false);
                 }
                 let Some(picture) = pictures.next().await else { return };
                 let now = host.now();

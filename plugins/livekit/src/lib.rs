@@ -46,7 +46,7 @@ use majlis_livekit_dispatch::{ClientOptions, Keys};
 use majlis_plugin_api::service::run;
 use majlis_plugin_api::{
     Audio, AvatarSeen, Delivered, Error, Event, Flow, Frame, Host, Input, Invite, Output, Result, RoomOrder, Stage,
-    Tasks, Utterance, Value, VisitId, export_stage, manifest,
+    Tasks, Utterance, Value, VisitId, Welcome, WelcomeKind, export_stage, manifest,
 };
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -65,7 +65,7 @@ use word::{Word, sound};
 manifest! {
     name: "livekit",
     summary: "A LiveKit room: visitors' cameras in, speech and text out",
-    inputs: { #[optional] #[many] audio: Audio, #[optional] utterance: Utterance, #[optional] order: RoomOrder },
+    inputs: { #[optional] #[many] audio: Audio, #[optional] utterance: Utterance, #[optional] order: RoomOrder, #[optional] welcome: Welcome },
     outputs: { #[origin] frame: Frame, #[origin] invite: Invite, #[origin] seen: AvatarSeen, #[feedback] delivered: Delivered },
     milestones: ["heard"],
     native: ["livekit_ffi"],
@@ -134,6 +134,10 @@ impl Stage for Livekit {
             served.rooms.hand_over(visit, Word::Said(visit, utterance))?;
         } else if let Some(order) = packet.get(input::order)? {
             served.rooms.hand_over(visit, Word::Order(visit, order))?;
+        } else if let Some(welcome) = packet.get(input::welcome)?
+            && let (Some(of), WelcomeKind::Silent) = (visit, welcome.kind)
+        {
+            served.rooms.hand_over(visit, Word::Silent(of))?;
         }
         Ok(Flow::Continue)
     }

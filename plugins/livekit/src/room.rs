@@ -62,6 +62,8 @@ struct Stay {
     arrived: Time,
     /// Something was to be said.
     spoken_to: bool,
+    /// Nothing is: who it is was received not long ago.
+    silent: bool,
     /// What could not be shown yet.
     texts: VecDeque<Utterance>,
 }
@@ -198,6 +200,11 @@ impl Keeper {
                 self.floor.heard(key, sound);
             }
             Word::Said(visit, utterance) => self.said(visit, utterance),
+            Word::Silent(visit) => {
+                if let Some(stay) = self.stays.get_mut(&visit) {
+                    stay.silent = true;
+                }
+            }
             Word::Order(visit, order) => self.order(visit, &order),
             Word::Drain => self.draining = true,
             Word::Terminated => self.post.end("the server took it back"),
@@ -355,6 +362,9 @@ impl Keeper {
     /// How far the reception of the newest visitor is.
     fn progress(&self) -> Progress {
         let Some((visit, stay)) = self.stays.iter().next_back() else { return Progress::Waiting };
+        if stay.silent {
+            return Progress::Ready;
+        }
         match (self.floor.has_speaker(Some(*visit)), stay.spoken_to) {
             (true, true) => Progress::Ready,
             (false, true) => Progress::AvatarStarting,

@@ -19,6 +19,8 @@ pub(crate) enum Word {
     Heard(Key, Sound, Option<Pending>),
     /// A text.
     Said(Option<VisitId>, Utterance),
+    /// A visitor is received in silence: nothing more is to be waited for.
+    Silent(VisitId),
     /// What is wanted of the room.
     Order(Option<VisitId>, RoomOrder),
     /// No new visit.

@@ -4,7 +4,9 @@ mod common;
 
 use common::{Stand, Wired, avatar, speech, tone, until};
 use majlis_livekit::{input, output};
-use majlis_plugin_api::{AvatarSeen, AvatarStep, Dismissed, Invite, RoomOrder, SpeechTarget, VisitId};
+use majlis_plugin_api::{
+    AvatarSeen, AvatarStep, Dismissed, Invite, RoomOrder, SpeechTarget, VisitId, Welcome, WelcomeKind,
+};
 use serde_json::json;
 
 use AvatarStep::{Decoded, Hears, Joined, Left, PlaybackFinished, PlaybackStarted, Shown, Video};
@@ -317,4 +319,18 @@ fn pages_read_how_far_the_agent_is_and_never_that_it_listens() {
     assert_eq!(reads("majlis.standby").as_deref(), Some("avatar-x"));
     until(&mut stand, "it is idle", |_| reads("lk.agent.state").as_deref() == Some("idle"));
     assert!(guest.see(|noticed| noticed.states.iter().all(|state| state != "listening")));
+}
+
+#[test]
+fn the_page_of_a_visitor_who_is_received_in_silence_waits_for_nothing() {
+    let Some(mut stand) = Stand::new("a silent welcome", Wired::Avatars, json!({})) else { return };
+    let (guest, visit, invite) = invited(&mut stand);
+    let agent = invite.agent_identity.clone();
+    let reads = || guest.see(|noticed| noticed.attributes.get(&agent).and_then(|all| all.get("majlis.stage").cloned()));
+    until(&mut stand, "it recognises", |_| reads().as_deref() == Some("recognising"));
+    stand.kit.send(input::welcome, visit, Welcome::new(WelcomeKind::Full)).expect("it is handed over");
+    stand.quiet();
+    assert_eq!(reads().as_deref(), Some("recognising"), "a greeting is still to come");
+    stand.kit.send(input::welcome, visit, Welcome::new(WelcomeKind::Silent)).expect("it is handed over");
+    until(&mut stand, "it is ready", |_| reads().as_deref() == Some("ready"));
 }

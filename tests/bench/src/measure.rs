@@ -128,6 +128,7 @@ impl Bench {
                     "peer",
                     "rooms",
                     "dispatch_to_joined_ratio",
+                    "assigned_to_joined_ratio",
                     "worker_idle_pss_mib",
                     "room_extra_idle_mib",
                     "room_extra_camera_mib",

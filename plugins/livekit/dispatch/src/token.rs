@@ -235,7 +235,12 @@ mod tests {
         let agent = keys().agent("stand-1", &AgentPass::default()).unwrap();
         let of_agent = claims(&agent.token);
         assert_eq!(of_agent.kind, "agent");
-        assert!(of_agent.video.can_subscribe() && of_agent.video.can_update_own_metadata() && of_agent.video.agent && !of_agent.video.hidden);
+        assert!(
+            of_agent.video.can_subscribe()
+                && of_agent.video.can_update_own_metadata()
+                && of_agent.video.agent
+                && !of_agent.video.hidden
+        );
         let avatar = keys().avatar("stand-1", &AvatarPass::of(&agent.identity)).unwrap();
         let of_avatar = claims(&avatar.token);
         assert_eq!(of_avatar.kind, "agent");

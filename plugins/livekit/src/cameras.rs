@@ -73,11 +73,12 @@ impl Cameras {
                 Err(error) => return tracing::warn!("a camera cannot be read: {error}"),
             };
             loop {
-                // What comes before it is due is passed over by the stream, and costs neither a copy nor memory.
-                if let Some(due) = pace.due() {
+                // What comes long before it is due is passed over by the stream, and costs neither a copy nor memory.
+                if let (Some(rests), Some(due)) = (pace.rests_until(), pace.due()) {
                     pictures.rest(true);
-                    sleep_until(due).await;
+                    sleep_until(rests).await;
                     pictures.rest(false);
+                    sleep_until(due).await;
                 }
                 let Some(picture) = pictures.next().await else { return };
                 let now = host.now();

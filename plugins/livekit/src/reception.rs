@@ -44,8 +44,8 @@ pub(crate) struct Reception {
     gauge: Arc<Gauge>,
     routes: Arc<Routes>,
     tally: Arc<Tally>,
-    /// Where rooms are to be served, once it is chosen.
-    chosen: Option<Server>,
+    /// Servers that were chosen. The worker is at one of them, or on its way to the last.
+    known: Vec<Server>,
     /// Where the worker is registered: jobs are of rooms there.
     server: Option<Server>,
     /// The choice that is under way.
@@ -84,7 +84,7 @@ impl Reception {
             gauge,
             routes: routes.clone(),
             tally,
-            chosen: None,
+            known: Vec::new(),
             server: None,
             choosing: JoinSet::new(),
             asked,
@@ -141,7 +141,7 @@ impl Reception {
             _ if self.draining => {}
             (Ok(server), Some(at_work)) => {
                 at_work.handle.move_to(server.api.address().clone());
-                self.chosen = Some(server);
+                self.know(server);
             }
             (Ok(server), None) => self.register(server),
             // A worker tries by itself to get back to where it was.
@@ -163,23 +163,25 @@ impl Reception {
             worker(server.api.address().clone(), self.means.keys.clone(), self.client.clone(), options);
         let (handle, refused) = (worker.handle(), self.tally.refusals());
         self.worker = Some(AtWork { worker, handle, refused, _running: Running::new(running) });
-        self.chosen = Some(server);
+        self.know(server);
+    }
+
+    fn know(&mut self, server: Server) {
+        self.known.retain(|known| known.api.address() != server.api.address());
+        self.known.push(server);
     }
 
     fn event(&mut self, event: Option<Event>) {
         match event {
             Some(Event::Registered { address, server: version, region, .. }) => {
-                // A worker may come back to where it was before it hears of another choice.
-                let is_there = |server: &&Server| *server.api.address() == address;
-                if let Some(chosen) = self.chosen.as_ref().filter(is_there) {
-                    self.server = Some(chosen.clone());
-                }
+                // It may be back where it was before it hears of another choice.
+                self.server = self.known.iter().find(|known| *known.api.address() == address).cloned();
                 let Some(server) = &mut self.server else { return };
                 if server.region.is_empty() {
                     server.region.clone_from(&region);
                 }
                 let region = if region.is_empty() { region } else { format!(" in {region}") };
-                let (address, agent) = (server.api.address(), &self.dispatch.agent_name);
+                let agent = &self.dispatch.agent_name;
                 tracing::info!("rooms are served for `{agent}` at {address}{region}, a LiveKit server {version}");
             }
             Some(Event::Job(job)) => self.serve(job),

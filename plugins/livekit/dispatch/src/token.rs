@@ -183,8 +183,8 @@ impl Keys {
     }
 }
 
-/// What programs may in a room. Speech comes to an avatar as data, of which nothing has to be subscribed; so whoever a vendor sends
-/// receives no visitor's camera.
+/// What a program may that somebody else sends into a room: an avatar, and whoever hears for one. Speech comes to them as data, for
+/// which nothing has to be subscribed; so they receive no visitor's camera.
 fn program(room: &str) -> VideoGrants {
     VideoGrants {
         room_join: true,

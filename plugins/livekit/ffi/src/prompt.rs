@@ -1,9 +1,10 @@
-//! The socket over which the library talks to a server: what it says there goes out at once.
+//! The socket over which the library talks to a server: what it says there from its joining on goes out at once.
 //!
 //! The library opens that socket as the system does by itself: a small message waits until the one before is acknowledged, which the
 //! other end puts off for 40 ms, and there is nothing by which it could be asked for another one. Joining a room is a handful of
 //! small messages, and so is receiving a track. So as long as a room is being joined, the process's new sockets to that
-//! server's port are looked for, and told not to wait (`TCP_NODELAY`). Where there is no `/proc`, it stays as it was.
+//! server's port are looked for, and told not to wait (`TCP_NODELAY`). Where there is no `/proc`, it stays as it was; so does the socket by which the library gets a
+//! lost connection back.
 //!
 //! Unsafe island. The invariant: the number of an open file is borrowed for three calls that ask for and set an option of a
 //! socket, and never to read, write or close it. Whoever owns it may close it meanwhile, and the number may be another's
@@ -72,7 +73,7 @@ impl Wanted {
             }
             *due = Instant::now() + (self.begun.elapsed() / 4).clamp(PAUSE.0, PAUSE.1);
         }
-        due.saturating_duration_since(now)
+        due.saturating_duration_since(Instant::now())
     }
 }
 

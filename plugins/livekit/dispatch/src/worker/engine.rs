@@ -90,7 +90,7 @@ impl Engine {
                 Err(error) => error,
                 Ok(socket) => {
                     let begun = Instant::now();
-                    match self.session(socket).await {
+                    match self.session(socket, address).await {
                         End::Gone => return Ok(()),
                         End::Moved => {
                             self.slots.forget_promises();

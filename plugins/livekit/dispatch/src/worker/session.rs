@@ -56,21 +56,15 @@ impl From<Gone> for End {
 }
 
 impl Engine {
-    /// Registers over a socket and serves it until it ends. A worker that goes says so.
-    pub(crate) async fn session<Io>(&mut self, socket: WebSocketStream<Io>) -> End
+    /// Registers over a socket to the server of this address and serves it until it ends. A worker that goes says so.
+    pub(crate) async fn session<Io>(&mut self, socket: WebSocketStream<Io>, address: Address) -> End
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let mut line = Line {
-            socket,
-            server: self.address.ws(),
-            address: self.address.clone(),
-            heard: Instant::now(),
-            available: None,
-        };
+        let mut line = Line { socket, server: address.ws(), address, heard: Instant::now(), available: None };
         let Err(end) = self.serve(&mut line).await;
         if matches!(end, End::Gone | End::Moved) {
-            // The last outcomes, and a farewell, as far as they get.
+            // The last outcomes of one that goes, and a farewell, as far as they get.
             for update in self.untold.drain(..) {
                 let _ = line.say(Saying::UpdateJob(update)).await;
             }

@@ -12,7 +12,7 @@ use livekit_protocol::worker_message::Message as Saying;
 use prost::Message as _;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -28,6 +28,8 @@ const NEVER: Duration = Duration::from_secs(600);
 /// What a worker dials here.
 pub(super) struct Wire {
     refusals: VecDeque<Error>,
+    /// So long it takes.
+    slow: Duration,
     dialled: UnboundedSender<(Instant, Address, Option<DuplexStream>)>,
 }
 
@@ -35,6 +37,7 @@ impl Dial for Wire {
     type Io = DuplexStream;
 
     async fn dial(&mut self, address: &Address) -> Result<WebSocketStream<DuplexStream>> {
+        sleep(self.slow).await;
         if let Some(error) = self.refusals.pop_front() {
             self.dialled.send((Instant::now(), address.clone(), None)).unwrap();
             return Err(error);
@@ -70,9 +73,14 @@ pub(super) fn refused() -> Error {
 
 /// A worker with so many slots, at work; each of `refusals` is a try that fails.
 pub(super) fn start(slots: usize, refusals: impl IntoIterator<Item = Error>) -> (Worker, Peer) {
+    start_slowly(slots, refusals, Duration::ZERO)
+}
+
+/// The same, with a way to the server that takes so long each time.
+pub(super) fn start_slowly(slots: usize, refusals: impl IntoIterator<Item = Error>, slow: Duration) -> (Worker, Peer) {
     let load = Arc::new(AtomicU32::new(0));
     let (dial, dialled) = unbounded_channel();
-    let wire = Wire { refusals: refusals.into_iter().collect(), dialled: dial };
+    let wire = Wire { refusals: refusals.into_iter().collect(), slow, dialled: dial };
     let source = Arc::clone(&load);
     let options = WorkerOptions::new("majlis", slots, move || Load {
         processor: 0.1,

@@ -8,7 +8,7 @@ use livekit_protocol::worker_message::Message as Saying;
 use proto::JobStatus::{JsRunning, JsSuccess};
 use tokio::time::{Instant, sleep};
 
-use super::peer::{Socket, job, next, refused, registered, start, unreachable};
+use super::peer::{Socket, job, next, refused, registered, start, start_slowly, unreachable};
 use crate::address::Address;
 use crate::error::Error;
 use crate::worker::{Event, Outcome};
@@ -132,6 +132,20 @@ async fn a_worker_that_lost_its_socket_comes_back_where_the_user_says() {
             Event::Lost { .. } => {}
             other => panic!("a registration, and not {other:?}"),
         }
+    }
+}
+
+/// What it was told on the way there makes no other server of the one that it reaches.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_hears_on_its_way_where_it_is_wanted_says_where_it_is_and_goes_on_from_there() {
+    let slow = Duration::from_secs(2);
+    let (mut worker, mut peer) = start_slowly(1, [], slow);
+    sleep(slow / 2).await;
+    worker.handle().move_to(Address::parse("ws://nearer").unwrap());
+    for place in ["ws://peer", "ws://nearer"] {
+        let socket = peer.register().await;
+        assert_eq!(socket.address.ws(), place);
+        assert!(matches!(next(&mut worker).await, Event::Registered { address, .. } if address.ws() == place));
     }
 }
 

@@ -33,7 +33,7 @@ struct Ended {
 struct Stand {
     hall: Arc<Hall>,
     vendor: Arc<Server>,
-    _vision: Server,
+    vision: Server,
     avatars: Option<Troupe>,
     run: Option<Running>,
     folder: Folder,
@@ -70,7 +70,7 @@ impl Stand {
             sessions.map(|session| (session.token, session.listener)).collect()
         };
         let avatars = Some(Troupe::new(Arc::clone(&hall), tokens, conducts, Conduct::default()));
-        Some(Self { hall, vendor, _vision: vision, avatars, run: Some(run), folder })
+        Some(Self { hall, vendor, vision: vision, avatars, run: Some(run), folder })
     }
 
     /// A visitor whose camera shows one of the drawn pictures.
@@ -422,9 +422,12 @@ fn with_an_avatar_that_waits_each_visitor_is_greeted_by_one_that_was_there_befor
 #[test]
 fn a_page_that_comes_back_soon_is_the_same_visitor_who_is_not_greeted_again() {
     let Some(stand) = Stand::open("a page that comes back", Vec::new(), |text| text) else { return };
+    // Nothing to remark on: it would be said after the greeting, to whoever is there then.
+    stand.vision.usually(Act::say(r#"{"people":1,"tags":[]}"#));
     let first = stand.visitor("visitor", "1-salem.png");
     first.until("the greeting", |visitor| by_avatar(visitor).is_some_and(|who| visitor.heard(&who).seconds() > 1.0));
     first.leave();
+    let back = Instant::now();
     let again = stand.visitor("visitor", "1-salem.png");
     again.until("its avatar", |visitor| visitor.present().iter().any(|who| visitor.shown(who).is_some()));
     std::thread::sleep(Duration::from_secs(3));
@@ -432,8 +435,11 @@ fn a_page_that_comes_back_soon_is_the_same_visitor_who_is_not_greeted_again() {
     assert_eq!(stand.vendor.sessions().len(), 1, "its avatar is the one that it had");
     let Ended { avatars, report, stderr, .. } = stand.close();
     assert_eq!(report.visits().len(), 1, "{stderr}");
-    let speeches: usize = avatars.iter().map(|avatar| avatar.speeches().len()).sum();
-    assert_eq!(speeches, 1, "it is greeted again aloud: {stderr}");
+    let speeches: Vec<_> = avatars.iter().flat_map(Avatar::speeches).collect();
+    assert!(
+        !speeches.is_empty() && speeches.iter().all(|speech| speech.began < back),
+        "it is greeted again aloud: {stderr}"
+    );
 }
 
 /// A stand with one camera: whose page it is does not matter, who stands before it does.

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use std::fs::{read_dir, read_link};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -23,63 +22,80 @@ use rustix::net::getpeername;
 use rustix::net::sockopt::{set_tcp_nodelay, tcp_nodelay};
 
 const OPEN_FILES: &str = "/proc/self/fd";
-/// Between two looks lies a quarter of the time since the first, and this at least and at most.
+/// Between two looks lies a quarter of the time since the newest of those who join began, and this at least and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+/// And so many times what a look takes: in a process with many rooms there are thousands of files, and the thread that looks has
+/// the library's events to read.
+const SHARE: u32 = 20;
 
 /// Who is waited for.
 #[derive(Default)]
 pub(crate) struct Prompt {
-    wanted: Mutex<Vec<Arc<Wanted>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    wanted: Vec<Wanted>,
+    /// Of the next one who waits.
+    number: u64,
+    /// When the next look is due, and before when there is none whoever comes.
+    due: Option<Instant>,
+    not_before: Option<Instant>,
 }
 
 /// A socket that is about to be opened, to a port.
 struct Wanted {
+    number: u64,
     port: u16,
     /// Sockets that were there before: they are somebody else's.
     before: BTreeSet<u64>,
     begun: Instant,
-    due: Mutex<Instant>,
 }
 
 /// As long as this is held, the socket is looked for.
 pub(crate) struct Waiting<'a> {
     prompt: &'a Prompt,
-    wanted: Arc<Wanted>,
+    number: u64,
 }
 
 impl Prompt {
     /// Sockets to the server of this address that are opened from now on do not wait; looks are due from now on.
     pub(crate) fn expect(&self, url: &str) -> Option<Waiting<'_>> {
-        let (port, now) = (port(url)?, Instant::now());
+        let (port, begun) = (port(url)?, Instant::now());
         let before = sockets().map(|(_, inode)| inode).collect();
-        let wanted = Arc::new(Wanted { port, before, begun: now, due: Mutex::new(now) });
-        self.wanted.lock().push(Arc::clone(&wanted));
-        Some(Waiting { prompt: self, wanted })
+        let mut state = self.state.lock();
+        state.number += 1;
+        let number = state.number;
+        state.wanted.push(Wanted { number, port, before, begun });
+        state.due = state.not_before;
+        Some(Waiting { prompt: self, number })
     }
 
-    /// Looks, where it is time to. Answers in how long the next look is due; nothing where nobody is waited for.
+    /// Looks, where it is time to: once for all who wait. Answers in how long the next look is due; nothing where nobody is waited for.
     pub(crate) fn look(&self) -> Option<Duration> {
-        let wanted = self.wanted.lock().clone();
-        wanted.iter().map(|wanted| wanted.look()).min()
-    }
-}
-
-impl Wanted {
-    fn look(&self) -> Duration {
-        let (mut due, now) = (self.due.lock(), Instant::now());
-        if *due <= now {
-            for (number, _) in sockets().filter(|(_, inode)| !self.before.contains(inode)) {
-                hurry(number, self.port);
+        let mut state = self.state.lock();
+        let newest = state.wanted.iter().map(|wanted| wanted.begun).max()?;
+        let now = Instant::now();
+        if state.due.is_none_or(|due| due <= now) {
+            for (number, inode) in sockets() {
+                let of_whom = state.wanted.iter().filter(|wanted| !wanted.before.contains(&inode));
+                for wanted in of_whom {
+                    hurry(number, wanted.port);
+                }
             }
-            *due = Instant::now() + (self.begun.elapsed() / 4).clamp(PAUSE.0, PAUSE.1);
+            let (pause, took) = ((newest.elapsed() / 4).clamp(PAUSE.0, PAUSE.1), now.elapsed());
+            let now = Instant::now();
+            state.not_before = Some(now + took * SHARE);
+            state.due = Some(now + pause.max(took * SHARE));
         }
-        due.saturating_duration_since(Instant::now())
+        state.due.map(|due| due.saturating_duration_since(Instant::now()))
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.prompt.wanted.lock().retain(|wanted| !Arc::ptr_eq(wanted, &self.wanted));
+        self.prompt.state.lock().wanted.retain(|wanted| wanted.number != self.number);
     }
 }
 
@@ -143,6 +159,19 @@ mod tests {
         assert!(!before.nodelay().unwrap() && !elsewhere.nodelay().unwrap());
         drop(waiting);
         assert_eq!(prompt.look(), None, "nobody is waited for any more");
+    }
+
+    /// Whoever looks has events to read.
+    #[test]
+    fn looking_takes_a_small_part_of_the_time_however_many_join_at_once() {
+        let (_server, port) = listener();
+        let prompt = Prompt::default();
+        let _waiting: Vec<_> = (0..50).map(|_| prompt.expect(&format!("ws://127.0.0.1:{port}")).unwrap()).collect();
+        let begun = Instant::now();
+        let next = prompt.look().unwrap();
+        let took = begun.elapsed();
+        assert!(next + took >= took * SHARE / 2, "{next:?} after {took:?}");
+        assert!(prompt.look().unwrap() <= next, "it is not looked again before that");
     }
 
     #[test]

@@ -32,7 +32,7 @@ test: ## build, fetch what the tests can use, and run them (first time: 20 to 30
 	@bash tests/prepare.sh
 	MAJLIS_PLUGINS=$(abspath $(PLUGINS)) cargo test --workspace --no-fail-fast
 
-bench: ## measure, print a table, write target/bench.json (build first: 6 minutes; then 13); PEER=only or PEER=no: see tests/bench/peer
+bench: ## measure, print a table, write target/bench.json (build first: 6 minutes or more; then 13); PEER=only or PEER=no: see tests/bench/peer
 	@bash tests/bench/run.sh $(if $(filter only,$(PEER)),--only peer)
 
 onnxruntime: ## fetch the pinned ONNX Runtime into the user's cache, by pip, checked by its hash

@@ -70,7 +70,7 @@ impl Stand {
             sessions.map(|session| (session.token, session.listener)).collect()
         };
         let avatars = Some(Troupe::new(Arc::clone(&hall), tokens, conducts, Conduct::default()));
-        Some(Self { hall, vendor, vision: vision, avatars, run: Some(run), folder })
+        Some(Self { hall, vendor, vision, avatars, run: Some(run), folder })
     }
 
     /// A visitor whose camera shows one of the drawn pictures.

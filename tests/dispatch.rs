@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use majlis_test_guests::{Conduct, Hall, Picture, Troupe, Visitor, room_colour};
 use majlis_test_server::Server;
-use majlis_tests::{Folder, Running, espeak_is_here, majlis, replaced, root, with_whole_paths};
+use majlis_tests::{Folder, Running, TOKENS, espeak_is_here, majlis, replaced, root, with_whole_paths};
 use serde_json::Value;
 
 /// Visitors who come in waves, and how many of them are there at once.
@@ -155,8 +155,7 @@ impl House {
         let run = run.expect("it runs");
         run.signal("TERM");
         let ended = run.wait();
-        // So begins each token of a server, whoever it is for.
-        for secret in [KEY, "eyJhbGciOi", "eyJ0eXAiOi"] {
+        for secret in [KEY].iter().chain(&TOKENS) {
             assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "a secret was told");
         }
         ended.with(0).json()

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 
 use majlis_test_guests::{Avatar, Conduct, Hall, Picture, Troupe, Visitor};
 use majlis_test_server::{Act, Server};
-use majlis_tests::{Folder, Report, Running, espeak_is_here, majlis, replaced, root, with_whole_paths};
+use majlis_tests::{Folder, Report, Running, TOKENS, espeak_is_here, majlis, replaced, root, with_whole_paths};
 
 /// They must stand in no log, report, trace, packet or error.
 const KEY: &str = "sk-test-hunter2hunter2";
 const ROOM: &str = "stand-1";
 const TAP: &str = "tap.jsonl";
-/// `{"alg":` and `{"typ":`, as tokens begin.
-const TOKENS: [&str; 2] = ["eyJhbGciOi", "eyJ0eXAiOi"];
 /// The text of a visitor comes under this heading.
 const TRANSCRIPTION: &str = "lk.transcription";
 
@@ -97,7 +95,7 @@ impl Stand {
         for secret in secrets.iter().chain(&TOKENS) {
             assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "a secret was told");
         }
-        // The trace and what was tapped are among them. So begins each token of a server, whoever it is for.
+        // The trace and what was tapped are among them.
         for path in self.folder.files() {
             let text = std::fs::read(&path).expect("it is there");
             for secret in secrets.iter().chain(&TOKENS) {

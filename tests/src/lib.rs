@@ -14,5 +14,5 @@ mod report;
 
 pub use data::{Folder, replaced, testdata};
 pub use places::{binary, espeak_is_here, onnxruntime, pipeline, plugins, root, shipped, with_whole_paths};
-pub use program::{Ended, Majlis, Running, majlis, reported, undisturbed, without_network};
+pub use program::{Ended, Majlis, Running, TOKENS, majlis, reported, undisturbed, without_network};
 pub use report::{Report, Visit, close, mb, mib, ms};

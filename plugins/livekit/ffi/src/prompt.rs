@@ -79,10 +79,8 @@ impl Prompt {
         let now = Instant::now();
         if state.due.is_none_or(|due| due <= now) {
             for (number, inode) in sockets() {
-                let of_whom = state.wanted.iter().filter(|wanted| !wanted.before.contains(&inode));
-                for wanted in of_whom {
-                    hurry(number, wanted.port);
-                }
+                let is_new = |wanted: &&Wanted| !wanted.before.contains(&inode);
+                hurry(number, |port| state.wanted.iter().filter(is_new).any(|wanted| wanted.port == port));
             }
             let (pause, took) = ((newest.elapsed() / 4).clamp(PAUSE.0, PAUSE.1), now.elapsed());
             let now = Instant::now();
@@ -110,12 +108,12 @@ fn inode(file: &Path) -> Option<u64> {
     target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// A socket that is connected to this port waits no more. Others are left as they are.
-fn hurry(number: RawFd, port: u16) {
+/// A socket that is connected to a port that is meant waits no more. Others are left as they are.
+fn hurry(number: RawFd, is_meant: impl Fn(u16) -> bool) {
     // SAFETY: the invariant of this island.
     let socket = unsafe { BorrowedFd::borrow_raw(number) };
     let peer = getpeername(socket).ok().and_then(|peer| std::net::SocketAddr::try_from(peer?).ok());
-    if peer.is_some_and(|peer| peer.port() == port) && tcp_nodelay(socket).is_ok_and(|prompt| !prompt) {
+    if peer.is_some_and(|peer| is_meant(peer.port())) && tcp_nodelay(socket).is_ok_and(|prompt| !prompt) {
         // Where that is not possible, it waits as it did.
         let _ = set_tcp_nodelay(socket, true);
     }

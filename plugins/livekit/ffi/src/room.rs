@@ -28,8 +28,8 @@ pub struct ConnectOptions {
     pub adaptive_stream: bool,
     /// Let the library stop sending what nobody receives.
     pub dynacast: bool,
-    /// One connection for both directions, instead of two. It gathers an address for each of seven tracks before it is up: joining
-    /// took 165 ms and not 115, and a room 1.2 MiB and not 0.8.
+    /// One connection for both directions, instead of two. It gathers addresses for seven tracks before it is up, so that joining
+    /// takes longer, and a room more memory.
     pub single_peer_connection: bool,
     /// How often joining is tried again.
     pub join_retries: u32,

@@ -132,12 +132,8 @@ fn taken(place: &Place<'_>) -> [Taken; 2] {
         for side in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
             let joined = with(&mut workers[side], |worker| joined(place, worker, round));
             if round > 0 {
-                let (joined, served) = match joined {
-                    Ok((all, own)) => (Ok(all), own),
-                    Err(why) => (Err(why.clone()), Err(why)),
-                };
-                taken[side].joined.push(joined);
-                taken[side].served.push(served);
+                taken[side].joined.push(joined.clone().map(|(all, _)| all));
+                taken[side].served.push(joined.map(|(_, own)| own));
             }
         }
     }
@@ -179,7 +175,7 @@ fn values(taken: Result<Vec<f64>, String>) -> Values {
 }
 
 /// Milliseconds until an agent is there, in a room of its own; and how many of them were its worker's.
-fn joined(place: &Place<'_>, worker: &mut Worker, round: usize) -> Result<(f64, Result<f64, String>), String> {
+fn joined(place: &Place<'_>, worker: &mut Worker, round: usize) -> Result<(f64, f64), String> {
     worker.rest()?;
     let room = format!("{}-joined-{round}", worker.agent);
     let visitor = place.hall.visitor(&place.hall.server.token("visitor", &room), None);
@@ -187,7 +183,7 @@ fn joined(place: &Place<'_>, worker: &mut Worker, round: usize) -> Result<(f64, 
     let served = until("the server's word of it", || served(&place.hall.server.log(), &room));
     visitor.leave();
     delete(place, &room);
-    Ok((took, served))
+    Ok((took, served?))
 }
 
 /// Milliseconds from when the server gave a room to a worker until somebody else than the visitor was active in it, by its log.

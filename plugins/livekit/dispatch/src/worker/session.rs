@@ -61,7 +61,7 @@ impl Engine {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let mut line = Line { socket, server: address.ws(), address, heard: Instant::now(), available: None };
+        let mut line = Line { socket, address, heard: Instant::now(), available: None };
         let Err(end) = self.serve(&mut line).await;
         if matches!(end, End::Gone | End::Moved) {
             // The last outcomes of one that goes, and a farewell, as far as they get.
@@ -161,7 +161,7 @@ impl Engine {
                     None => {}
                 },
                 () = sleep_until(until) => {
-                    let server = line.server.clone();
+                    let server = line.address.ws();
                     return Err(Error::Silent { server, asked: "register", seconds: REGISTRATION.as_secs() }.into());
                 }
             }
@@ -266,7 +266,7 @@ impl Engine {
             room: job.room.map(|room| room.name).unwrap_or_default(),
             identity: promise.identity,
             token: Secret::new(assignment.token),
-            url: url.unwrap_or_else(|| line.server.clone()),
+            url: url.unwrap_or_else(|| line.address.ws()),
             metadata: job.metadata,
             attributes: job.attributes,
             resuming: promise.resuming,
@@ -279,7 +279,6 @@ impl Engine {
 struct Line<Io> {
     socket: WebSocketStream<Io>,
     address: Address,
-    server: String,
     heard: Instant,
     /// What the server was told.
     available: Option<bool>,
@@ -334,10 +333,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Line<Io> {
     }
 
     fn broken_off(&self, why: impl ToString) -> Error {
-        Error::Unreachable { server: self.server.clone(), why: why.to_string() }
+        Error::Unreachable { server: self.address.ws(), why: why.to_string() }
     }
 
     fn broken(&self, why: impl ToString) -> Error {
-        Error::Protocol { server: self.server.clone(), why: why.to_string() }
+        Error::Protocol { server: self.address.ws(), why: why.to_string() }
     }
 }

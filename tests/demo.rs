@@ -40,7 +40,7 @@ fn drawn_visitors_are_greeted_as_who_they_are_and_nobody_else_is_named() {
 
     let mut scene_of: BTreeMap<u64, &str> = BTreeMap::new();
     for visit in report.visits() {
-        visit.assert_account();
+        visit.assert_tiles();
         let place: usize = visit.fact("file").and_then(|place| place.parse().ok()).expect("the camera says which file");
         scene_of.insert(visit.0["visit"].as_u64().expect("a number"), SCENES[place - 1].0);
     }

@@ -6,6 +6,7 @@ mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use common::*;
 use majlis_meter::{Arenas, Jemalloc, alloc, thread};
@@ -174,7 +175,10 @@ fn process_allocated() -> u64 {
 
 #[test]
 fn the_host_grows_neither_with_calls_nor_with_visits() {
-    const LIMIT: u64 = 64 << 10;
+    // What threads keep at hand goes up and down by some tens of kilobytes. Of what is compared, a byte for each call more would be
+    // four times as much as this, and four bytes for each visit more nearly twice.
+    const LIMIT: u64 = 256 << 10;
+    const SETTLES: Duration = Duration::from_millis(300);
     let _alone = alone();
     let mut bench = Bench::new();
     let plan: Arc<Mutex<Vec<(u64, u64)>>> = Arc::default();
@@ -229,12 +233,19 @@ fn the_host_grows_neither_with_calls_nor_with_visits() {
             let drops: u64 = record.totals[1].drops.iter().map(|drops| drops.packets).sum();
             let [a, b] = ["a", "b"].map(|name| totals(&record)[name].calls);
             if record.visits.opened == record.visits.ended && drops == 0 && (a, b) == (made, made) {
-                return process_allocated();
+                break;
             }
             let so_far = (record.visits.opened, record.visits.ended, a, b);
             assert!(begin.elapsed().as_secs() < 60, "{made} packets did not come to their end: {so_far:?}");
             assert_eq!(drops, 0);
         }
+        // The last visit's record, up to a megabyte, is on its way to whoever keeps it: what stays is the least that is seen.
+        let readings = (0..SETTLES.as_millis()).map(|_| {
+            run.advance(1);
+            std::thread::sleep(Duration::from_millis(1));
+            process_allocated()
+        });
+        readings.min().unwrap_or_default()
     };
     // Caches, histograms and the list of recent visits have their size after this.
     after(200, 100);

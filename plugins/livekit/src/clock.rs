@@ -1,51 +1,71 @@
 //! The server's clock on the host's: a participant's arrival is known by the one and told by the other.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use majlis_plugin_api::Time;
+use parking_lot::Mutex;
 
 /// A join that is told of as it happens happened at most so long ago, whatever the server's clock does.
 const LATELY: Duration = Duration::from_secs(5);
+/// Two clocks go apart by a part in so many at most.
+const DRIFT: u32 = 10_000;
 
-/// A moment on both clocks. The machine's own time of day is not asked for: only moments that the server named are compared.
+/// A server's clock, as far as it is known. The machine's own time of day is not asked for: only moments that the server named are
+/// compared. All rooms on the server share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServerClock(Arc<Mutex<Option<Pair>>>);
+
+/// A moment on both clocks: the server named it, and it was told of then.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ServerClock {
+struct Pair {
     server: SystemTime,
     host: Time,
 }
 
 impl ServerClock {
-    /// The server named this moment, and it was told of at that one.
-    pub(crate) fn new(server: SystemTime, host: Time) -> Self {
-        Self { server, host }
-    }
-
-    /// One more moment that was told of. The pair that took the shortest way is kept.
-    pub(crate) fn learn(&mut self, server: SystemTime, host: Time) {
-        if self.place(server) > host {
-            *self = Self { server, host };
+    /// The server named this moment, which was told of at `told`, at most so long after it. The pair that took the shortest way is
+    /// kept: not for ever, and not against a clock that was set.
+    pub(crate) fn learn(&self, server: SystemTime, told: Time, after: Duration) {
+        let mut known = self.0.lock();
+        let fits = |pair: &Pair| {
+            let placed = pair.place(server);
+            placed + told.since(pair.host) / DRIFT <= told && placed >= before(told, after)
+        };
+        if !known.as_ref().is_some_and(fits) {
+            *known = Some(Pair { server, host: told });
         }
     }
 
-    /// A moment of the server's on the host's clock; never before its beginning.
-    pub(crate) fn place(&self, server: SystemTime) -> Time {
-        match server.duration_since(self.server) {
-            Ok(later) => self.host + later,
-            Err(earlier) => {
-                Time::from_nanos(nanos(self.host.since(Time::default()).saturating_sub(earlier.duration())))
-            }
-        }
+    /// The same of a join that is told of as it happens.
+    pub(crate) fn learn_now(&self, server: SystemTime, told: Time) {
+        self.learn(server, told, LATELY);
+    }
+
+    /// A moment of the server's on the host's clock, never before its beginning; nothing while no moment is known.
+    pub(crate) fn place(&self, server: SystemTime) -> Option<Time> {
+        self.0.lock().map(|pair| pair.place(server))
     }
 
     /// When somebody came whose join has just been told of.
-    pub(crate) fn just_now(&self, server: SystemTime, now: Time) -> Time {
-        let earliest = Time::from_nanos(nanos(now.since(Time::default()).saturating_sub(LATELY)));
-        self.place(server).clamp(earliest, now)
+    pub(crate) fn just_now(&self, server: SystemTime, now: Time) -> Option<Time> {
+        self.place(server).map(|at| at.clamp(before(now, LATELY), now))
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+impl Pair {
+    fn place(&self, server: SystemTime) -> Time {
+        match server.duration_since(self.server) {
+            Ok(later) => self.host + later,
+            Err(earlier) => before(self.host, earlier.duration()),
+        }
+    }
+}
+
+/// So long before; never before the host's beginning.
+fn before(time: Time, by: Duration) -> Time {
+    let nanos = time.since(Time::default()).saturating_sub(by).as_nanos();
+    Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -60,27 +80,51 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
     }
 
-    #[test]
-    fn whoever_came_before_us_came_earlier_on_the_hosts_clock_by_as_much() {
-        let clock = ServerClock::new(server(100_000), host(60_000));
-        assert_eq!(clock.place(server(97_500)), host(57_500));
-        assert_eq!(clock.place(server(101_000)), host(61_000));
-        assert_eq!(clock.place(server(1)), host(0), "before the host began there is no time");
+    fn clock(at: SystemTime, told: Time) -> ServerClock {
+        let clock = ServerClock::default();
+        clock.learn_now(at, told);
+        clock
     }
 
     #[test]
-    fn the_quickest_word_sets_the_clocks() {
-        let mut clock = ServerClock::new(server(1_000), host(10_200));
-        clock.learn(server(2_000), host(11_050));
-        assert_eq!(clock.place(server(3_000)), host(12_050));
-        clock.learn(server(3_000), host(12_400));
-        assert_eq!(clock.place(server(3_000)), host(12_050), "one that took longer teaches nothing");
+    fn whoever_came_before_us_came_earlier_on_the_hosts_clock_by_as_much() {
+        let clock = clock(server(100_000), host(60_000));
+        assert_eq!(clock.place(server(97_500)), Some(host(57_500)));
+        assert_eq!(clock.place(server(101_000)), Some(host(61_000)));
+        assert_eq!(clock.place(server(1)), Some(host(0)), "before the host began there is no time");
+    }
+
+    #[test]
+    fn the_quickest_word_sets_the_clocks_for_every_room_of_the_server() {
+        let clock = clock(server(1_000), host(10_200));
+        let elsewhere = clock.clone();
+        elsewhere.learn_now(server(2_000), host(11_050));
+        assert_eq!(clock.place(server(3_000)), Some(host(12_050)));
+        clock.learn_now(server(3_000), host(12_400));
+        assert_eq!(clock.place(server(3_000)), Some(host(12_050)), "one that took longer teaches nothing");
+    }
+
+    #[test]
+    fn a_word_of_an_hour_ago_is_not_trusted_to_the_millisecond() {
+        let clock = clock(server(0), host(1_000));
+        let later = 3_600_000;
+        clock.learn_now(server(later), host(later + 1_400));
+        assert_eq!(clock.place(server(later)), Some(host(later + 1_000)), "that took longer than clocks go apart");
+        clock.learn_now(server(later), host(later + 1_300));
+        assert_eq!(clock.place(server(later)), Some(host(later + 1_300)));
     }
 
     #[test]
     fn a_clock_that_was_set_back_makes_nobody_wait_for_hours() {
-        let clock = ServerClock::new(server(10_000_000), host(60_000));
-        assert_eq!(clock.just_now(server(1_000), host(70_000)), host(65_000));
-        assert_eq!(clock.just_now(server(10_060_000), host(70_000)), host(70_000), "nobody comes later than now");
+        let clock = clock(server(10_000_000), host(60_000));
+        assert_eq!(clock.just_now(server(1_000), host(70_000)), Some(host(65_000)));
+        assert_eq!(clock.just_now(server(10_060_000), host(70_000)), Some(host(70_000)), "nobody comes later than now");
+        clock.learn(server(2_000), host(71_000), Duration::from_millis(150));
+        assert_eq!(clock.place(server(1_000)), Some(host(70_000)), "an own join cannot have been hours ago");
+    }
+
+    #[test]
+    fn of_a_server_that_has_named_no_moment_nothing_is_known() {
+        assert_eq!(ServerClock::default().place(server(1)), None);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Speaker {
 /// What is to be done. `saying` numbers each time that something begins to be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Do {
+    /// A text is known and its sound is not there yet: an avatar will say it, unless something changes.
+    Expect { to: String, sample_rate: u32 },
     /// It begins.
     Begin { saying: u64, speaker: Speaker, rate: u32 },
     /// More of it.
@@ -80,6 +82,8 @@ pub(crate) struct Floor {
 struct Line {
     turn: u64,
     target: Option<SpeechTarget>,
+    /// The utterance that was composed last, while nothing of its sound has come.
+    expected: Option<u64>,
     /// What the avatar that left had begun, until it is known whether it is said again.
     cut_off: Option<Item>,
     names: Names,
@@ -153,11 +157,16 @@ impl Floor {
 
     /// An utterance is known: whom it names decides to whom its sound may go.
     pub(crate) fn known(&mut self, visit: Option<VisitId>, utterance: &Utterance) {
-        self.lines.entry(visit).or_default().names.learn(utterance);
+        let line = self.lines.entry(visit).or_default();
+        line.names.learn(utterance);
+        line.expected = (!utterance.speak.is_empty()).then_some(utterance.number);
     }
 
     /// A piece of sound came.
     pub(crate) fn heard(&mut self, key: Key, sound: Sound) {
+        if let Some(line) = self.lines.get_mut(&key.visit) {
+            line.expected.take_if(|utterance| *utterance == key.utterance);
+        }
         if self.passed.contains(&key) {
             if sound.last {
                 self.passed.remove(&key);
@@ -314,7 +323,10 @@ impl Floor {
             std::mem::take(&mut self.waiting).into_iter().partition(|item: &Item| item.key.visit == visit);
         self.waiting = others;
         let theirs: VecDeque<Item> = theirs;
-        let cut_off = self.lines.get_mut(&visit).and_then(|line| line.cut_off.take());
+        let cut_off = self.lines.get_mut(&visit).and_then(|line| {
+            line.expected = None;
+            line.cut_off.take()
+        });
         for item in cut_off.into_iter().chain(theirs) {
             self.then(item, After::Cut);
         }
@@ -393,7 +405,7 @@ impl Floor {
             return;
         }
         let next = self.waiting.iter().enumerate().find_map(|(at, item)| Some((at, self.speaker(item)?)));
-        let Some((at, speaker)) = next else { return };
+        let Some((at, speaker)) = next else { return self.expect() };
         let Some(item) = self.waiting.remove(at) else { return };
         self.sayings += 1;
         let saying = self.sayings;
@@ -405,6 +417,20 @@ impl Floor {
             self.todo.push(Do::End { saying });
         }
         self.current = Some(Current { saying, item, speaker, after: None });
+    }
+
+    /// Lets whoever says the next one make ready, while its sound is made.
+    fn expect(&mut self) {
+        if self.is_text_only() {
+            return;
+        }
+        let next = self.lines.iter().find_map(|(visit, line)| match self.speaks(*visit, line.expected?)? {
+            Speaker::Avatar { to, sample_rate, .. } => Some((*visit, Do::Expect { to, sample_rate })),
+            Speaker::OwnTrack => None,
+        });
+        let Some((visit, expect)) = next else { return };
+        self.lines.entry(visit).or_default().expected = None;
+        self.todo.push(expect);
     }
 
     fn target(&self, visit: Option<VisitId>) -> Option<&SpeechTarget> {
@@ -421,15 +447,17 @@ impl Floor {
 
     /// Who would say this now; nobody: it waits.
     fn speaker(&self, item: &Item) -> Option<Speaker> {
-        if !item.is_audible() {
-            return None;
-        }
-        match self.target(item.key.visit)? {
+        if item.is_audible() { self.speaks(item.key.visit, item.key.utterance) } else { None }
+    }
+
+    /// Who would say an utterance of this visit now.
+    fn speaks(&self, visit: Option<VisitId>, utterance: u64) -> Option<Speaker> {
+        match self.target(visit)? {
             SpeechTarget::Text => None,
             SpeechTarget::OwnTrack => Some(Speaker::OwnTrack),
             SpeechTarget::Avatar { identity, listener, sample_rate, country } => {
-                let names = self.lines.get(&item.key.visit).map(|line| &line.names);
-                if !names.is_some_and(|names| names.may_be_heard(item.key.utterance, country)) {
+                let names = self.lines.get(&visit).map(|line| &line.names);
+                if !names.is_some_and(|names| names.may_be_heard(utterance, country)) {
                     return Some(Speaker::OwnTrack);
                 }
                 let to = listener.as_ref().unwrap_or(identity);

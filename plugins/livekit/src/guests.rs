@@ -31,6 +31,8 @@ struct Guest {
     visit: Option<VisitId>,
     /// It left, and is waited for until then.
     away: Option<Instant>,
+    /// The server's list has it, and the room does not yet: it is to be seen there by then.
+    listed: Option<Instant>,
     /// What is sent to it arrives.
     ready: bool,
 }
@@ -53,22 +55,46 @@ impl Guests {
 
     /// Somebody is in the room. `issued`: it is an identity that this room gave out, to an avatar or to itself.
     pub(crate) fn came(&mut self, who: &Participant, issued: bool, arrived: Time) -> Coming {
-        let kind = match who.kind {
-            ParticipantKind::Standard => true,
-            ParticipantKind::Ingress => self.ingress,
-            _ => false,
-        };
-        if !kind || issued || who.is_hidden() {
+        if issued || who.is_hidden() || !self.takes_in(who.kind) {
             return Coming::Other;
         }
         if let Some(guest) = self.guests.get_mut(&who.identity) {
-            (guest.away, guest.ready) = (None, false);
+            (guest.away, guest.listed, guest.ready) = (None, None, false);
             return Coming::Back;
         }
-        self.came += 1;
-        let guest = Guest { number: self.came, arrived, visit: None, away: None, ready: false };
-        self.guests.insert(who.identity.clone(), guest);
+        self.add(&who.identity, arrived, None);
         Coming::New
+    }
+
+    /// The server's list has somebody who is not hidden. Answers whether this is a visitor of whom the room has not told: it is to be
+    /// seen there by then.
+    pub(crate) fn is_listed(
+        &mut self,
+        identity: &str,
+        kind: ParticipantKind,
+        issued: bool,
+        arrived: Time,
+        until: Instant,
+    ) -> bool {
+        let is_new = !issued && self.takes_in(kind) && !self.guests.contains_key(identity);
+        if is_new {
+            self.add(identity, arrived, Some(until));
+        }
+        is_new
+    }
+
+    fn takes_in(&self, kind: ParticipantKind) -> bool {
+        match kind {
+            ParticipantKind::Standard => true,
+            ParticipantKind::Ingress => self.ingress,
+            _ => false,
+        }
+    }
+
+    fn add(&mut self, identity: &str, arrived: Time, listed: Option<Instant>) {
+        self.came += 1;
+        let guest = Guest { number: self.came, arrived, visit: None, away: None, listed, ready: false };
+        self.guests.insert(identity.to_owned(), guest);
     }
 
     /// What is sent to somebody arrives from now on.
@@ -112,7 +138,8 @@ impl Guests {
 
     /// Those who are waited for no longer.
     pub(crate) fn given_up(&self, now: Instant) -> Vec<String> {
-        let over = self.guests.iter().filter(|(_, guest)| guest.away.is_some_and(|until| until <= now));
+        let is_over = |until: Option<Instant>| until.is_some_and(|until| until <= now);
+        let over = self.guests.iter().filter(|(_, guest)| is_over(guest.away) || is_over(guest.listed));
         over.map(|(identity, _)| identity.clone()).collect()
     }
 
@@ -129,7 +156,7 @@ impl Guests {
 
     /// When somebody is waited for no longer next.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.guests.values().filter_map(|guest| guest.away).min()
+        self.guests.values().flat_map(|guest| [guest.away, guest.listed]).flatten().min()
     }
 
     /// Forgets a visitor; answers its visit.
@@ -298,6 +325,23 @@ mod tests {
         assert_eq!(guests.away(), ["a", "b"]);
         assert_eq!(guests.given_up(now + GRACE), ["a"], "its time runs since it left");
         assert_eq!(guests.given_up(now + GRACE + Duration::from_secs(10)), ["a", "b"]);
+    }
+
+    #[test]
+    fn who_stands_in_the_list_is_a_visitor_and_is_given_up_unless_the_room_sees_it() {
+        let (mut guests, now) = (guests(), Instant::now());
+        let until = now + Duration::from_secs(10);
+        let mut listed = |name: &str, kind, issued| guests.is_listed(name, kind, issued, Time::default(), until);
+        for name in ["a", "b"] {
+            assert!(listed(name, ParticipantKind::Standard, false));
+            assert!(!listed(name, ParticipantKind::Standard, false), "it is known");
+        }
+        assert!(!listed("c", ParticipantKind::Agent, false) && !listed("d", ParticipantKind::Standard, true));
+        assert!(!listed("e", ParticipantKind::Ingress, false), "streams are no visitors here");
+        assert!(guests.is_here("a") && !guests.is_ready("a"));
+        assert_eq!(guests.due(), Some(until));
+        assert_eq!(guests.came(&somebody("a", ParticipantKind::Standard), false, Time::default()), Coming::Back);
+        assert_eq!(guests.given_up(until), ["b"]);
     }
 
     #[test]

@@ -59,7 +59,7 @@ use room::{Keeper, Means, Post};
 use routes::Routes;
 use servers::{Server, Servers};
 use tally::Tally;
-use tokens::{Desk, Door, Watch};
+use tokens::{Care, Desk, Door, Watches};
 use word::{Word, sound};
 
 manifest! {
@@ -171,7 +171,11 @@ impl Stage for Livekit {
                     Some(server) => server,
                     None => self.choose(host)?,
                 };
-                Ok(self.desk.handed_over(&self.desk.pass()?, &server))
+                let pass = self.desk.pass()?;
+                if let Some(Served { rooms: Rooms::Stand(words), .. }) = &self.served {
+                    words.send(Word::Expected { identity: pass.identity.clone() }).map_err(|_| over())?;
+                }
+                Ok(self.desk.handed_over(&pass, &server))
             }
             _ => Err(Error::unknown_verb(verb)),
         }
@@ -219,19 +223,21 @@ impl Served {
         let ffi = library::open(library.as_deref(), host)?;
         let tasks = Tasks::new(host)?;
         let tally = Arc::<Tally>::default();
+        let (words, next) = unbounded_channel();
         if let Some(tokens) = &config.tokens {
-            let watch = config
-                .dispatch
-                .as_ref()
-                .map(|dispatch| Watch { agent_name: dispatch.agent_name.clone(), tally: tally.clone() });
-            let door = Door::open(tokens, desk.clone(), Arc::clone(&servers), watch)?;
+            let care = match &config.dispatch {
+                Some(Dispatch { agent_name, .. }) => {
+                    Care::Watched(Watches::new(agent_name.clone(), Arc::clone(&tally)))
+                }
+                None => Care::Expected(words.downgrade()),
+            };
+            let door = Door::open(tokens, desk.clone(), Arc::clone(&servers), care)?;
             tasks.spawn_apart(door.serve());
         }
         let means =
             Means { host: host.clone(), config: Arc::new(config), ffi, keys, servers: Arc::clone(&servers), ordered };
         let rooms = match means.config.dispatch.clone() {
             None => {
-                let (words, next) = unbounded_channel();
                 let post = Post::stand(means.config.stand())?;
                 let keeper = Keeper::new(means, post, next);
                 tasks.spawn_apart(async move {

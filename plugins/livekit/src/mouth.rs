@@ -17,7 +17,7 @@ use crate::floor::Speaker;
 use crate::running::Running;
 use crate::word::Report;
 pub(crate) use avatar::Playback;
-use avatar::Stream;
+use avatar::{Ahead, Stream};
 use own::OwnTrack;
 
 /// A piece of what is being said.
@@ -97,6 +97,10 @@ pub(crate) struct Mouth {
     own: Arc<OwnTrack>,
     saying: Option<Saying>,
     ending: Option<Ending>,
+    /// A stream to whoever speaks next.
+    ahead: Option<Ahead>,
+    /// How many streams were opened.
+    streams: u64,
     /// Avatars that are known to tell when they begin to play, and those that tell when they have played.
     beginning: BTreeSet<String>,
     telling: BTreeSet<String>,
@@ -105,7 +109,32 @@ pub(crate) struct Mouth {
 impl Mouth {
     pub(crate) fn new(ffi: Ffi, room: Arc<Room>, reports: UnboundedSender<Report>) -> Self {
         let own = Arc::new(OwnTrack::new(ffi, room.clone()));
-        Self { room, reports, own, saying: None, ending: None, beginning: BTreeSet::new(), telling: BTreeSet::new() }
+        Self {
+            room,
+            reports,
+            own,
+            saying: None,
+            ending: None,
+            ahead: None,
+            streams: 0,
+            beginning: BTreeSet::new(),
+            telling: BTreeSet::new(),
+        }
+    }
+
+    /// Something will be said by an avatar, unless something changes.
+    pub(crate) fn expect(&mut self, to: String, sample_rate: u32) {
+        self.ahead = Some(Ahead::open(self.room.clone(), self.next_stream(), to, sample_rate));
+    }
+
+    fn next_stream(&mut self) -> u64 {
+        self.streams += 1;
+        self.streams
+    }
+
+    /// Somebody left: what was opened to it leads nowhere.
+    pub(crate) fn left(&mut self, identity: &str) {
+        self.ahead.take_if(|ahead| ahead.to == identity);
     }
 
     /// Something begins to be said.
@@ -131,10 +160,11 @@ impl Mouth {
             Speaker::Avatar { identity, to, sample_rate } => {
                 let stream = Stream {
                     room: self.room.clone(),
-                    number,
+                    number: self.next_stream(),
                     to: to.clone(),
                     from: rate,
                     rate: *sample_rate,
+                    ahead: self.ahead.take().filter(|ahead| ahead.to == *to && ahead.rate == *sample_rate),
                     course: course.clone(),
                     says_when_it_begins: self.beginning.contains(identity),
                 };

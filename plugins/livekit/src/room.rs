@@ -6,6 +6,7 @@
 
 mod avatars;
 mod link;
+mod lookout;
 mod people;
 mod post;
 mod speech;
@@ -32,6 +33,7 @@ use crate::session::Session;
 use crate::signs::{Progress, Shown};
 use crate::word::{Report, Word};
 use link::{Link, News};
+use lookout::Found;
 pub(crate) use post::Post;
 
 /// A visit for which there is no room yet is tried again so often.
@@ -103,6 +105,8 @@ pub(crate) struct Keeper {
     draining: bool,
     /// Questions to the server's API that are under way.
     errands: JoinSet<()>,
+    /// Those who look out for visitors.
+    lookouts: JoinSet<Option<Found>>,
     /// Avatars of whom it is not known whether they left, or whether the connection is lost; and until when that is waited for.
     doubtful: BTreeMap<String, Instant>,
     /// Whose camera is looked through, where visits are of people before it.
@@ -140,6 +144,7 @@ impl Keeper {
             reconnect_until: None,
             draining: false,
             errands: JoinSet::new(),
+            lookouts: JoinSet::new(),
             doubtful: BTreeMap::new(),
             watched: None,
         }
@@ -147,9 +152,13 @@ impl Keeper {
 
     /// Keeps the room until it is told to leave, or its post is over.
     pub(crate) async fn keep(mut self) {
+        if self.post.is_assigned() {
+            // While the room is joined. Then it tells by itself who is there.
+            self.look_out(None);
+        }
         loop {
             let due = self.due();
-            let Self { words, reports, link, .. } = &mut self;
+            let Self { words, reports, link, lookouts, .. } = &mut self;
             tokio::select! {
                 word = words.recv() => match word {
                     Some(Word::Leave(done)) => {
@@ -166,6 +175,9 @@ impl Keeper {
                 },
                 Some(report) = reports.recv() => self.report(report),
                 news = link.next() => self.news(news),
+                Some(found) = lookouts.join_next() => if let Ok(Some(found)) = found {
+                    self.found(&found);
+                },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
             self.pass(Instant::now());
@@ -206,6 +218,7 @@ impl Keeper {
                 }
             }
             Word::Order(visit, order) => self.order(visit, &order),
+            Word::Expected { identity } => self.look_out(Some(identity)),
             Word::Drain => self.draining = true,
             Word::Terminated => self.post.end("the server took it back"),
             Word::Leave(_) => {}
@@ -244,13 +257,12 @@ impl Keeper {
         match event {
             RoomEvent::ParticipantConnected(who) => {
                 let now = self.host.now();
-                let arrived = match &mut self.session {
-                    Some(session) => {
-                        session.clock.learn(who.joined_at, now);
-                        session.clock.just_now(who.joined_at, now)
-                    }
-                    None => now,
-                };
+                let clock = self.server.as_ref().map(|server| &server.clock);
+                let arrived = clock.and_then(|clock| {
+                    clock.learn_now(who.joined_at, now);
+                    clock.just_now(who.joined_at, now)
+                });
+                let arrived = arrived.unwrap_or(now);
                 self.came(&who, Vec::new(), arrived);
             }
             RoomEvent::ParticipantActive { identity } => self.ready(&identity),

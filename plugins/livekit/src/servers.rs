@@ -10,6 +10,7 @@ use majlis_plugin_api::{Error, Result};
 use parking_lot::Mutex;
 use tokio::sync::Mutex as Turn;
 
+use crate::clock::ServerClock;
 use crate::config::Config;
 
 /// Hosts of LiveKit Cloud end so. A project there has a list of its regions.
@@ -24,6 +25,13 @@ pub(crate) struct Server {
     pub(crate) api: Api,
     /// The name of its region; empty where it has none.
     pub(crate) region: String,
+    pub(crate) clock: ServerClock,
+}
+
+impl Server {
+    pub(crate) fn new(api: Api, region: String) -> Self {
+        Self { api, region, clock: ServerClock::default() }
+    }
 }
 
 /// Who chooses it.
@@ -72,7 +80,7 @@ impl Servers {
         let wanted = Wanted { region: config.named_region(), allowed: config.allowed_regions.clone() };
         match source {
             Source::Listed(address) if !is_cloud(&address) && wanted == Wanted::default() => {
-                let server = Server { api: Api::open(address, keys.clone(), &client)?, region: String::new() };
+                let server = Server::new(Api::open(address, keys.clone(), &client)?, String::new());
                 Ok(servers(None, Some(Chosen { server, won: String::new(), lost: String::new() })))
             }
             source => {
@@ -102,7 +110,7 @@ impl Servers {
             Some(before) => before,
             None => {
                 let api = Api::open(choice.candidate.address.clone(), self.keys.clone(), &self.client)?;
-                Server { api, region: choice.candidate.region.clone().unwrap_or_default() }
+                Server::new(api, choice.candidate.region.clone().unwrap_or_default())
             }
         };
         let won = told(&choice.candidate, Ok(choice.took));

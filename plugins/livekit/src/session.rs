@@ -10,7 +10,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
 
 use crate::cameras::{Cameras, Whose};
-use crate::clock::ServerClock;
 use crate::library::told;
 use crate::mouth::Mouth;
 use crate::running::Running;
@@ -20,7 +19,6 @@ use crate::word::{Question, Report};
 
 /// A room that is joined.
 pub(crate) struct Session {
-    pub(crate) clock: ServerClock,
     pub(crate) cameras: Cameras,
     pub(crate) mouth: Mouth,
     pub(crate) scribe: Scribe,
@@ -42,7 +40,6 @@ impl Session {
         reports: &UnboundedSender<Report>,
         room: Room,
     ) -> Result<Self> {
-        let clock = ServerClock::new(room.participant().joined_at, host.now());
         let room = Arc::new(room);
         let mut questions = Vec::new();
         for question in Question::ALL {
@@ -50,7 +47,6 @@ impl Session {
             questions.push(Running::new(take(question, method, reports.clone())));
         }
         Ok(Self {
-            clock,
             cameras: Cameras::new(host.clone(), fps, reports.clone()),
             mouth: Mouth::new(ffi.clone(), room.clone(), reports.clone()),
             scribe: Scribe::new(room.clone(), reports.clone()),

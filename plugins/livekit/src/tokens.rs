@@ -9,5 +9,5 @@ mod vigil;
 mod watch;
 
 pub(crate) use desk::Desk;
-pub(crate) use door::Door;
-pub(crate) use watch::Watch;
+pub(crate) use door::{Care, Door};
+pub(crate) use watch::Watches;

@@ -23,6 +23,8 @@ pub(crate) enum Word {
     Silent(VisitId),
     /// What is wanted of the room.
     Order(Option<VisitId>, RoomOrder),
+    /// Somebody was given a token for the room and comes in a moment.
+    Expected { identity: String },
     /// No new visit.
     Drain,
     /// The server wants the job of this room to end.

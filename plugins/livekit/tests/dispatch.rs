@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use common::{Guest, SOON, Stand, Wired, pitch, tone, until};
@@ -149,38 +147,14 @@ fn when_the_stage_closes_all_rooms_are_left_and_the_server_knows() {
     }
 }
 
-/// Asks for a token, with these lines in the head.
-fn ask(stand: &Stand, head: &str) -> (u16, Value) {
-    let told = "visitors' tokens are given at http://";
-    let logs = stand.kit.logs();
-    let place = logs.iter().find_map(|line| line.message.strip_prefix(told)).expect("it says where");
-    let place = place.strip_suffix("/token").expect("a path");
-    let mut stream = TcpStream::connect(place).expect("it listens");
-    let request =
-        format!("POST /token HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\nContent-Length: 2\r\n{head}\r\n{{}}");
-    stream.write_all(request.as_bytes()).expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    let body = answer.split_once("\r\n\r\n").expect("a body").1;
-    (status, serde_json::from_str(body).expect("JSON"))
-}
-
-/// A visitor whose page asked for a token and joined with it.
-fn let_in(stand: &Stand) -> Guest {
-    let (status, pass) = ask(stand, "");
-    assert_eq!((status, pass["server_url"].as_str()), (201, Some(stand.server.url().as_str())), "{pass}");
-    stand.guest(pass["participant_token"].as_str().expect("a token"))
-}
-
 #[test]
 fn who_is_let_in_while_every_host_is_full_reads_that_and_is_received_when_a_place_is_free() {
     let tokens = json!({ "tokens": { "listen": "127.0.0.1:0" } });
     let Some(mut stand) = stand("a full house", Wired::Camera, 1, tokens) else { return };
     stand.wait(|kit| kit.logs().iter().any(|line| line.message.contains("tokens are given at")));
-    let first = let_in(&stand);
+    let first = stand.let_in();
     stand.wait(|kit| kit.opened().len() == 1);
-    let second = let_in(&stand);
+    let second = stand.let_in();
     until(&mut stand, "it reads that all is full", |_| {
         second.see(|noticed| noticed.of_room.last().is_some_and(|read| read == r#"{"majlis.stage":"full"}"#))
     });
@@ -198,7 +172,7 @@ fn an_agent_that_was_sent_away_is_replaced_and_never_by_two() {
     let tokens = json!({ "tokens": { "listen": "127.0.0.1:0" } });
     let Some(mut stand) = stand("an agent that is lost", Wired::Camera, 4, tokens) else { return };
     stand.wait(|kit| kit.logs().iter().any(|line| line.message.contains("tokens are given at")));
-    let guest = let_in(&stand);
+    let guest = stand.let_in();
     stand.wait(|kit| kit.opened().len() == 1);
     until(&mut stand, "the agent", |_| agents(&guest) == 1);
     let room = guest.room.info().name.clone();
@@ -220,10 +194,10 @@ fn a_stand_gives_tokens_for_its_room_to_whoever_shows_the_bearer() {
     let Some(mut stand) = Stand::new("tokens of a stand", Wired::Camera, tokens) else { return };
     stand.wait(|kit| kit.logs().iter().any(|line| line.message.contains("tokens are given at")));
     for head in ["", "Authorization: Bearer hunter1hunter2\r\n", "Authorization: Basic hunter2hunter2\r\n"] {
-        let (status, answer) = ask(&stand, head);
+        let (status, answer) = stand.ask_for_token(head);
         assert!(status == 401 && answer["participant_token"].is_null(), "{head}: {answer}");
     }
-    let (status, pass) = ask(&stand, "Authorization: Bearer hunter2hunter2\r\n");
+    let (status, pass) = stand.ask_for_token("Authorization: Bearer hunter2hunter2\r\n");
     assert_eq!((status, pass["room_name"].as_str()), (201, Some(common::ROOM)), "{pass}");
     let token = pass["participant_token"].as_str().expect("a token");
     let guest = stand.guest(token);

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{SOON, Stand, Wired, until};
@@ -157,14 +155,6 @@ fn a_room_that_is_out_of_reach_for_half_a_minute_is_joined_again_and_its_visitor
 
 /// Where a page is sent.
 fn sent_to(stand: &Stand) -> String {
-    let logs = stand.kit.logs();
-    let told = logs.iter().find_map(|line| line.message.split_once("visitors' tokens are given at http://"));
-    let place = told.expect("it says where").1.strip_suffix("/token").expect("a path").to_owned();
-    let mut stream = TcpStream::connect(&place).expect("it listens");
-    let request = format!("POST /token HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("it is heard");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it is answered");
-    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+    let (_, body) = stand.ask_for_token("");
     body["server_url"].as_str().expect("a page reads it").to_owned()
 }

@@ -53,6 +53,29 @@ fn distance(frame: &majlis_plugin_api::Frame, picture: &image::RgbaImage) -> f64
 }
 
 #[test]
+fn who_was_let_in_a_moment_ago_is_received_before_the_room_tells_of_one() {
+    let tokens = json!({ "tokens": { "listen": "127.0.0.1:0" }, "rejoin_grace": "1ms" });
+    let Some(mut stand) = Stand::new("a visitor without a camera", Wired::Camera, tokens) else { return };
+    let is_listed = |kit: &Kit<Livekit>| kit.logs().iter().any(|line| line.message.contains("in the server's list"));
+    // Somebody whom nobody was told to look out for, and then one with a token of the door. Neither shows anything.
+    let (other, _) = stand.visit("guest");
+    assert!(!is_listed(&stand.kit));
+    other.leave();
+    let visit = stand.kit.opened()[0];
+    stand.wait(|kit| kit.closed(visit).is_some());
+    let guest = stand.let_in();
+    stand.wait(|kit| kit.opened().len() == 2);
+    assert!(is_listed(&stand.kit), "the room told of it first");
+    // What the room tells of it then is no second visit, and its end is the end of the first.
+    let visit = stand.kit.opened()[1];
+    stand.text(visit, 1, "welcome");
+    until(&mut stand, "the text", |_| guest.see(|noticed| noticed.texts.iter().any(|(_, text)| text == "welcome")));
+    guest.leave();
+    stand.wait(|kit| kit.closed(visit).is_some());
+    assert_eq!(stand.kit.opened().len(), 2);
+}
+
+#[test]
 fn a_visitor_is_a_visit_and_its_camera_is_what_the_pipeline_sees() {
     let Some(photograph) = majlis_testkit::testdata::path("images/astronaut.png") else { return };
     let Some(mut stand) = Stand::new("a visitor with a camera", Wired::Camera, json!({ "fps": 5 })) else { return };

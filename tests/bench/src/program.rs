@@ -91,11 +91,11 @@ impl Run {
     }
 
     /// Waits for a line in which this stands.
-    pub(crate) fn line(&mut self, text: &str) -> Result<(), String> {
+    pub(crate) fn line(&mut self, text: &str) -> Result<String, String> {
         let mut from = 0;
         loop {
-            if self.read[from..].iter().any(|line| line.contains(text)) {
-                return Ok(());
+            if let Some(line) = self.read[from..].iter().find(|line| line.contains(text)) {
+                return Ok(line.clone());
             }
             from = self.read.len();
             self.read()?;

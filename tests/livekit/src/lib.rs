@@ -15,10 +15,12 @@
 //! It must never know: who joins, and what for.
 #![forbid(unsafe_code)]
 
+mod door;
 mod place;
 mod server;
 mod way;
 
+pub use door::{ask_for_token, door_in};
 pub use livekit_token::{AccessToken, VideoGrants};
 pub use place::{both, descriptors, library, server_binary};
 pub use server::Server;

@@ -65,6 +65,17 @@ impl Api {
         Ok(found.rooms.into_iter().find(|found| found.name == room))
     }
 
+    /// All rooms there are.
+    ///
+    /// # Errors
+    /// As [`create_room`](Api::create_room).
+    pub async fn list_rooms(&self) -> Result<Vec<proto::Room>> {
+        let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
+        let request = proto::ListRoomsRequest { names: Vec::new() };
+        let found: proto::ListRoomsResponse = self.ask(grants, "RoomService", "ListRooms", &request).await?;
+        Ok(found.rooms)
+    }
+
     /// What everybody in a room reads of it. The server takes an empty text for no wish at all, so nothing is said by a text that
     /// says nothing, such as `{}`. `false`: there was no such room.
     ///

@@ -38,7 +38,8 @@ fn floor() -> Floor {
     floor.joined("a");
     floor.joined("b");
     for number in 1..10 {
-        let nobody_named = Utterance { number, ..Utterance::plain("welcome", "en") };
+        // Known for whom it names; nobody makes ready for it.
+        let nobody_named = Utterance { number, speak: String::new(), ..Utterance::plain("welcome", "en") };
         floor.known(visit(1), &nobody_named);
         floor.known(visit(2), &nobody_named);
     }
@@ -375,4 +376,33 @@ fn whoever_speaks_without_end_is_not_kept_in_memory_and_not_said_again() {
     floor.ordered(visit(1), Some(&speech(2, avatar("b", ""), SpeechFrom::Now, true)));
     floor.silent(1);
     assert_eq!(told(&floor.take()), [(2, Delivery::Cut)]);
+}
+
+#[test]
+fn an_avatar_is_made_ready_for_once_while_the_sound_of_what_it_will_say_is_made() {
+    let expected = |to: &str| Do::Expect { to: to.into(), sample_rate: 24_000 };
+    let text = |number| Utterance { number, ..Utterance::plain("welcome", "en") };
+    let mut floor = floor();
+    floor.known(visit(1), &text(11));
+    assert_eq!(floor.take(), [], "nobody is said to speak");
+    floor.ordered(visit(1), Some(&now(1, avatar("a", "US"))));
+    assert_eq!(floor.take(), [expected("a")]);
+    assert_eq!(floor.take(), []);
+    floor.heard(key(1, 11), sound(1, true));
+    assert_eq!(begun(&floor.take()), [(1, "a".into())]);
+    // Whoever speaks is let speak.
+    floor.known(visit(1), &text(12));
+    assert_eq!(floor.take(), []);
+    floor.said(1, true);
+    assert!(floor.take().contains(&expected("a")));
+    // What was heard, withdrawn, or may not be heard by the avatar, is not waited for.
+    floor.heard(key(1, 12), sound(1, true));
+    let begun = begun(&floor.take());
+    floor.said(begun[0].0, true);
+    floor.known(visit(1), &text(13));
+    floor.flush(visit(1));
+    assert!(!floor.take().iter().any(|todo| matches!(todo, Do::Expect { .. })));
+    let named = Utterance { speak_nameless: "welcome".into(), ..text(14) };
+    floor.known(visit(1), &named);
+    assert_eq!(floor.take(), []);
 }

@@ -3,19 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use majlis_livekit_ffi::{Room, StreamOptions};
+use majlis_livekit_ffi::{ByteWriter, Room, StreamOptions};
 use majlis_livekit_resample::Resampler;
 use majlis_plugin_api::Result;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Course, Pieces};
+use crate::library::told;
+use crate::running::Running;
 
 const TOPIC: &str = "lk.audio_stream";
 /// The question that empties an avatar's buffer.
 const CLEAR: &str = "lk.clear_buffer";
 /// So many samples go into one packet of the stream: 15,000 bytes at most.
 const PACKET: usize = 7_000;
+/// And so many into the first, so that it is quickly there.
+const FIRST_PACKET: usize = 480;
+/// A stream that was opened before there is anything to say is kept so long.
+const KEPT: Duration = Duration::from_secs(5);
 /// An avatar that does not say when it has played is given the sound's length and so much more.
 const MARGIN: Duration = Duration::from_secs(1);
 /// An avatar has so long to fall silent.
@@ -28,6 +35,50 @@ pub(crate) enum Playback {
     Finished { at: Instant, interrupted: bool },
 }
 
+/// What is said of a stream of speech.
+fn options(number: u64, to: &str, rate: u32) -> StreamOptions {
+    StreamOptions {
+        topic: TOPIC.into(),
+        name: Some(format!("AUDIO_{number}")),
+        to: vec![to.to_owned()],
+        attributes: [("sample_rate".into(), rate.to_string()), ("num_channels".into(), "1".into())].into(),
+        total_length: None,
+    }
+}
+
+/// A stream that is opened before there is anything to say: opening takes a message to the library and back. Nobody asks for it
+/// in time, or it is dropped: it is closed, and was empty.
+pub(super) struct Ahead {
+    pub(super) to: String,
+    pub(super) rate: u32,
+    wanted: oneshot::Sender<oneshot::Sender<Result<ByteWriter>>>,
+    running: Running,
+}
+
+impl Ahead {
+    pub(super) fn open(room: Arc<Room>, number: u64, to: String, rate: u32) -> Self {
+        let (wanted, asked) = oneshot::channel::<oneshot::Sender<_>>();
+        let options = options(number, &to, rate);
+        let running = Running::new(async move {
+            let stream = room.open_bytes(&options).await.map_err(told);
+            if let Ok(Ok(give)) = timeout(KEPT, asked).await {
+                // Whoever asked may have been broken off.
+                let _ = give.send(stream);
+            }
+        });
+        Self { to, rate, wanted, running }
+    }
+
+    /// The stream; nothing where it is closed again, or could not be opened.
+    async fn taken(self) -> Option<ByteWriter> {
+        let (give, given) = oneshot::channel();
+        self.wanted.send(give).ok()?;
+        let stream = given.await.ok()?.ok();
+        drop(self.running);
+        stream
+    }
+}
+
 /// A stream that is to be spoken.
 pub(super) struct Stream {
     pub(super) room: Arc<Room>,
@@ -37,6 +88,8 @@ pub(super) struct Stream {
     pub(super) from: u32,
     /// Samples a second as the avatar takes them.
     pub(super) rate: u32,
+    /// It was opened before.
+    pub(super) ahead: Option<Ahead>,
     pub(super) course: Arc<Course>,
     /// Whether the avatar is known to say when it begins to play.
     pub(super) says_when_it_begins: bool,
@@ -46,29 +99,30 @@ impl Stream {
     /// Sends all of it, and waits until it was heard, as far as that can be known. Answers whether it was heard to its end.
     pub(super) async fn speak(self, mut pieces: Pieces, mut told: UnboundedReceiver<Playback>) -> Result<bool> {
         let mut resampler = Resampler::new(self.from, self.rate)?;
-        let options = StreamOptions {
-            topic: TOPIC.into(),
-            name: Some(format!("AUDIO_{}", self.number)),
-            to: vec![self.to],
-            attributes: [("sample_rate".into(), self.rate.to_string()), ("num_channels".into(), "1".into())].into(),
-            total_length: None,
-        };
         self.course.begins();
-        let mut stream = self.room.open_bytes(&options).await?;
+        let ahead = match self.ahead {
+            Some(ahead) => ahead.taken().await,
+            None => None,
+        };
+        let mut stream = match ahead {
+            Some(stream) => stream,
+            None => self.room.open_bytes(&options(self.number, &self.to, self.rate)).await?,
+        };
         let (mut heard_from, mut samples) = (Instant::now(), 0_u64);
-        while let Some(piece) = pieces.next(PACKET).await {
-            let piece = resampler.push(&piece)?;
+        let mut ended = false;
+        while !ended {
+            let piece = match pieces.next(if samples == 0 { FIRST_PACKET } else { PACKET }).await {
+                Some(piece) => resampler.push(&piece)?,
+                None => {
+                    ended = true;
+                    resampler.finish()?
+                }
+            };
             samples += piece.len() as u64;
             for packet in piece.chunks(PACKET) {
                 stream.write(bytes(packet)).await?;
                 self.course.goes_out();
             }
-        }
-        let rest = resampler.finish()?;
-        samples += rest.len() as u64;
-        for packet in rest.chunks(PACKET) {
-            stream.write(bytes(packet)).await?;
-            self.course.goes_out();
         }
         stream.close().await?;
         let sent = Instant::now();

@@ -115,6 +115,7 @@ impl Keeper {
         let Entered { server, joined, took } = entered;
         let Joined { room, events, mut present } = joined;
         let is_new = self.is_new_life(room.info());
+        server.clock.learn(room.participant().joined_at, self.host.now(), took);
         let session = match Session::new(&self.ffi, &self.host, self.config.fps, &self.reporting, room) {
             Ok(session) => session,
             Err(error) => {
@@ -122,7 +123,6 @@ impl Keeper {
                 return self.link.wait();
             }
         };
-        let clock = session.clock;
         self.session = Some(session);
         self.link.state = State::Up(events);
         self.link.wait = FIRST_WAIT;
@@ -132,6 +132,7 @@ impl Keeper {
             server.api.address(),
             took.as_millis()
         );
+        let clock = server.clock.clone();
         self.server = Some(server);
         self.post.joined();
         self.floor.connected(true);
@@ -144,7 +145,7 @@ impl Keeper {
         }
         present.sort_by_key(|one| one.participant.joined_at);
         for one in present {
-            let arrived = clock.place(one.participant.joined_at);
+            let arrived = clock.place(one.participant.joined_at).unwrap_or_else(|| self.host.now());
             self.came(&one.participant, one.publications, arrived);
             self.ready(&one.participant.identity);
         }

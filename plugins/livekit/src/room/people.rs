@@ -54,6 +54,7 @@ impl Keeper {
                 session.cameras.end(&publication.sid);
             }
             session.whose.remove(identity);
+            session.mouth.left(identity);
         }
         // Before anybody is told: what it was saying waits for the order that follows.
         self.floor.left(identity);

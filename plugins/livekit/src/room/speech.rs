@@ -78,6 +78,7 @@ impl Keeper {
             }
             let Some(session) = &mut self.session else { continue };
             match step {
+                Do::Expect { to, sample_rate } => session.mouth.expect(to, sample_rate),
                 Do::Begin { saying, speaker, rate } => session.mouth.begin(saying, speaker, rate),
                 Do::Feed { saying, samples } => session.mouth.feed(saying, samples),
                 Do::End { saying } => session.mouth.end(saying),

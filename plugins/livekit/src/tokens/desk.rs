@@ -9,6 +9,8 @@ use serde_json::json;
 use crate::config::Config;
 use crate::servers::Server;
 
+/// How the name of a visitor's own room begins.
+const OF_A_VISITOR: &str = "visit";
 /// So long a token is good where nothing is configured.
 const GOOD_FOR: Duration = Duration::from_secs(120);
 
@@ -26,6 +28,11 @@ enum Rooms {
     One(String),
     /// A new one for each visitor, with this agent sent for.
     Each { agent_name: String },
+}
+
+/// Whether a room of this name was made for one visitor.
+pub(super) fn is_of_a_visitor(room: &str) -> bool {
+    room.strip_prefix(OF_A_VISITOR).is_some_and(|rest| rest.starts_with('-'))
 }
 
 impl Desk {
@@ -50,7 +57,7 @@ impl Desk {
             Rooms::One(room) => self.keys.visitor(room, pass)?,
             Rooms::Each { agent_name } => {
                 let agent = AskedAgent { agent_name: agent_name.clone(), metadata: String::new() };
-                self.keys.visitor(&new_identity("visit")?, VisitorPass { agent: Some(agent), ..pass })?
+                self.keys.visitor(&new_identity(OF_A_VISITOR)?, VisitorPass { agent: Some(agent), ..pass })?
             }
         };
         Ok(made)
@@ -88,7 +95,7 @@ mod tests {
 
     fn server() -> Server {
         let address = Address::parse("wss://h").expect("an address");
-        Server { api: Api::open(address, keys(), &ClientOptions::default()).expect("a client"), region: String::new() }
+        Server::new(Api::open(address, keys(), &ClientOptions::default()).expect("a client"), String::new())
     }
 
     #[test]
@@ -101,7 +108,8 @@ mod tests {
 
         let each = desk(json!({ "dispatch": {}, "tokens": { "listen": "127.0.0.1:0", "good_for": "30s" } }));
         let (first, second) = (each.pass().expect("a pass"), each.pass().expect("a pass"));
-        assert!(first.room.starts_with("visit-") && first.room != second.room, "{first:?} {second:?}");
+        assert!(is_of_a_visitor(&first.room) && first.room != second.room, "{first:?} {second:?}");
+        assert!(!is_of_a_visitor("stand-7") && !is_of_a_visitor("visitors"));
         assert_eq!(each.handed_over(&first, &server())["good_for_s"], 30);
         assert_eq!(each.handed_over(&first, &server())["server_url"], "wss://h");
     }

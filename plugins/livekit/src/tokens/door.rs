@@ -19,16 +19,18 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use majlis_plugin_api::{Error, Result, Secret};
-use parking_lot::Mutex;
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::WeakUnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Desk, Watch};
+use super::{Desk, Watches};
 use crate::config::Tokens;
+use crate::running::Running;
 use crate::servers::Servers;
+use crate::word::Word;
 
 /// The one path.
 const PATH: &str = "/token";
@@ -38,8 +40,6 @@ const CONNECTIONS: usize = 64;
 const CONNECTION: Duration = Duration::from_secs(30);
 /// So long the beginning of a request may take.
 const HEAD: Duration = Duration::from_secs(5);
-/// Rooms that are watched at once: more visitors are not let in, rather than let in without a watch.
-const WATCHED: usize = 1_024;
 /// A system that gives no more connections is asked again after this time.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -49,20 +49,26 @@ pub(crate) struct Door {
     rules: Arc<Rules>,
 }
 
+/// What is done for whoever was let in.
+pub(crate) enum Care {
+    /// Rooms are watched over, so that each has its agent.
+    Watched(Watches),
+    /// The stand's agent is there without being sent for, and hears who comes.
+    Expected(WeakUnboundedSender<Word>),
+}
+
 /// Who is given what.
 struct Rules {
     desk: Desk,
     servers: Arc<Servers>,
     bearer: Option<Secret>,
     origins: Vec<String>,
-    /// Nothing where visitors share the stand's room: its agent is there without being sent for.
-    watch: Option<Watch>,
-    watching: Mutex<JoinSet<()>>,
+    care: Care,
 }
 
 impl Door {
     /// Takes the port.
-    pub(crate) fn open(tokens: &Tokens, desk: Desk, servers: Arc<Servers>, watch: Option<Watch>) -> Result<Self> {
+    pub(crate) fn open(tokens: &Tokens, desk: Desk, servers: Arc<Servers>, care: Care) -> Result<Self> {
         let place = tokens.place()?;
         let refused = |error: std::io::Error| Error::config("tokens.listen", format!("{place}: {error}"));
         let listener = TcpListener::bind(place).map_err(refused)?;
@@ -72,8 +78,7 @@ impl Door {
             servers,
             bearer: tokens.bearer.as_ref().map(|bearer| Secret::new(bearer.expose().trim())),
             origins: tokens.origins.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect(),
-            watch,
-            watching: Mutex::default(),
+            care,
         };
         Ok(Self { listener, rules: Arc::new(rules) })
     }
@@ -83,6 +88,12 @@ impl Door {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let place: SocketAddr = listener.local_addr()?;
         tracing::info!("visitors' tokens are given at http://{place}{PATH}");
+        let rules = Arc::clone(&self.rules);
+        let _patrol = Running::new(async move {
+            if let Care::Watched(watches) = &rules.care {
+                watches.patrol(&rules.servers).await;
+            }
+        });
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
@@ -151,9 +162,9 @@ impl Rules {
     }
 
     fn pass(&self) -> Answer {
-        let mut watching = self.watching.lock();
-        while watching.try_join_next().is_some() {}
-        if watching.len() >= WATCHED {
+        if let Care::Watched(watches) = &self.care
+            && watches.are_too_many()
+        {
             return refused(StatusCode::SERVICE_UNAVAILABLE, "too many visitors were let in a moment ago");
         }
         let Some(server) = self.servers.now() else {
@@ -166,8 +177,12 @@ impl Rules {
                 return refused(StatusCode::INTERNAL_SERVER_ERROR, "no token can be made; the log says why");
             }
         };
-        if let Some(watch) = &self.watch {
-            watching.spawn(watch.clone().over(server.api.clone(), pass.room.clone(), self.desk.good_for()));
+        match &self.care {
+            Care::Watched(watches) => watches.begin(server.api.clone(), pass.room.clone(), self.desk.good_for()),
+            Care::Expected(words) => {
+                // The stand may be over, and the door is closed in a moment.
+                let _ = words.upgrade().map(|words| words.send(Word::Expected { identity: pass.identity.clone() }));
+            }
         }
         told(StatusCode::CREATED, self.desk.handed_over(&pass, &server).to_string())
     }
@@ -226,8 +241,14 @@ mod tests {
         let config: Config = serde_json::from_value(config).expect("a configuration");
         let keys = Keys::new(&config.key, &config.secret).expect("keys");
         let (desk, servers) = (Desk::new(&config, keys.clone()), servers(&config, keys));
-        let door =
-            Door::open(config.tokens.as_ref().expect("there are some"), desk, servers, None).expect("a free port");
+        let (stand, _) = tokio::sync::mpsc::unbounded_channel();
+        let door = Door::open(
+            config.tokens.as_ref().expect("there are some"),
+            desk,
+            servers,
+            Care::Expected(stand.downgrade()),
+        )
+        .expect("a free port");
         let place = door.listener.local_addr().expect("an address");
         tokio::spawn(door.serve());
         place
@@ -302,7 +323,11 @@ mod tests {
         let config: Config = serde_json::from_value(config).expect("a configuration");
         let keys = Keys::new(&config.key, &config.secret).expect("keys");
         let (desk, servers) = (Desk::new(&config, keys.clone()), servers(&config, keys));
-        let taken = Door::open(&tokens, desk, servers, None).err().expect("it is taken").to_string();
+        let (stand, _) = tokio::sync::mpsc::unbounded_channel();
+        let taken = Door::open(&tokens, desk, servers, Care::Expected(stand.downgrade()))
+            .err()
+            .expect("it is taken")
+            .to_string();
         assert!(taken.contains(&place.to_string()), "{taken}");
     }
 }

@@ -3,6 +3,7 @@
 //! Pure: what was seen of the room in, what is to be done out. An agent is sent for again where a visitor has had none for a while
 //! and none is on its way, and only there: two agents in a room would greet a visitor twice.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,6 +15,8 @@ const WITHOUT: Duration = Duration::from_secs(5);
 const TAKEN_WITHIN: Duration = Duration::from_secs(6);
 /// A host that has taken a room is in it by then, or is lost.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(15);
+/// Whoever let the visitor in elsewhere has so long to send for another agent before it is done here.
+const WITHOUT_ELSEWHERE: Duration = Duration::from_secs(8);
 
 /// What was seen of a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,12 +77,32 @@ pub(super) struct Vigil {
     /// When an agent was sent for last.
     asked: Option<Instant>,
     full: bool,
+    /// So long a visitor has no agent before one is sent for.
+    spared: Duration,
+    /// The visitor was let in elsewhere: since when each dispatch has been nobody's.
+    elsewhere: Option<BTreeMap<String, Instant>>,
 }
 
 impl Vigil {
     /// A token for the room was given out. Somebody may come to it for `patience`.
     pub(super) fn new(patience: Duration, now: Instant) -> Self {
-        Self { patience, until: now + patience, without: None, coming: None, asked: None, full: false }
+        Self {
+            patience,
+            until: now + patience,
+            without: None,
+            coming: None,
+            asked: None,
+            full: false,
+            spared: WITHOUT,
+            elsewhere: None,
+        }
+    }
+
+    /// The token was given elsewhere, where the room is watched over as well, unless that host is lost. Of several who stand in for it
+    /// each waits another `while` longer.
+    pub(super) fn elsewhere(patience: Duration, longer: Duration, now: Instant) -> Self {
+        let spared = WITHOUT_ELSEWHERE + longer;
+        Self { spared, elsewhere: Some(BTreeMap::new()), ..Self::new(patience, now) }
     }
 
     /// Whether the page was told that all hosts are full.
@@ -108,16 +131,25 @@ impl Vigil {
             return self.tell(false);
         }
         let is_nobodys = seen.sent.iter().any(|sent| sent.state == State::Nobodys);
+        let is_taken_care_of = self.is_sent_for_elsewhere(seen, now);
         let mut todo = if is_nobodys && now >= since + TAKEN_WITHIN { self.tell(true) } else { Vec::new() };
         let due = match self.asked {
             Some(asked) => asked + TAKEN_WITHIN,
-            None => since + WITHOUT,
+            None => since + self.spared,
         };
-        if now >= due {
+        if now >= due && !is_taken_care_of {
             (self.asked, self.coming) = (Some(now), None);
             todo.push(Do::Send { instead_of: seen.sent.iter().map(|sent| sent.dispatch.clone()).collect() });
         }
         todo
+    }
+
+    /// Whether somebody else may have sent for an agent a moment ago.
+    fn is_sent_for_elsewhere(&mut self, seen: &Seen, now: Instant) -> bool {
+        let Some(known) = &mut self.elsewhere else { return false };
+        let nobodys = seen.sent.iter().filter(|sent| sent.state == State::Nobodys).map(|sent| &sent.dispatch);
+        *known = nobodys.map(|one| (one.clone(), known.get(one).copied().unwrap_or(now))).collect();
+        known.values().any(|since| now < *since + TAKEN_WITHIN)
     }
 
     fn tell(&mut self, full: bool) -> Vec<Do> {
@@ -207,6 +239,23 @@ mod tests {
         let mut vigil = Vigil::new(PATIENCE, start);
         assert_eq!(vigil.look(&alone(&[]), start), []);
         assert_eq!(vigil.look(&alone(&[]), start + WITHOUT), [send(&[])]);
+    }
+
+    #[test]
+    fn whose_token_was_given_elsewhere_is_helped_only_where_that_host_does_not() {
+        let start = Instant::now();
+        let mut vigil = Vigil::elsewhere(PATIENCE, seconds(1.0), start);
+        let lost = alone(&[("d1", State::Past)]);
+        assert_eq!(vigil.look(&lost, start), []);
+        assert_eq!(vigil.look(&lost, start + seconds(8.9)), []);
+        // Whoever gave the token lives: it sent for another one, and no host was free.
+        for second in 9..60 {
+            let sent = format!("d{}", second / 6);
+            let seen = vigil.look(&alone(&[(&sent, State::Nobodys)]), start + seconds(second.into()));
+            assert!(!seen.iter().any(|step| matches!(step, Do::Send { .. })), "{second}");
+        }
+        // And lives no longer.
+        assert_eq!(vigil.look(&alone(&[("d9", State::Nobodys)]), start + seconds(60.0)), [send(&["d9"])]);
     }
 
     #[test]

@@ -1,13 +1,22 @@
 //! Watches over rooms whose visitors were let in here, and sends for agents where the server did not.
+//!
+//! Those who were let in elsewhere have a watch there; it ends with its host. So every door looks for rooms of which it does not
+//! know, and watches over them as well, with more patience.
 
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use majlis_livekit_dispatch::proto::{self, JobStatus};
 use majlis_livekit_dispatch::{Api, Error, Result};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use super::desk::is_of_a_visitor;
 use super::vigil::{Do, Seen, Sent, State, Vigil};
+use crate::servers::Servers;
 use crate::tally::Tally;
 use crate::word::Question;
 
@@ -19,18 +28,17 @@ const ASKED_EVERY: Duration = Duration::from_secs(2);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// A page that is loaded anew, or one that joined at the last moment of its token, is back by then.
 const SPARE: Duration = Duration::from_secs(30);
+/// So often it is looked for rooms of visitors who were let in elsewhere.
+const ROUND: Duration = Duration::from_secs(2);
+/// Of several hosts who stand in for another one, each waits up to so much longer than another.
+const APART: Duration = Duration::from_secs(1);
+/// Rooms that are watched at once: more visitors are not let in, rather than let in without a watch.
+const WATCHED: usize = 1_024;
 /// What pages read of a room whose visitor waits because every host is full, and of one where that is over.
 const FULL: &str = r#"{"majlis.stage":"full"}"#;
 const NOT_FULL: &str = "{}";
 
-/// Who watches.
-#[derive(Clone)]
-pub(crate) struct Watch {
-    pub(crate) agent_name: String,
-    pub(crate) tally: Arc<Tally>,
-}
-
-/// The same, on the server where the room is.
+/// Who looks at rooms of one server.
 struct Round {
     api: Api,
     agent_name: String,
@@ -46,32 +54,98 @@ struct Pulse {
     silent: Vec<String>,
 }
 
-impl Watch {
-    /// Watches over a room for whose visitor a token was given that is good for so long.
-    pub(crate) async fn over(self, api: Api, room: String, good_for: Duration) {
-        let Self { agent_name, tally } = self;
-        let round = Round { api, agent_name, tally };
-        let mut vigil = Vigil::new(good_for + SPARE, Instant::now());
+/// The rooms that are watched over.
+pub(crate) struct Watches {
+    agent_name: String,
+    tally: Arc<Tally>,
+    rooms: Arc<Mutex<BTreeSet<String>>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// A room that is watched over, while that is so.
+struct Watched {
+    room: String,
+    all: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.room);
+    }
+}
+
+impl Watches {
+    /// What is done for visitors without this agent is counted there.
+    pub(crate) fn new(agent_name: String, tally: Arc<Tally>) -> Self {
+        Self { agent_name, tally, rooms: Arc::default(), tasks: Mutex::default() }
+    }
+
+    /// Whether no more rooms can be watched over.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.rooms.lock().len() >= WATCHED
+    }
+
+    /// Watches over a room for whose visitor a token was given here that is good for so long.
+    pub(super) fn begin(&self, api: Api, room: String, good_for: Duration) {
+        self.over(api, room, Vigil::new(good_for + SPARE, Instant::now()), false);
+    }
+
+    fn over(&self, api: Api, room: String, vigil: Vigil, is_elsewhere: bool) {
+        if !self.rooms.lock().insert(room.clone()) {
+            return;
+        }
+        let watched = Watched { room, all: Arc::clone(&self.rooms) };
+        let round = Round { api, agent_name: self.agent_name.clone(), tally: Arc::clone(&self.tally) };
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move { round.over(&watched.room, vigil, is_elsewhere).await });
+    }
+
+    /// Looks for rooms of visitors who were let in by another host, or by this one before it was started anew.
+    pub(super) async fn patrol(&self, servers: &Servers) {
+        let longer = APART.mul_f64((RandomState::new().hash_one(0) % 1_000) as f64 / 1_000.0);
+        loop {
+            if let Some(server) = servers.now() {
+                match server.api.list_rooms().await {
+                    Ok(rooms) => {
+                        for room in rooms.into_iter().filter(|room| is_of_a_visitor(&room.name)) {
+                            if room.num_participants > 0 && !self.are_too_many() {
+                                let vigil = Vigil::elsewhere(SPARE, longer, Instant::now());
+                                self.over(server.api.clone(), room.name, vigil, true);
+                            }
+                        }
+                    }
+                    Err(error) => tracing::debug!("the server does not tell which rooms there are: {error}"),
+                }
+            }
+            sleep(ROUND).await;
+        }
+    }
+}
+
+impl Round {
+    /// Watches over one room until nobody is there nor comes. Of those who were let in elsewhere only such are taken care of for whom
+    /// this agent was sent for.
+    async fn over(&self, room: &str, mut vigil: Vigil, is_elsewhere: bool) {
         let mut pulse = Pulse::default();
         let mut beat = interval(EVERY);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !vigil.is_over(Instant::now()) {
             beat.tick().await;
             // A server that does not answer is asked again a moment later.
-            match round.look(&room, &mut pulse).await {
+            match self.look(room, &mut pulse).await {
+                Ok(seen) if is_elsewhere && !seen.agent && seen.sent.is_empty() => {}
                 Ok(seen) => {
                     for step in vigil.look(&seen, Instant::now()) {
-                        tell(&room, &step, vigil.is_full());
-                        round.carry_out(&room, step, &pulse).await;
+                        tell(room, &step, vigil.is_full());
+                        self.carry_out(room, step, &pulse).await;
                     }
                 }
                 Err(error) => tracing::debug!("a room cannot be looked at: {error}"),
             }
         }
     }
-}
 
-impl Round {
     async fn look(&self, room: &str, pulse: &mut Pulse) -> Result<Seen> {
         let present = self.api.list_participants(room).await?;
         let visitors = present.iter().filter(|somebody| is_visitor(somebody)).count();
@@ -91,8 +165,9 @@ impl Round {
         for agent in &agents {
             let is_here = match self.api.answers(room, agent, Question::Here.method(), ANSWERS_WITHIN).await {
                 Ok(is_here) => is_here,
-                // A server that cannot ask for us knows no better; one who is only joining is not sent for again.
-                Err(Error::Answer { .. }) => true,
+                // A server that cannot ask for us knows no better: one who is only joining is not sent for again, and one who did not
+                // answer before is not back for being taken from the list this moment.
+                Err(Error::Answer { .. }) => !pulse.silent.contains(agent),
                 Err(error) => return Err(error),
             };
             pulse.silent.retain(|silent| silent != agent);

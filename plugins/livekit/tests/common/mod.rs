@@ -13,7 +13,7 @@ use majlis_plugin_api::{
     Audio, AudioMut, AvatarSeen, AvatarStep, Delivered, Delivery, Invite, Piece, RoomOrder, SampleFormat, Speech,
     SpeechFrom, SpeechTarget, Utterance, VisitId,
 };
-use majlis_test_livekit::Server;
+use majlis_test_livekit::{Server, ask_for_token, door_in};
 use majlis_testkit::{Builder, Kit};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -154,6 +154,20 @@ impl Stand {
     /// Whoever hears for the avatar of an invitation, in the room.
     pub(crate) fn listener(&self, invite: &Invite) -> Guest {
         self.guest(invite.listener.as_ref().expect("an invitation has one").token.expose())
+    }
+
+    /// What a page is answered that asks for a token, with these lines in its head.
+    pub(crate) fn ask_for_token(&self, head: &str) -> (u16, Value) {
+        let logs = self.kit.logs();
+        let door = logs.iter().find_map(|line| door_in(&line.message)).expect("it says where");
+        ask_for_token(door, head)
+    }
+
+    /// A visitor whose page asked for a token and joined with it.
+    pub(crate) fn let_in(&self) -> Guest {
+        let (status, pass) = self.ask_for_token("");
+        assert_eq!((status, pass["server_url"].as_str()), (201, Some(self.server.url().as_str())), "{pass}");
+        self.guest(pass["participant_token"].as_str().expect("a token"))
     }
 
     /// Invitations so far.

@@ -11,6 +11,7 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use majlis_test_guests::{Avatar, Conduct, Hall, Visitor};
+use majlis_test_livekit::{ask_for_token, door_in};
 use majlis_test_server::{Act, Request, Server};
 use serde_json::Value;
 
@@ -238,7 +239,8 @@ fn begun(report: &Value, label: &str) -> Option<Duration> {
 struct Stand<'a> {
     place: &'a Place<'a>,
     run: Run,
-    room: String,
+    /// Where a page asks for a token.
+    door: String,
     _bringing: Bringing,
     avatars: Arc<Mutex<Vec<Avatar>>>,
     vendor: Arc<Server>,
@@ -268,12 +270,15 @@ impl<'a> Stand<'a> {
         let mut run = Run::start(command.stdout(Stdio::piped()))?;
         run.until("ready")?;
         run.line("is joined at")?;
-        Ok(Self { place, run, room: room.to_owned(), _bringing: bringing, avatars, vendor })
+        let told = run.line("tokens are given at")?;
+        let door = door_in(&told).ok_or("it does not say where tokens are given")?.to_owned();
+        Ok(Self { place, door, run, _bringing: bringing, avatars, vendor })
     }
 
     fn visitor(&self, number: usize) -> Visitor {
-        let token = self.place.hall.server.token("visitor", &self.room);
-        self.place.hall.visitor(&token, Some((&self.place.somebody(number), FPS[0])))
+        let (_, pass) = ask_for_token(&self.door, "");
+        let token = pass["participant_token"].as_str().expect("a token");
+        self.place.hall.visitor(token, Some((&self.place.somebody(number), FPS[0])))
     }
 
     fn avatars(&self) -> MutexGuard<'_, Vec<Avatar>> {

@@ -82,7 +82,7 @@ impl Worker {
     /// Waits until the peer decodes pictures of a camera in this room. Of ours [`Worker::end`] tells it.
     pub(super) fn decodes(&mut self, room: &str) -> Result<(), String> {
         match &mut self.run {
-            Some(run) if self.is_peer => run.line(&format!("decodes 640x480 in {room}")),
+            Some(run) if self.is_peer => run.line(&format!("decodes 640x480 in {room}")).map(drop),
             _ => Ok(()),
         }
     }

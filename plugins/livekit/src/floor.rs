@@ -30,7 +30,7 @@ pub(crate) enum Speaker {
 /// What is to be done. `saying` numbers each time that something begins to be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Do {
-    /// A text is known and its sound is not there yet: an avatar will say it, unless something changes.
+    /// An avatar will say something of which no sound is there yet, unless something changes. It may be told so more than once.
     Expect { to: String, sample_rate: u32 },
     /// It begins.
     Begin { saying: u64, speaker: Speaker, rate: u32 },
@@ -82,11 +82,23 @@ pub(crate) struct Floor {
 struct Line {
     turn: u64,
     target: Option<SpeechTarget>,
-    /// The utterance that was composed last, while nothing of its sound has come.
-    expected: Option<u64>,
+    expected: Expected,
+    /// Something of its speech has come.
+    heard: bool,
     /// What the avatar that left had begun, until it is known whether it is said again.
     cut_off: Option<Item>,
     names: Names,
+}
+
+/// What is to be made ready for, while its sound is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Expected {
+    #[default]
+    Nothing,
+    /// The first word to a visitor, whatever it is.
+    Anything,
+    /// An utterance whose text is known.
+    Text(u64),
 }
 
 #[derive(Debug)]
@@ -159,13 +171,18 @@ impl Floor {
     pub(crate) fn known(&mut self, visit: Option<VisitId>, utterance: &Utterance) {
         let line = self.lines.entry(visit).or_default();
         line.names.learn(utterance);
-        line.expected = (!utterance.speak.is_empty()).then_some(utterance.number);
+        if !utterance.speak.is_empty() {
+            line.expected = Expected::Text(utterance.number);
+        }
     }
 
     /// A piece of sound came.
     pub(crate) fn heard(&mut self, key: Key, sound: Sound) {
         if let Some(line) = self.lines.get_mut(&key.visit) {
-            line.expected.take_if(|utterance| *utterance == key.utterance);
+            line.heard = true;
+            if [Expected::Anything, Expected::Text(key.utterance)].contains(&line.expected) {
+                line.expected = Expected::Nothing;
+            }
         }
         if self.passed.contains(&key) {
             if sound.last {
@@ -214,6 +231,9 @@ impl Floor {
         line.turn = speech.turn;
         let is_another = line.target.as_ref() != Some(&speech.target);
         line.target = Some(speech.target.clone());
+        if is_another && visit.is_some() && !line.heard && line.expected == Expected::Nothing {
+            line.expected = Expected::Anything;
+        }
         let cut_off = line.cut_off.take();
         let after = if speech.again { After::Again } else { After::Cut };
         let current = self.current.as_mut().filter(|current| current.item.key.visit == visit);
@@ -324,7 +344,7 @@ impl Floor {
         self.waiting = others;
         let theirs: VecDeque<Item> = theirs;
         let cut_off = self.lines.get_mut(&visit).and_then(|line| {
-            line.expected = None;
+            line.expected = Expected::Nothing;
             line.cut_off.take()
         });
         for item in cut_off.into_iter().chain(theirs) {
@@ -419,17 +439,24 @@ impl Floor {
         self.current = Some(Current { saying, item, speaker, after: None });
     }
 
-    /// Lets whoever says the next one make ready, while its sound is made.
+    /// Lets the avatar that says the next one make ready: before the first word to a visitor, and while the sound of a text is made.
     fn expect(&mut self) {
         if self.is_text_only() {
             return;
         }
-        let next = self.lines.iter().find_map(|(visit, line)| match self.speaks(*visit, line.expected?)? {
-            Speaker::Avatar { to, sample_rate, .. } => Some((*visit, Do::Expect { to, sample_rate })),
-            Speaker::OwnTrack => None,
+        let next = self.lines.iter().find_map(|(visit, line)| {
+            let speaker = match line.expected {
+                Expected::Nothing => None,
+                Expected::Anything => self.who(line.target.as_ref()?),
+                Expected::Text(utterance) => self.speaks(*visit, utterance),
+            };
+            match speaker? {
+                Speaker::Avatar { to, sample_rate, .. } => Some((*visit, Do::Expect { to, sample_rate })),
+                Speaker::OwnTrack => None,
+            }
         });
         let Some((visit, expect)) = next else { return };
-        self.lines.entry(visit).or_default().expected = None;
+        self.lines.entry(visit).or_default().expected = Expected::Nothing;
         self.todo.push(expect);
     }
 
@@ -453,13 +480,23 @@ impl Floor {
     /// Who would say an utterance of this visit now.
     fn speaks(&self, visit: Option<VisitId>, utterance: u64) -> Option<Speaker> {
         match self.target(visit)? {
-            SpeechTarget::Text => None,
-            SpeechTarget::OwnTrack => Some(Speaker::OwnTrack),
-            SpeechTarget::Avatar { identity, listener, sample_rate, country } => {
+            target @ SpeechTarget::Avatar { country, .. } => {
                 let names = self.lines.get(&visit).map(|line| &line.names);
                 if !names.is_some_and(|names| names.may_be_heard(utterance, country)) {
                     return Some(Speaker::OwnTrack);
                 }
+                self.who(target)
+            }
+            target => self.who(target),
+        }
+    }
+
+    /// Who a target is, if it is there.
+    fn who(&self, target: &SpeechTarget) -> Option<Speaker> {
+        match target {
+            SpeechTarget::Text => None,
+            SpeechTarget::OwnTrack => Some(Speaker::OwnTrack),
+            SpeechTarget::Avatar { identity, listener, sample_rate, .. } => {
                 let to = listener.as_ref().unwrap_or(identity);
                 let there = self.present.contains(to) && self.present.contains(identity);
                 let avatar = Speaker::Avatar { identity: identity.clone(), to: to.clone(), sample_rate: *sample_rate };

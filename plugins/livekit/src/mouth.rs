@@ -124,6 +124,9 @@ impl Mouth {
 
     /// Something will be said by an avatar, unless something changes.
     pub(crate) fn expect(&mut self, to: String, sample_rate: u32) {
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.leads(&to, sample_rate)) {
+            return;
+        }
         self.ahead = Some(Ahead::open(self.room.clone(), self.next_stream(), to, sample_rate));
     }
 
@@ -156,6 +159,8 @@ impl Mouth {
             // The room has ended: nobody waits for it.
             let _ = reports.send(Report::Spoke { saying: number, whole });
         };
+        // It is not kept while others speak: an avatar plays its streams in the order in which they were opened.
+        let ahead = self.ahead.take();
         let running = match &speaker {
             Speaker::Avatar { identity, to, sample_rate } => {
                 let stream = Stream {
@@ -164,7 +169,7 @@ impl Mouth {
                     to: to.clone(),
                     from: rate,
                     rate: *sample_rate,
-                    ahead: self.ahead.take().filter(|ahead| ahead.to == *to && ahead.rate == *sample_rate),
+                    ahead: ahead.filter(|ahead| ahead.leads(to, *sample_rate)),
                     course: course.clone(),
                     says_when_it_begins: self.beginning.contains(identity),
                 };

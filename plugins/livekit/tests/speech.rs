@@ -44,6 +44,33 @@ fn speech_arrives_whole_at_the_avatar_faster_than_it_is_heard_and_is_played_when
     assert!(begun.elapsed() < Duration::from_secs(5), "its word was not waited for alone");
 }
 
+#[test]
+fn the_way_to_an_avatar_is_open_before_the_first_word_and_closed_where_it_is_not_wanted() {
+    let Some(mut stand) = Stand::new("a stream that is open", Wired::Avatars, json!({})) else { return };
+    let (_guest, visit, avatar, invite) = with_avatar(&mut stand);
+    stand.let_speak(visit, 1, &invite.identity, 24_000);
+    until(&mut stand, "the stream", |_| avatar.see(|noticed| noticed.opened == 1));
+    let sound = tone(24_000, 440.0, 0.2);
+    stand.say(visit, 1, 24_000, &sound);
+    stand.wait(|kit| common::delivered(kit, 1).contains(&Delivery::Played));
+    avatar.see(|noticed| {
+        assert_eq!((noticed.opened, noticed.streams.len()), (1, 1), "what was open is what was spoken into");
+        assert!(noticed.streams[0].whole && samples(&noticed.streams[0].bytes) == sound);
+    });
+    // The text of the next one is there, and it is withdrawn before it has a sound; then the agent speaks itself.
+    stand.text(visit, 2, "welcome");
+    until(&mut stand, "the next stream", |_| avatar.see(|noticed| noticed.opened == 2));
+    stand
+        .order(visit, RoomOrder { invite: 1, speech: Some(speech(2, SpeechTarget::OwnTrack)), ..RoomOrder::default() });
+    stand.say(visit, 2, 24_000, &sound);
+    stand.wait(|kit| common::delivered(kit, 2).contains(&Delivery::Played));
+    until(&mut stand, "its end", |_| avatar.see(|noticed| noticed.streams.len() == 2));
+    avatar.see(|noticed| {
+        let unused = &noticed.streams[1];
+        assert!(unused.whole && unused.bytes.is_empty(), "a vendor reads it to its end, and nothing was in it");
+    });
+}
+
 /// The account of a visitor runs to what the visitor hears, so it says when that is.
 #[test]
 fn what_is_said_is_work_of_its_own_in_the_report_and_heard_when_the_avatar_says_so() {
@@ -309,8 +336,12 @@ fn a_name_is_not_sent_to_an_avatar_in_a_country_that_was_not_agreed_to() {
     stand.kit.send(majlis_livekit::input::utterance, visit, named).expect("it is handed over");
     stand.sound(visit, 1, 16_000, &tone(16_000, 440.0, 0.5), true);
     stand.say(visit, 2, 16_000, &tone(16_000, 600.0, 0.5));
-    until(&mut stand, "the second", |_| avatar.see(|noticed| !noticed.streams.is_empty()));
-    let heard = avatar.see(|noticed| samples(&noticed.streams[0].bytes));
+    // A stream that was open for whatever would be said ends without a word.
+    let heard_of = |avatar: &Guest| {
+        avatar.see(|noticed| noticed.streams.iter().flat_map(|stream| samples(&stream.bytes)).collect::<Vec<_>>())
+    };
+    until(&mut stand, "the second", |_| !heard_of(&avatar).is_empty());
+    let heard = heard_of(&avatar);
     assert!((pitch(16_000, &heard) - 600.0).abs() < 5.0, "the avatar heard the name");
     assert!(stand.delivered(1).contains(&Delivery::Played), "the agent said it itself");
     assert!(guest.see(|noticed| !loud(&noticed.heard).is_empty()));

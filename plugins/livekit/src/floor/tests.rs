@@ -379,30 +379,51 @@ fn whoever_speaks_without_end_is_not_kept_in_memory_and_not_said_again() {
 }
 
 #[test]
-fn an_avatar_is_made_ready_for_once_while_the_sound_of_what_it_will_say_is_made() {
+fn an_avatar_is_made_ready_for_before_it_says_the_first_word_and_while_the_sound_of_a_text_is_made() {
     let expected = |to: &str| Do::Expect { to: to.into(), sample_rate: 24_000 };
     let text = |number| Utterance { number, ..Utterance::plain("welcome", "en") };
-    let mut floor = floor();
-    floor.known(visit(1), &text(11));
+    let mut floor = Floor::new(true, false);
+    floor.connected(true);
+    floor.pages(1);
     assert_eq!(floor.take(), [], "nobody is said to speak");
     floor.ordered(visit(1), Some(&now(1, avatar("a", "US"))));
+    assert_eq!(floor.take(), [], "it is not there");
+    floor.joined("a");
     assert_eq!(floor.take(), [expected("a")]);
     assert_eq!(floor.take(), []);
-    floor.heard(key(1, 11), sound(1, true));
+    floor.known(visit(1), &text(1));
+    assert_eq!(floor.take(), [expected("a")]);
+    floor.heard(key(1, 1), sound(1, true));
     assert_eq!(begun(&floor.take()), [(1, "a".into())]);
     // Whoever speaks is let speak.
-    floor.known(visit(1), &text(12));
+    floor.known(visit(1), &text(2));
     assert_eq!(floor.take(), []);
     floor.said(1, true);
     assert!(floor.take().contains(&expected("a")));
-    // What was heard, withdrawn, or may not be heard by the avatar, is not waited for.
-    floor.heard(key(1, 12), sound(1, true));
-    let begun = begun(&floor.take());
-    floor.said(begun[0].0, true);
-    floor.known(visit(1), &text(13));
+    floor.heard(key(1, 2), sound(1, true));
+    assert_eq!(begun(&floor.take()), [(2, "a".into())]);
+    floor.said(2, true);
+    let _ = floor.take();
+    // What is withdrawn, or may not be heard by the avatar, is not waited for.
+    floor.known(visit(1), &text(3));
     floor.flush(visit(1));
-    assert!(!floor.take().iter().any(|todo| matches!(todo, Do::Expect { .. })));
-    let named = Utterance { speak_nameless: "welcome".into(), ..text(14) };
+    assert_eq!(floor.take(), []);
+    let named = Utterance { speak_nameless: "welcome".into(), ..text(4) };
     floor.known(visit(1), &named);
     assert_eq!(floor.take(), []);
+}
+
+#[test]
+fn no_avatar_is_made_ready_for_that_speaks_for_nobody_yet_or_to_whom_nothing_is_said() {
+    let mut floor = Floor::new(true, false);
+    floor.connected(true);
+    floor.joined("a");
+    floor.pages(1);
+    floor.ordered(None, Some(&now(1, avatar("a", "US"))));
+    assert_eq!(floor.take(), []);
+    floor.ordered(visit(1), Some(&now(1, SpeechTarget::Text)));
+    assert_eq!(floor.take(), []);
+    floor.pages(2);
+    floor.ordered(visit(2), Some(&now(1, avatar("a", "US"))));
+    assert_eq!(floor.take(), [], "two pages are there, and nothing is heard");
 }

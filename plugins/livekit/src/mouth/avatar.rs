@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Course, Pieces};
 use crate::library::told;
-use crate::running::Running;
 
 const TOPIC: &str = "lk.audio_stream";
 /// The question that empties an avatar's buffer.
@@ -21,7 +20,8 @@ const CLEAR: &str = "lk.clear_buffer";
 const PACKET: usize = 7_000;
 /// And so many into the first, so that it is quickly there.
 const FIRST_PACKET: usize = 480;
-/// A stream that was opened before there is anything to say is kept so long.
+/// A stream that was opened before there is anything to say is kept so long. (LiveKit's own reader for vendors takes one for lost in
+/// which nothing came for 10 s.)
 const KEPT: Duration = Duration::from_secs(5);
 /// An avatar that does not say when it has played is given the sound's length and so much more.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -46,36 +46,44 @@ fn options(number: u64, to: &str, rate: u32) -> StreamOptions {
     }
 }
 
-/// A stream that is opened before there is anything to say: opening takes a message to the library and back. Nobody asks for it
-/// in time, or it is dropped: it is closed, and was empty.
+/// A stream that is opened before there is anything to say: opening it takes a message to the library and back. Dropped, or when nobody
+/// has asked for it in time, it is closed as one that was empty; broken off, it could end a vendor's reading of all that follows.
 pub(super) struct Ahead {
     pub(super) to: String,
-    pub(super) rate: u32,
+    rate: u32,
     wanted: oneshot::Sender<oneshot::Sender<Result<ByteWriter>>>,
-    running: Running,
 }
 
 impl Ahead {
     pub(super) fn open(room: Arc<Room>, number: u64, to: String, rate: u32) -> Self {
         let (wanted, asked) = oneshot::channel::<oneshot::Sender<_>>();
         let options = options(number, &to, rate);
-        let running = Running::new(async move {
+        tokio::spawn(async move {
             let stream = room.open_bytes(&options).await.map_err(told);
-            if let Ok(Ok(give)) = timeout(KEPT, asked).await {
-                // Whoever asked may have been broken off.
-                let _ = give.send(stream);
+            let unused = match timeout(KEPT, asked).await {
+                // Whoever asked may have been broken off meanwhile.
+                Ok(Ok(give)) => give.send(stream).err(),
+                Ok(Err(_)) | Err(_) => Some(stream),
+            };
+            if let Some(Ok(stream)) = unused
+                && let Err(error) = stream.close().await
+            {
+                tracing::debug!("a stream in which nothing was said: {error}");
             }
         });
-        Self { to, rate, wanted, running }
+        Self { to, rate, wanted }
+    }
+
+    /// Whether it is open, or about to be, to this identity and for sound at this rate.
+    pub(super) fn leads(&self, to: &str, rate: u32) -> bool {
+        self.to == to && self.rate == rate && !self.wanted.is_closed()
     }
 
     /// The stream; nothing where it is closed again, or could not be opened.
     async fn taken(self) -> Option<ByteWriter> {
         let (give, given) = oneshot::channel();
         self.wanted.send(give).ok()?;
-        let stream = given.await.ok()?.ok();
-        drop(self.running);
-        stream
+        given.await.ok()?.ok()
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Stream {
 /// What a guest of the room noticed.
 #[derive(Default)]
 pub(crate) struct Noticed {
+    /// How many streams were opened to it, and those that have ended.
+    pub(crate) opened: usize,
     pub(crate) streams: Vec<Stream>,
     pub(crate) texts: Vec<(StreamInfo, String)>,
     /// Attributes of others, by identity.
@@ -177,6 +179,7 @@ async fn notice(mut events: Events, noticed: Arc<Mutex<Noticed>>) {
                 });
             }
             RoomEvent::ByteStream(stream) => {
+                note(&mut |noticed| noticed.opened += 1);
                 let (noticed, info) = (noticed.clone(), stream.info().clone());
                 tokio::spawn(async move {
                     let Ok(mut pieces) = stream.pieces() else { return };

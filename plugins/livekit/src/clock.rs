@@ -24,22 +24,27 @@ struct Pair {
 }
 
 impl ServerClock {
-    /// The server named this moment, which was told of at `told`, at most so long after it. The pair that took the shortest way is
-    /// kept: not for ever, and not against a clock that was set.
-    pub(crate) fn learn(&self, server: SystemTime, told: Time, after: Duration) {
-        let mut known = self.0.lock();
-        let fits = |pair: &Pair| {
-            let placed = pair.place(server);
-            placed + told.since(pair.host) / DRIFT <= told && placed >= before(told, after)
-        };
-        if !known.as_ref().is_some_and(fits) {
-            *known = Some(Pair { server, host: told });
-        }
+    /// The server named this moment, and it was told of then, perhaps long after. The pair that took the shortest way is kept.
+    pub(crate) fn learn(&self, server: SystemTime, told: Time) {
+        self.keep_if(server, told, |placed, _| placed > told);
     }
 
-    /// The same of a join that is told of as it happens.
-    pub(crate) fn learn_now(&self, server: SystemTime, told: Time) {
-        self.learn(server, told, LATELY);
+    /// The same of a moment that was told of soon after: the two clocks may have gone apart since they were compared last.
+    pub(crate) fn learn_soon(&self, server: SystemTime, told: Time) {
+        self.keep_if(server, told, |placed, since| placed + since / DRIFT > told);
+    }
+
+    /// The same of an own join, which took so long and ended then: what cannot lie within it is of a clock that was set.
+    pub(crate) fn learn_own(&self, server: SystemTime, told: Time, took: Duration) {
+        self.keep_if(server, told, |placed, _| placed > told || placed < before(told, took));
+    }
+
+    /// Takes this pair if none is known, or if it is better than what is: where that places the moment, and how long ago it was kept.
+    fn keep_if(&self, server: SystemTime, told: Time, is_better: impl Fn(Time, Duration) -> bool) {
+        let mut known = self.0.lock();
+        if known.as_ref().is_none_or(|pair| is_better(pair.place(server), told.since(pair.host))) {
+            *known = Some(Pair { server, host: told });
+        }
     }
 
     /// A moment of the server's on the host's clock, never before its beginning; nothing while no moment is known.
@@ -82,7 +87,7 @@ mod tests {
 
     fn clock(at: SystemTime, told: Time) -> ServerClock {
         let clock = ServerClock::default();
-        clock.learn_now(at, told);
+        clock.learn(at, told);
         clock
     }
 
@@ -98,9 +103,9 @@ mod tests {
     fn the_quickest_word_sets_the_clocks_for_every_room_of_the_server() {
         let clock = clock(server(1_000), host(10_200));
         let elsewhere = clock.clone();
-        elsewhere.learn_now(server(2_000), host(11_050));
+        elsewhere.learn(server(2_000), host(11_050));
         assert_eq!(clock.place(server(3_000)), Some(host(12_050)));
-        clock.learn_now(server(3_000), host(12_400));
+        clock.learn(server(3_000), host(12_400));
         assert_eq!(clock.place(server(3_000)), Some(host(12_050)), "one that took longer teaches nothing");
     }
 
@@ -108,9 +113,11 @@ mod tests {
     fn a_word_of_an_hour_ago_is_not_trusted_to_the_millisecond() {
         let clock = clock(server(0), host(1_000));
         let later = 3_600_000;
-        clock.learn_now(server(later), host(later + 1_400));
+        clock.learn_soon(server(later), host(later + 1_400));
         assert_eq!(clock.place(server(later)), Some(host(later + 1_000)), "that took longer than clocks go apart");
-        clock.learn_now(server(later), host(later + 1_300));
+        clock.learn(server(later), host(later + 1_300));
+        assert_eq!(clock.place(server(later)), Some(host(later + 1_000)), "nobody knows how late that was told of");
+        clock.learn_soon(server(later), host(later + 1_300));
         assert_eq!(clock.place(server(later)), Some(host(later + 1_300)));
     }
 
@@ -119,7 +126,7 @@ mod tests {
         let clock = clock(server(10_000_000), host(60_000));
         assert_eq!(clock.just_now(server(1_000), host(70_000)), Some(host(65_000)));
         assert_eq!(clock.just_now(server(10_060_000), host(70_000)), Some(host(70_000)), "nobody comes later than now");
-        clock.learn(server(2_000), host(71_000), Duration::from_millis(150));
+        clock.learn_own(server(2_000), host(71_000), Duration::from_millis(150));
         assert_eq!(clock.place(server(1_000)), Some(host(70_000)), "an own join cannot have been hours ago");
     }
 

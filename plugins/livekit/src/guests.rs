@@ -133,7 +133,13 @@ impl Guests {
     pub(crate) fn lost(&mut self, now: Instant) {
         for guest in self.guests.values_mut() {
             guest.away.get_or_insert(now + self.grace);
+            guest.listed = None;
         }
+    }
+
+    /// Those whom the list has and the room does not yet are to be seen by then: before, nobody could be.
+    pub(crate) fn to_be_seen(&mut self, until: Instant) {
+        self.guests.values_mut().filter_map(|guest| guest.listed.as_mut()).for_each(|listed| *listed = until);
     }
 
     /// Those who are waited for no longer.
@@ -342,6 +348,12 @@ mod tests {
         assert_eq!(guests.due(), Some(until));
         assert_eq!(guests.came(&somebody("a", ParticipantKind::Standard), false, Time::default()), Coming::Back);
         assert_eq!(guests.given_up(until), ["b"]);
+        let later = until + Duration::from_secs(5);
+        guests.to_be_seen(later);
+        assert_eq!((guests.given_up(until), guests.due()), (Vec::new(), Some(later)));
+        // Of a room that is lost nobody is seen, and everybody may be back.
+        guests.lost(now);
+        assert_eq!((guests.given_up(later), guests.due()), (Vec::new(), Some(now + GRACE)));
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(crate) struct Mouth {
     ending: Option<Ending>,
     /// A stream to whoever speaks next.
     ahead: Option<Ahead>,
-    /// How many streams were opened.
+    /// The number of the last stream.
     streams: u64,
     /// Avatars that are known to tell when they begin to play, and those that tell when they have played.
     beginning: BTreeSet<String>,

@@ -153,7 +153,7 @@ impl Keeper {
     /// Keeps the room until it is told to leave, or its post is over.
     pub(crate) async fn keep(mut self) {
         if self.post.is_assigned() {
-            // While the room is joined. Then it tells by itself who is there.
+            // Meanwhile the room is joined, which takes longer.
             self.look_out(None);
         }
         loop {
@@ -259,7 +259,7 @@ impl Keeper {
                 let now = self.host.now();
                 let clock = self.server.as_ref().map(|server| &server.clock);
                 let arrived = clock.and_then(|clock| {
-                    clock.learn_now(who.joined_at, now);
+                    clock.learn(who.joined_at, now);
                     clock.just_now(who.joined_at, now)
                 });
                 let arrived = arrived.unwrap_or(now);
@@ -289,9 +289,11 @@ impl Keeper {
             RoomEvent::Reconnecting => {
                 let until = *self.reconnect_until.get_or_insert_with(|| Instant::now() + RECONNECT_WITHIN);
                 self.doubtful.values_mut().for_each(|due| *due = until);
+                self.guests.to_be_seen(until + lookout::SEEN_WITHIN);
             }
             RoomEvent::Reconnected => {
                 self.reconnect_until = None;
+                self.guests.to_be_seen(Instant::now() + lookout::SEEN_WITHIN);
                 let until = Instant::now() + SEEN_AGAIN_WITHIN;
                 self.doubtful.values_mut().for_each(|due| *due = until);
                 if let Some(session) = &self.session {
@@ -327,8 +329,14 @@ impl Keeper {
     /// When something is due though nothing happens.
     fn due(&self) -> Option<Instant> {
         let doubtful = self.doubtful.values().min().copied();
-        let due =
-            [self.guests.due(), self.open_again, self.reconnect_until, doubtful, self.account.due(), self.post.due()];
+        let due = [
+            self.guests.due(),
+            self.open_again,
+            self.reconnect_until,
+            doubtful,
+            self.account.due(),
+            self.post.due(!self.guests.is_empty()),
+        ];
         due.into_iter().flatten().min()
     }
 

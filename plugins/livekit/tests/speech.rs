@@ -227,6 +227,32 @@ fn when_an_avatar_dies_the_whole_utterance_is_said_again_by_the_next_voice() {
     assert!((1.2..2.4).contains(&seconds), "{seconds} s were heard of 2");
 }
 
+#[test]
+fn from_an_avatar_at_24_khz_that_dies_to_one_at_16_pitch_and_length_are_kept() {
+    let Some(mut stand) = Stand::new("a failover to another rate", Wired::Avatars, json!({})) else { return };
+    let (_guest, visit, avatar, invite) = with_avatar(&mut stand);
+    stand.let_speak(visit, 1, &invite.identity, 24_000);
+    stand.say(visit, 1, 22_050, &tone(22_050, 440.0, 2.0));
+    until(&mut stand, "the stream", |_| avatar.see(|noticed| !noticed.streams.is_empty()));
+    avatar.leave();
+    stand.wait(|kit| common::steps(kit, &invite.identity).last() == Some(&majlis_plugin_api::AvatarStep::Left));
+    stand.order(visit, RoomOrder { invite: 2, ..RoomOrder::default() });
+    stand.wait(|kit| kit.emitted(output::invite).len() == 2);
+    let next = stand.invites().remove(1).1;
+    let other = stand.avatar(&next);
+    stand.wait(|kit| !common::steps(kit, &next.identity).is_empty());
+    let again = Speech { again: true, ..speech(2, common::avatar(&next.identity, 16_000)) };
+    stand.order(visit, RoomOrder { invite: 2, speech: Some(again), ..RoomOrder::default() });
+    until(&mut stand, "the other stream", |_| other.see(|noticed| !noticed.streams.is_empty()));
+    other.see(|noticed| {
+        let stream = &noticed.streams[0];
+        let heard = samples(&stream.bytes);
+        assert_eq!((stream.whole, stream.info.attributes["sample_rate"].as_str()), (true, "16000"));
+        assert!(heard.len().abs_diff(32_000) <= 1, "{} samples of 2 s", heard.len());
+        assert!((pitch(16_000, &heard) - 440.0).abs() < 2.0, "{} Hz", pitch(16_000, &heard));
+    });
+}
+
 /// Lets the agent speak until the visitor hears it, and forgets that: on a busy machine a first track takes a while.
 fn hear(stand: &mut Stand, guest: &Guest, visit: VisitId) {
     for number in 100..110 {

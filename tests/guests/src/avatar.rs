@@ -91,10 +91,10 @@ impl Hall {
 }
 
 impl Avatar {
-    /// What it was sent, in order.
+    /// What it was sent, in order. A stream in which nothing has come is no speech.
     #[must_use]
     pub fn speeches(&self) -> Vec<Speech> {
-        self.noted.lock().speeches.clone()
+        self.noted.lock().speeches.iter().filter(|speech| !speech.samples.is_empty()).cloned().collect()
     }
 
     /// When it was in the room, each time.
@@ -383,6 +383,10 @@ impl Speaks {
                 return true;
             }
         };
+        // As LiveKit's own runner for vendors: of what was not played nothing is told.
+        if played == 0 && !interrupted {
+            return false;
+        }
         let position = played as f64 / 100.0;
         let finished =
             json!({ "playback_position": position, "interrupted": interrupted, "synchronized_transcript": null });

@@ -23,6 +23,8 @@ const FIRST_PACKET: usize = 480;
 /// A stream that was opened before there is anything to say is kept so long. (LiveKit's own reader for vendors takes one for lost in
 /// which nothing came for 10 s.)
 const KEPT: Duration = Duration::from_secs(5);
+/// Opening and closing it takes some milliseconds.
+const OPENED_WITHIN: Duration = Duration::from_secs(2);
 /// An avatar that does not say when it has played is given the sound's length and so much more.
 const MARGIN: Duration = Duration::from_secs(1);
 /// An avatar has so long to fall silent.
@@ -59,16 +61,17 @@ impl Ahead {
         let (wanted, asked) = oneshot::channel::<oneshot::Sender<_>>();
         let options = options(number, &to, rate);
         tokio::spawn(async move {
-            let stream = room.open_bytes(&options).await.map_err(told);
+            // A room that is lost answers nothing, and is held no longer than this.
+            let Ok(stream) = timeout(OPENED_WITHIN, room.open_bytes(&options)).await else { return };
             let unused = match timeout(KEPT, asked).await {
                 // Whoever asked may have been broken off meanwhile.
-                Ok(Ok(give)) => give.send(stream).err(),
-                Ok(Err(_)) | Err(_) => Some(stream),
+                Ok(Ok(give)) => give.send(stream.map_err(told)).err().and_then(Result::ok),
+                Ok(Err(_)) | Err(_) => stream.ok(),
             };
-            if let Some(Ok(stream)) = unused
-                && let Err(error) = stream.close().await
+            if let Some(stream) = unused
+                && !matches!(timeout(OPENED_WITHIN, stream.close()).await, Ok(Ok(())))
             {
-                tracing::debug!("a stream in which nothing was said: {error}");
+                tracing::debug!("a stream in which nothing was said could not be closed");
             }
         });
         Self { to, rate, wanted }
@@ -135,13 +138,18 @@ impl Stream {
         stream.close().await?;
         let sent = Instant::now();
         let length = Duration::from_secs_f64(samples as f64 / f64::from(self.rate));
-        // What is told of a segment before this one may come late, and is not taken for this one's.
-        let mut plays = !self.says_when_it_begins;
+        // What is told of a segment before this one, or of one that was empty, may come late, and is not taken for this one's: that
+        // is played when it began to be played, or at the earliest when it may be over.
+        let (mut plays, may_be_over) = (false, heard_from + length);
         loop {
             tokio::select! {
                 playback = told.recv() => match playback {
                     Some(Playback::Started { at }) => (heard_from, plays) = (at, true),
-                    Some(Playback::Finished { at, interrupted }) if plays && at >= sent => return Ok(!interrupted),
+                    Some(Playback::Finished { at, interrupted })
+                        if at >= sent && (plays || !self.says_when_it_begins && (interrupted || at >= may_be_over)) =>
+                    {
+                        return Ok(!interrupted);
+                    }
                     Some(Playback::Finished { .. }) => {}
                     None => return Ok(true),
                 },

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use majlis_livekit_ffi::{ConnectOptions, Events, Joined, Room, RoomEvent, RoomInfo};
-use majlis_plugin_api::Error;
+use majlis_plugin_api::{Error, Time};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::Keeper;
+use super::lookout::SEEN_WITHIN;
 use crate::library::told;
 use crate::servers::Server;
 use crate::session::Session;
@@ -45,6 +46,7 @@ pub(super) enum News {
 pub(super) struct Entered {
     server: Server,
     joined: Joined,
+    at: Time,
     /// From the first packet to being in it.
     took: Duration,
 }
@@ -96,7 +98,7 @@ impl Drop for Link {
 impl Keeper {
     /// Begins to join, on the nearest server; a room that a server sent for, there.
     pub(super) fn join(&mut self) {
-        let (ffi, servers) = (self.ffi.clone(), Arc::clone(&self.servers));
+        let (host, ffi, servers) = (self.host.clone(), self.ffi.clone(), Arc::clone(&self.servers));
         let (entrance, fixed) = (self.post.entrance(&self.keys, &self.config.name), self.post.server().cloned());
         self.link.state = State::Joining(tokio::spawn(async move {
             let server = match fixed {
@@ -106,16 +108,16 @@ impl Keeper {
             let (url, token) = entrance.on(&server)?;
             let begun = Instant::now();
             let joined = Room::connect(&ffi, &url, token.expose(), &ConnectOptions::default()).await.map_err(told)?;
-            Ok(Entered { server, joined, took: begun.elapsed() })
+            Ok(Entered { server, joined, at: host.now(), took: begun.elapsed() })
         }));
     }
 
     /// The room is joined.
     pub(super) fn joined(&mut self, entered: Entered) {
-        let Entered { server, joined, took } = entered;
+        let Entered { server, joined, at, took } = entered;
         let Joined { room, events, mut present } = joined;
         let is_new = self.is_new_life(room.info());
-        server.clock.learn(room.participant().joined_at, self.host.now(), took);
+        server.clock.learn_own(room.participant().joined_at, at, took);
         let session = match Session::new(&self.ffi, &self.host, self.config.fps, &self.reporting, room) {
             Ok(session) => session,
             Err(error) => {
@@ -149,6 +151,7 @@ impl Keeper {
             self.came(&one.participant, one.publications, arrived);
             self.ready(&one.participant.identity);
         }
+        self.guests.to_be_seen(Instant::now() + SEEN_WITHIN);
         if is_new {
             self.invite_anew();
         }

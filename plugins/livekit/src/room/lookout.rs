@@ -19,7 +19,9 @@ const BEGINNING: Duration = Duration::from_secs(2);
 /// Who comes later is told of by the server.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Who stands in the list is seen in the room in this time, or has left before it was.
-const SEEN_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(10);
+/// While the room is not joined yet, nobody is seen: that it cannot be joined is known before.
+const UNSEEN_WITHIN: Duration = Duration::from_secs(60);
 /// So many are looked for at once: the server has more to do than to answer.
 const AT_ONCE: usize = 8;
 
@@ -29,8 +31,8 @@ impl Keeper {
         let Some(server) = self.server.clone().filter(|_| !self.of_people() && self.lookouts.len() < AT_ONCE) else {
             return;
         };
-        let room = self.post.room.clone();
-        self.lookouts.spawn(async move { look_out(&server.api, &room, identity.as_deref()).await });
+        let (room, ingress) = (self.post.room.clone(), self.config.ingress);
+        self.lookouts.spawn(async move { look_out(&server.api, &room, identity.as_deref(), ingress).await });
     }
 
     /// Somebody stands in the server's list.
@@ -41,13 +43,15 @@ impl Keeper {
         let arrived = if self.post.is_assigned() {
             server.clock.place(found.joined_at).map(|at| at.min(now))
         } else {
-            server.clock.learn_now(found.joined_at, now);
+            server.clock.learn_soon(found.joined_at, now);
             server.clock.just_now(found.joined_at, now)
         };
         // While no moment of the server's is known, nobody could say how long ago this one came.
         let Some(arrived) = arrived else { return };
         let is_ours = found.identity == self.post.identity || self.avatars.is_invited(&found.identity);
-        if self.guests.is_listed(&found.identity, found.kind, is_ours, arrived, Instant::now() + SEEN_WITHIN) {
+        let is_seen = self.session.is_some() && self.reconnect_until.is_none();
+        let until = Instant::now() + if is_seen { SEEN_WITHIN } else { UNSEEN_WITHIN };
+        if self.guests.is_listed(&found.identity, found.kind, is_ours, arrived, until) {
             tracing::debug!("a visitor is in the server's list before the room tells of one");
             self.open_visits();
         }
@@ -63,12 +67,12 @@ pub(super) struct Found {
     joined_at: SystemTime,
 }
 
-async fn look_out(api: &Api, room: &str, identity: Option<&str>) -> Option<Found> {
+async fn look_out(api: &Api, room: &str, identity: Option<&str>, ingress: bool) -> Option<Found> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         // A server that does not answer is asked again a moment later.
         if let Ok(present) = api.list_participants(room).await
-            && let Some(found) = present.into_iter().find_map(|somebody| visitor(somebody, identity))
+            && let Some(found) = present.into_iter().find_map(|somebody| visitor(somebody, identity, ingress))
         {
             return Some(found);
         }
@@ -78,10 +82,10 @@ async fn look_out(api: &Api, room: &str, identity: Option<&str>) -> Option<Found
 }
 
 /// Whoever is looked for, if this is it.
-fn visitor(listed: ParticipantInfo, identity: Option<&str>) -> Option<Found> {
+fn visitor(listed: ParticipantInfo, identity: Option<&str>, ingress: bool) -> Option<Found> {
     let kind = match listed.kind() {
         Kind::Standard => ParticipantKind::Standard,
-        Kind::Ingress => ParticipantKind::Ingress,
+        Kind::Ingress if ingress => ParticipantKind::Ingress,
         _ => return None,
     };
     let is_hidden = listed.permission.as_ref().is_some_and(|permission| permission.hidden);
@@ -106,14 +110,16 @@ mod tests {
     #[test]
     fn only_a_visitor_who_is_here_and_is_the_one_is_found() {
         let joining = listed(Kind::Standard, State::Joining);
-        let found = visitor(joining.clone(), Some("a")).expect("it is there");
+        let found = visitor(joining.clone(), Some("a"), false).expect("it is there");
         assert_eq!(found.joined_at, SystemTime::UNIX_EPOCH + Duration::from_millis(1_500));
-        assert!(visitor(joining.clone(), None).is_some(), "in a room of one visitor nobody has to be named");
-        assert!(visitor(joining.clone(), Some("b")).is_none());
-        assert!(visitor(listed(Kind::Agent, State::Active), None).is_none());
-        assert!(visitor(listed(Kind::Standard, State::Disconnected), None).is_none());
+        assert!(visitor(joining.clone(), None, false).is_some(), "in a room of one visitor nobody has to be named");
+        assert!(visitor(joining.clone(), Some("b"), false).is_none());
+        assert!(visitor(listed(Kind::Agent, State::Active), None, false).is_none());
+        assert!(visitor(listed(Kind::Standard, State::Disconnected), None, false).is_none());
+        let stream = listed(Kind::Ingress, State::Active);
+        assert!(visitor(stream.clone(), None, false).is_none() && visitor(stream, None, true).is_some());
         let hidden = Some(ParticipantPermission { hidden: true, ..Default::default() });
-        assert!(visitor(ParticipantInfo { permission: hidden, ..joining.clone() }, None).is_none());
-        assert!(visitor(ParticipantInfo { joined_at_ms: 0, ..joining }, None).is_none());
+        assert!(visitor(ParticipantInfo { permission: hidden, ..joining.clone() }, None, false).is_none());
+        assert!(visitor(ParticipantInfo { joined_at_ms: 0, ..joining }, None, false).is_none());
     }
 }

@@ -118,8 +118,8 @@ impl Post {
     }
 
     /// When it is to be looked at next, though nothing happens.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.assigned.as_ref()?.term.due()
+    pub(super) fn due(&self, anybody: bool) -> Option<Instant> {
+        self.assigned.as_ref()?.term.due(anybody)
     }
 
     /// How it ended, if it has.

@@ -31,8 +31,8 @@ impl Term {
 
     /// The room is joined, for the first time or again.
     pub(crate) fn joined(&mut self, now: Instant) {
-        if !self.joined && !self.visited {
-            self.until = Some(now + COME_WITHIN);
+        if !self.joined {
+            self.until = (!self.visited).then_some(now + COME_WITHIN);
         }
         self.joined = true;
     }
@@ -44,10 +44,12 @@ impl Term {
         }
     }
 
-    /// A visitor was received.
+    /// A visitor was received, which may be before the room is joined.
     pub(crate) fn visited(&mut self) {
         self.visited = true;
-        self.until = None;
+        if self.joined {
+            self.until = None;
+        }
     }
 
     /// It is over, whoever is there.
@@ -55,9 +57,9 @@ impl Term {
         self.over.get_or_insert_with(|| why.to_owned());
     }
 
-    /// When it is to be looked at next, though nothing happens.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.until
+    /// When it is to be looked at next, though nothing happens. `anybody`: a visitor is here, or is waited for.
+    pub(crate) fn due(&self, anybody: bool) -> Option<Instant> {
+        self.until.filter(|_| !(anybody && self.joined))
     }
 
     /// How it ended, if it has. `anybody`: a visitor is here, or is waited for.
@@ -68,7 +70,8 @@ impl Term {
             Some(why) => return failed(why),
             None => {}
         }
-        if anybody {
+        let is_out_of_reach = !self.joined && self.until.is_some_and(|until| until <= now);
+        if anybody && !is_out_of_reach {
             return None;
         }
         match self.until {
@@ -103,19 +106,33 @@ mod tests {
         term.visited();
         assert_eq!(term.outcome(true, now + LATER), None);
         assert_eq!(term.outcome(false, now), Some(Outcome::Success));
-        assert_eq!(term.due(), None, "nothing but the visitor's leaving ends it");
+        assert_eq!(term.due(false), None, "nothing but the visitor's leaving ends it");
     }
 
     #[test]
     fn a_room_where_nobody_comes_and_one_that_cannot_be_joined_are_given_up() {
         let now = Instant::now();
         let mut term = Term::new(now);
-        assert_eq!(term.due(), Some(now + JOIN_WITHIN));
+        assert_eq!(term.due(false), Some(now + JOIN_WITHIN));
         assert!(why(term.outcome(false, now + JOIN_WITHIN)).contains("could not be joined"));
         let late = now + Duration::from_secs(15);
         term.joined(late);
         assert_eq!(term.outcome(false, now + JOIN_WITHIN), None, "it was joined in time");
         assert!(why(term.outcome(false, late + COME_WITHIN)).contains("no visitor"));
+    }
+
+    #[test]
+    fn a_visitor_who_was_received_before_the_room_is_joined_is_no_reason_to_try_for_ever() {
+        let now = Instant::now();
+        let mut term = Term::new(now);
+        term.visited();
+        assert_eq!(term.due(true), Some(now + JOIN_WITHIN));
+        assert_eq!(term.outcome(true, now), None);
+        assert!(why(term.outcome(true, now + JOIN_WITHIN)).contains("could not be joined"));
+        term.joined(now);
+        assert_eq!((term.due(true), term.due(false)), (None, None));
+        assert_eq!(term.outcome(true, now + LATER), None);
+        assert_eq!(term.outcome(false, now), Some(Outcome::Success));
     }
 
     #[test]

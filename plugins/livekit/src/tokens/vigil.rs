@@ -3,7 +3,7 @@
 //! Pure: what was seen of the room in, what is to be done out. An agent is sent for again where a visitor has had none for a while
 //! and none is on its way, and only there: two agents in a room would greet a visitor twice.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -79,8 +79,8 @@ pub(super) struct Vigil {
     full: bool,
     /// So long a visitor has no agent before one is sent for.
     spared: Duration,
-    /// The visitor was let in elsewhere: since when each dispatch has been nobody's.
-    elsewhere: Option<BTreeMap<String, Instant>>,
+    /// The visitor was let in elsewhere: the dispatches that were there at the last look.
+    elsewhere: Option<BTreeSet<String>>,
 }
 
 impl Vigil {
@@ -98,11 +98,11 @@ impl Vigil {
         }
     }
 
-    /// The token was given elsewhere, where the room is watched over as well, unless that host is lost. Of several who stand in for it
-    /// each waits another `while` longer.
+    /// The token was given elsewhere, where the room is watched over as well, unless that host is lost. Whoever sends for an agent
+    /// there is left to it. Of several who would stand in each waits `longer` by another time.
     pub(super) fn elsewhere(patience: Duration, longer: Duration, now: Instant) -> Self {
         let spared = WITHOUT_ELSEWHERE + longer;
-        Self { spared, elsewhere: Some(BTreeMap::new()), ..Self::new(patience, now) }
+        Self { spared, elsewhere: Some(BTreeSet::new()), ..Self::new(patience, now) }
     }
 
     /// Whether the page was told that all hosts are full.
@@ -124,6 +124,9 @@ impl Vigil {
             (self.without, self.coming, self.asked) = (None, None, None);
             return self.tell(false);
         }
+        if self.is_taken_care_of(seen) {
+            self.without = Some(now);
+        }
         let since = *self.without.get_or_insert(now);
         let coming = seen.sent.iter().any(|sent| sent.state == State::Coming);
         self.coming = if coming { self.coming.or(Some(now)) } else { None };
@@ -131,25 +134,23 @@ impl Vigil {
             return self.tell(false);
         }
         let is_nobodys = seen.sent.iter().any(|sent| sent.state == State::Nobodys);
-        let is_taken_care_of = self.is_sent_for_elsewhere(seen, now);
         let mut todo = if is_nobodys && now >= since + TAKEN_WITHIN { self.tell(true) } else { Vec::new() };
         let due = match self.asked {
             Some(asked) => asked + TAKEN_WITHIN,
             None => since + self.spared,
         };
-        if now >= due && !is_taken_care_of {
+        if now >= due {
             (self.asked, self.coming) = (Some(now), None);
             todo.push(Do::Send { instead_of: seen.sent.iter().map(|sent| sent.dispatch.clone()).collect() });
         }
         todo
     }
 
-    /// Whether somebody else may have sent for an agent a moment ago.
-    fn is_sent_for_elsewhere(&mut self, seen: &Seen, now: Instant) -> bool {
+    /// Whether somebody sent for an agent since the last look, for a visitor who was let in elsewhere.
+    fn is_taken_care_of(&mut self, seen: &Seen) -> bool {
         let Some(known) = &mut self.elsewhere else { return false };
-        let nobodys = seen.sent.iter().filter(|sent| sent.state == State::Nobodys).map(|sent| &sent.dispatch);
-        *known = nobodys.map(|one| (one.clone(), known.get(one).copied().unwrap_or(now))).collect();
-        known.values().any(|since| now < *since + TAKEN_WITHIN)
+        let before = std::mem::replace(known, seen.sent.iter().map(|sent| sent.dispatch.clone()).collect());
+        known.iter().any(|dispatch| !before.contains(dispatch))
     }
 
     fn tell(&mut self, full: bool) -> Vec<Do> {
@@ -242,20 +243,29 @@ mod tests {
     }
 
     #[test]
-    fn whose_token_was_given_elsewhere_is_helped_only_where_that_host_does_not() {
+    fn whose_token_was_given_elsewhere_is_helped_only_where_nobody_else_does() {
         let start = Instant::now();
         let mut vigil = Vigil::elsewhere(PATIENCE, seconds(1.0), start);
+        let sends = |seen: Vec<Do>| seen.iter().any(|step| matches!(step, Do::Send { .. }));
         let lost = alone(&[("d1", State::Past)]);
         assert_eq!(vigil.look(&lost, start), []);
         assert_eq!(vigil.look(&lost, start + seconds(8.9)), []);
-        // Whoever gave the token lives: it sent for another one, and no host was free.
-        for second in 9..60 {
-            let sent = format!("d{}", second / 6);
-            let seen = vigil.look(&alone(&[(&sent, State::Nobodys)]), start + seconds(second.into()));
-            assert!(!seen.iter().any(|step| matches!(step, Do::Send { .. })), "{second}");
+        // Whoever gave the token lives, and sends for another one every seven seconds, for no host is free.
+        for second in 9..79_u32 {
+            let sent = alone(&[(&format!("d{}", 2 + (second - 9) / 7), State::Nobodys)]);
+            assert!(!sends(vigil.look(&sent, start + seconds(second.into()))), "{second}");
         }
         // And lives no longer.
-        assert_eq!(vigil.look(&alone(&[("d9", State::Nobodys)]), start + seconds(60.0)), [send(&["d9"])]);
+        let last = alone(&[("d11", State::Nobodys)]);
+        assert!(!sends(vigil.look(&last, start + seconds(80.0))));
+        assert_eq!(vigil.look(&last, start + seconds(81.0)), [send(&["d11"])]);
+        // From then on it is done here.
+        let ours = alone(&[("d12", State::Nobodys)]);
+        assert!(!sends(vigil.look(&ours, start + seconds(82.0))));
+        assert_eq!(vigil.look(&ours, start + seconds(87.0)), [send(&["d12"])]);
+        // Who leaves and comes back is a new one.
+        assert_eq!(vigil.look(&Seen::default(), start + seconds(88.0)), [Do::Tell { full: false }]);
+        assert!(!sends(vigil.look(&ours, start + seconds(96.0))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Those who were let in elsewhere have a watch there; it ends with its host. So every door looks for rooms of which it does not
 //! know, and watches over them as well, with more patience.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,8 @@ use crate::word::Question;
 
 /// A room is looked at this often.
 const EVERY: Duration = Duration::from_secs(1);
+/// And a room whose visitor was let in elsewhere so often.
+const EVERY_ELSEWHERE: Duration = Duration::from_millis(1_500);
 /// An agent is asked this often whether it is there. One whose host is lost is in the server's list for 20 s more.
 const ASKED_EVERY: Duration = Duration::from_secs(2);
 /// An agent answers within this time, on a busy host too. (A healthy one took 4 ms; one whose host was killed did not within 2 s.)
@@ -31,8 +33,9 @@ const SPARE: Duration = Duration::from_secs(30);
 /// So often it is looked for rooms of visitors who were let in elsewhere.
 const ROUND: Duration = Duration::from_secs(2);
 /// Of several hosts who stand in for another one, each waits up to so much longer than another.
-const APART: Duration = Duration::from_secs(1);
-/// Rooms that are watched at once: more visitors are not let in, rather than let in without a watch.
+const APART: Duration = Duration::from_secs(3);
+/// Rooms that are watched at once, of visitors who were let in here, and again elsewhere: more are not let in, rather than let in
+/// without a watch.
 const WATCHED: usize = 1_024;
 /// What pages read of a room whose visitor waits because every host is full, and of one where that is over.
 const FULL: &str = r#"{"majlis.stage":"full"}"#;
@@ -58,14 +61,15 @@ struct Pulse {
 pub(crate) struct Watches {
     agent_name: String,
     tally: Arc<Tally>,
-    rooms: Arc<Mutex<BTreeSet<String>>>,
+    /// By name; whether the token was given here.
+    rooms: Arc<Mutex<BTreeMap<String, bool>>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
 /// A room that is watched over, while that is so.
 struct Watched {
     room: String,
-    all: Arc<Mutex<BTreeSet<String>>>,
+    all: Arc<Mutex<BTreeMap<String, bool>>>,
 }
 
 impl Drop for Watched {
@@ -80,38 +84,45 @@ impl Watches {
         Self { agent_name, tally, rooms: Arc::default(), tasks: Mutex::default() }
     }
 
-    /// Whether no more rooms can be watched over.
+    /// Whether no more visitors can be let in.
     pub(super) fn are_too_many(&self) -> bool {
-        self.rooms.lock().len() >= WATCHED
+        self.count(true) >= WATCHED
+    }
+
+    /// How many rooms of visitors are watched over who were let in here, or elsewhere.
+    fn count(&self, given_here: bool) -> usize {
+        self.rooms.lock().values().filter(|here| **here == given_here).count()
     }
 
     /// Watches over a room for whose visitor a token was given here that is good for so long.
     pub(super) fn begin(&self, api: Api, room: String, good_for: Duration) {
-        self.over(api, room, Vigil::new(good_for + SPARE, Instant::now()), false);
+        self.over(api, room, Vigil::new(good_for + SPARE, Instant::now()), true);
     }
 
-    fn over(&self, api: Api, room: String, vigil: Vigil, is_elsewhere: bool) {
-        if !self.rooms.lock().insert(room.clone()) {
+    fn over(&self, api: Api, room: String, vigil: Vigil, given_here: bool) {
+        if self.rooms.lock().contains_key(&room) {
             return;
         }
+        self.rooms.lock().insert(room.clone(), given_here);
         let watched = Watched { room, all: Arc::clone(&self.rooms) };
         let round = Round { api, agent_name: self.agent_name.clone(), tally: Arc::clone(&self.tally) };
         let mut tasks = self.tasks.lock();
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move { round.over(&watched.room, vigil, is_elsewhere).await });
+        tasks.spawn(async move { round.over(&watched.room, vigil, given_here).await });
     }
 
     /// Looks for rooms of visitors who were let in by another host, or by this one before it was started anew.
     pub(super) async fn patrol(&self, servers: &Servers) {
-        let longer = APART.mul_f64((RandomState::new().hash_one(0) % 1_000) as f64 / 1_000.0);
+        let chance = RandomState::new();
         loop {
             if let Some(server) = servers.now() {
                 match server.api.list_rooms().await {
                     Ok(rooms) => {
                         for room in rooms.into_iter().filter(|room| is_of_a_visitor(&room.name)) {
-                            if room.num_participants > 0 && !self.are_too_many() {
+                            if room.num_participants > 0 && self.count(false) < WATCHED {
+                                let longer = APART * (chance.hash_one(&room.name) % 1_000) as u32 / 1_000;
                                 let vigil = Vigil::elsewhere(SPARE, longer, Instant::now());
-                                self.over(server.api.clone(), room.name, vigil, true);
+                                self.over(server.api.clone(), room.name, vigil, false);
                             }
                         }
                     }
@@ -126,16 +137,19 @@ impl Watches {
 impl Round {
     /// Watches over one room until nobody is there nor comes. Of those who were let in elsewhere only such are taken care of for whom
     /// this agent was sent for.
-    async fn over(&self, room: &str, mut vigil: Vigil, is_elsewhere: bool) {
-        let mut pulse = Pulse::default();
-        let mut beat = interval(EVERY);
+    async fn over(&self, room: &str, mut vigil: Vigil, given_here: bool) {
+        let (mut pulse, mut is_of_this_agent) = (Pulse::default(), given_here);
+        let mut beat = interval(if given_here { EVERY } else { EVERY_ELSEWHERE });
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !vigil.is_over(Instant::now()) {
             beat.tick().await;
             // A server that does not answer is asked again a moment later.
             match self.look(room, &mut pulse).await {
-                Ok(seen) if is_elsewhere && !seen.agent && seen.sent.is_empty() => {}
                 Ok(seen) => {
+                    is_of_this_agent |= !seen.sent.is_empty();
+                    if !is_of_this_agent && seen.visitors > 0 && !seen.agent {
+                        continue;
+                    }
                     for step in vigil.look(&seen, Instant::now()) {
                         tell(room, &step, vigil.is_full());
                         self.carry_out(room, step, &pulse).await;
@@ -197,6 +211,13 @@ impl Round {
     }
 
     async fn send(&self, room: &str, instead_of: &[String], silent: &[String]) -> Result<()> {
+        // Somebody else may have sent for one this moment.
+        let sent = self.sent(room).await?;
+        if sent.iter().any(|sent| !instead_of.contains(&sent.dispatch)) {
+            return Ok(());
+        }
+        self.api.create_dispatch(room, &self.agent_name, "").await?;
+        self.tally.sent_again();
         for dispatch in instead_of {
             self.api.delete_dispatch(room, dispatch).await?;
         }
@@ -204,8 +225,6 @@ impl Round {
         for agent in silent {
             self.api.remove_participant(room, agent).await?;
         }
-        self.api.create_dispatch(room, &self.agent_name, "").await?;
-        self.tally.sent_again();
         Ok(())
     }
 }

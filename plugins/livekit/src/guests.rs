@@ -137,8 +137,8 @@ impl Guests {
         }
     }
 
-    /// Those whom the list has and the room does not yet are to be seen by then: before, nobody could be.
-    pub(crate) fn to_be_seen(&mut self, until: Instant) {
+    /// Those whom the list has and the room does not yet have until then to be seen: before, nobody could be.
+    pub(crate) fn give_until(&mut self, until: Instant) {
         self.guests.values_mut().filter_map(|guest| guest.listed.as_mut()).for_each(|listed| *listed = until);
     }
 
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(guests.came(&somebody("a", ParticipantKind::Standard), false, Time::default()), Coming::Back);
         assert_eq!(guests.given_up(until), ["b"]);
         let later = until + Duration::from_secs(5);
-        guests.to_be_seen(later);
+        guests.give_until(later);
         assert_eq!((guests.given_up(until), guests.due()), (Vec::new(), Some(later)));
         // Of a room that is lost nobody is seen, and everybody may be back.
         guests.lost(now);

@@ -289,11 +289,11 @@ impl Keeper {
             RoomEvent::Reconnecting => {
                 let until = *self.reconnect_until.get_or_insert_with(|| Instant::now() + RECONNECT_WITHIN);
                 self.doubtful.values_mut().for_each(|due| *due = until);
-                self.guests.to_be_seen(until + lookout::SEEN_WITHIN);
+                self.guests.give_until(until + lookout::SEEN_WITHIN);
             }
             RoomEvent::Reconnected => {
                 self.reconnect_until = None;
-                self.guests.to_be_seen(Instant::now() + lookout::SEEN_WITHIN);
+                self.guests.give_until(Instant::now() + lookout::SEEN_WITHIN);
                 let until = Instant::now() + SEEN_AGAIN_WITHIN;
                 self.doubtful.values_mut().for_each(|due| *due = until);
                 if let Some(session) = &self.session {

@@ -151,7 +151,7 @@ impl Keeper {
             self.came(&one.participant, one.publications, arrived);
             self.ready(&one.participant.identity);
         }
-        self.guests.to_be_seen(Instant::now() + SEEN_WITHIN);
+        self.guests.give_until(Instant::now() + SEEN_WITHIN);
         if is_new {
             self.invite_anew();
         }

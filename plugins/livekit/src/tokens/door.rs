@@ -181,7 +181,9 @@ impl Rules {
             Care::Watched(watches) => watches.begin(server.api.clone(), pass.room.clone(), self.desk.good_for()),
             Care::Expected(words) => {
                 // The stand may be over, and the door is closed in a moment.
-                let _ = words.upgrade().map(|words| words.send(Word::Expected { identity: pass.identity.clone() }));
+                if let Some(words) = words.upgrade() {
+                    let _ = words.send(Word::Expected { identity: pass.identity.clone() });
+                }
             }
         }
         told(StatusCode::CREATED, self.desk.handed_over(&pass, &server).to_string())

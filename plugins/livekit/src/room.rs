@@ -38,8 +38,9 @@ pub(crate) use post::Post;
 
 /// A visit for which there is no room yet is tried again so often.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
-/// The library gets a lost connection back by itself in this time, or the room is joined anew.
-const RECONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// The library gets a lost connection back by itself in this time, or the room is joined anew. (It tries less often each time: where
+/// the server was out of reach for 6.5 s, it was back after 9.9.)
+const RECONNECT_WITHIN: Duration = Duration::from_secs(15);
 /// When the connection is back, those who are in the room are seen again in this time.
 const SEEN_AGAIN_WITHIN: Duration = Duration::from_secs(2);
 /// Leaving may take so long.

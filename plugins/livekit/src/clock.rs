@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 
 /// A join that is told of as it happens happened at most so long ago, whatever the server's clock does.
 const LATELY: Duration = Duration::from_secs(5);
+/// And of a moment it is told so long after it at most; what is older is of a clock that was set back.
+const LATEST: Duration = Duration::from_secs(30);
 /// Two clocks go apart by a part in so many at most.
 const DRIFT: u32 = 10_000;
 
@@ -26,12 +28,12 @@ struct Pair {
 impl ServerClock {
     /// The server named this moment, and it was told of then, perhaps long after. The pair that took the shortest way is kept.
     pub(crate) fn learn(&self, server: SystemTime, told: Time) {
-        self.keep_if(server, told, |placed, _| placed > told);
+        self.keep_if(server, told, |placed, _| placed > told || placed < before(told, LATEST));
     }
 
     /// The same of a moment that was told of soon after: the two clocks may have gone apart since they were compared last.
     pub(crate) fn learn_soon(&self, server: SystemTime, told: Time) {
-        self.keep_if(server, told, |placed, since| placed + since / DRIFT > told);
+        self.keep_if(server, told, |placed, since| placed + since / DRIFT > told || placed < before(told, LATEST));
     }
 
     /// The same of an own join, which took so long and ended then: what cannot lie within it is of a clock that was set.
@@ -126,8 +128,12 @@ mod tests {
         let clock = clock(server(10_000_000), host(60_000));
         assert_eq!(clock.just_now(server(1_000), host(70_000)), Some(host(65_000)));
         assert_eq!(clock.just_now(server(10_060_000), host(70_000)), Some(host(70_000)), "nobody comes later than now");
-        clock.learn_own(server(2_000), host(71_000), Duration::from_millis(150));
-        assert_eq!(clock.place(server(1_000)), Some(host(70_000)), "an own join cannot have been hours ago");
+        clock.learn(server(2_000), host(71_000));
+        assert_eq!(clock.place(server(1_000)), Some(host(70_000)), "nobody tells of a join hours later");
+        clock.learn(server(2_000), host(91_000));
+        assert_eq!(clock.place(server(1_000)), Some(host(70_000)), "but perhaps somewhat later");
+        clock.learn_own(server(2_000), host(91_000), Duration::from_millis(150));
+        assert_eq!(clock.place(server(1_000)), Some(host(90_000)), "an own join is over when it is over");
     }
 
     #[test]

@@ -106,6 +106,14 @@ pub(crate) struct Mouth {
     telling: BTreeSet<String>,
 }
 
+impl Drop for Mouth {
+    fn drop(&mut self) {
+        if let Some(ahead) = &self.ahead {
+            ahead.abort();
+        }
+    }
+}
+
 impl Mouth {
     pub(crate) fn new(ffi: Ffi, room: Arc<Room>, reports: UnboundedSender<Report>) -> Self {
         let own = Arc::new(OwnTrack::new(ffi, room.clone()));

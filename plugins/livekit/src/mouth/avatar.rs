@@ -8,6 +8,7 @@ use majlis_livekit_resample::Resampler;
 use majlis_plugin_api::Result;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Course, Pieces};
@@ -23,8 +24,8 @@ const FIRST_PACKET: usize = 480;
 /// A stream that was opened before there is anything to say is kept so long. (LiveKit's own reader for vendors takes one for lost in
 /// which nothing came for 10 s.)
 const KEPT: Duration = Duration::from_secs(5);
-/// Opening and closing it takes some milliseconds.
-const OPENED_WITHIN: Duration = Duration::from_secs(2);
+/// And closed in this time; it takes some milliseconds.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 /// An avatar that does not say when it has played is given the sound's length and so much more.
 const MARGIN: Duration = Duration::from_secs(1);
 /// An avatar has so long to fall silent.
@@ -54,27 +55,32 @@ pub(super) struct Ahead {
     pub(super) to: String,
     rate: u32,
     wanted: oneshot::Sender<oneshot::Sender<Result<ByteWriter>>>,
+    task: AbortHandle,
 }
 
 impl Ahead {
     pub(super) fn open(room: Arc<Room>, number: u64, to: String, rate: u32) -> Self {
         let (wanted, asked) = oneshot::channel::<oneshot::Sender<_>>();
         let options = options(number, &to, rate);
-        tokio::spawn(async move {
-            // A room that is lost answers nothing, and is held no longer than this.
-            let Ok(stream) = timeout(OPENED_WITHIN, room.open_bytes(&options)).await else { return };
+        let task = tokio::spawn(async move {
+            let stream = room.open_bytes(&options).await;
             let unused = match timeout(KEPT, asked).await {
                 // Whoever asked may have been broken off meanwhile.
                 Ok(Ok(give)) => give.send(stream.map_err(told)).err().and_then(Result::ok),
                 Ok(Err(_)) | Err(_) => stream.ok(),
             };
             if let Some(stream) = unused
-                && !matches!(timeout(OPENED_WITHIN, stream.close()).await, Ok(Ok(())))
+                && !matches!(timeout(CLOSED_WITHIN, stream.close()).await, Ok(Ok(())))
             {
                 tracing::debug!("a stream in which nothing was said could not be closed");
             }
         });
-        Self { to, rate, wanted }
+        Self { to, rate, wanted, task: task.abort_handle() }
+    }
+
+    /// The room is left or lost: nobody reads it any more.
+    pub(super) fn abort(&self) {
+        self.task.abort();
     }
 
     /// Whether it is open, or about to be, to this identity and for sound at this rate.
@@ -146,7 +152,7 @@ impl Stream {
                 playback = told.recv() => match playback {
                     Some(Playback::Started { at }) => (heard_from, plays) = (at, true),
                     Some(Playback::Finished { at, interrupted })
-                        if at >= sent && (plays || !self.says_when_it_begins && (interrupted || at >= may_be_over)) =>
+                        if at >= sent && (plays || !self.says_when_it_begins && at >= may_be_over) =>
                     {
                         return Ok(!interrupted);
                     }

@@ -125,12 +125,16 @@ impl Vigil {
             return self.tell(false);
         }
         if self.is_taken_care_of(seen) {
-            self.without = Some(now);
+            (self.without, self.asked) = (Some(now), None);
         }
         let since = *self.without.get_or_insert(now);
         let coming = seen.sent.iter().any(|sent| sent.state == State::Coming);
         self.coming = if coming { self.coming.or(Some(now)) } else { None };
         if self.coming.is_some_and(|since| now < since + ARRIVES_WITHIN) {
+            if self.elsewhere.is_some() {
+                // Where it does not arrive, whoever gave the token sends for another one first.
+                self.without = Some(now);
+            }
             return self.tell(false);
         }
         let is_nobodys = seen.sent.iter().any(|sent| sent.state == State::Nobodys);
@@ -259,13 +263,20 @@ mod tests {
         let last = alone(&[("d11", State::Nobodys)]);
         assert!(!sends(vigil.look(&last, start + seconds(80.0))));
         assert_eq!(vigil.look(&last, start + seconds(81.0)), [send(&["d11"])]);
-        // From then on it is done here.
+        // From then on it is done here, as patiently.
         let ours = alone(&[("d12", State::Nobodys)]);
         assert!(!sends(vigil.look(&ours, start + seconds(82.0))));
-        assert_eq!(vigil.look(&ours, start + seconds(87.0)), [send(&["d12"])]);
+        assert!(!sends(vigil.look(&ours, start + seconds(90.9))));
+        assert!(sends(vigil.look(&ours, start + seconds(91.0))));
+        // A host that took the room and does not arrive is given its time, and then whoever gave the token is.
+        let coming = alone(&[("d13", State::Coming)]);
+        for tenth in 920..1_159_u32 {
+            assert!(!sends(vigil.look(&coming, start + seconds(f64::from(tenth) / 10.0))), "{tenth}");
+        }
+        assert!(sends(vigil.look(&coming, start + seconds(116.0))));
         // Who leaves and comes back is a new one.
-        assert_eq!(vigil.look(&Seen::default(), start + seconds(88.0)), [Do::Tell { full: false }]);
-        assert!(!sends(vigil.look(&ours, start + seconds(96.0))));
+        assert!(!sends(vigil.look(&Seen::default(), start + seconds(117.0))));
+        assert!(!sends(vigil.look(&coming, start + seconds(125.0))));
     }
 
     #[test]

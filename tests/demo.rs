@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use majlis_tests::{Folder, majlis, replaced, shipped};
+use majlis_tests::{Folder, majlis, replaced, shipped, undisturbed};
 use serde_json::Value;
 
 /// The scenes in their order, and who stands in them.
@@ -29,6 +29,10 @@ fn arabic(table: &toml::Table) -> BTreeMap<String, String> {
 
 #[test]
 fn drawn_visitors_are_greeted_as_who_they_are_and_nobody_else_is_named() {
+    undisturbed(drawn_visitors_are_greeted);
+}
+
+fn drawn_visitors_are_greeted() {
     let text = shipped("demo.toml");
     let names = arabic(&text.parse().expect("it is TOML"));
     let folder = Folder::new();
@@ -40,7 +44,7 @@ fn drawn_visitors_are_greeted_as_who_they_are_and_nobody_else_is_named() {
 
     let mut scene_of: BTreeMap<u64, &str> = BTreeMap::new();
     for visit in report.visits() {
-        visit.assert_tiles();
+        visit.assert_account();
         let place: usize = visit.fact("file").and_then(|place| place.parse().ok()).expect("the camera says which file");
         scene_of.insert(visit.0["visit"].as_u64().expect("a number"), SCENES[place - 1].0);
     }

@@ -175,9 +175,7 @@ fn process_allocated() -> u64 {
 
 #[test]
 fn the_host_grows_neither_with_calls_nor_with_visits() {
-    // What threads keep at hand goes up and down by some tens of kilobytes. Of what is compared, a byte for each call more would be
-    // four times as much as this, and four bytes for each visit more nearly twice.
-    const LIMIT: u64 = 256 << 10;
+    const LIMIT: u64 = 64 << 10;
     const SETTLES: Duration = Duration::from_millis(300);
     let _alone = alone();
     let mut bench = Bench::new();
@@ -250,11 +248,12 @@ fn the_host_grows_neither_with_calls_nor_with_visits() {
     // Caches, histograms and the list of recent visits have their size after this.
     after(200, 100);
     after(1, 10_000);
-    let few_calls = after(1, 10_000);
-    let many_calls = after(1, 1_000_000);
+    // What threads keep at hand goes up and down by some tens of kilobytes; what has grown stays.
+    let few_calls = (0..4).map(|_| after(1, 10_000)).max().unwrap();
+    let many_calls = after(1, 1_000_000).min((0..3).map(|_| after(1, 10_000)).min().unwrap());
     assert!(many_calls <= few_calls + LIMIT, "calls: from {few_calls} to {many_calls} bytes");
-    let few_visits = after(1_000, 1);
-    let many_visits = after(100_000, 1);
+    let few_visits = (0..4).map(|_| after(1_000, 1)).max().unwrap();
+    let many_visits = after(100_000, 1).min((0..3).map(|_| after(1_000, 1)).min().unwrap());
     assert!(many_visits <= few_visits + LIMIT, "visits: from {few_visits} to {many_visits} bytes");
     run.kill();
 }

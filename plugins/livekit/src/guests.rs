@@ -68,7 +68,7 @@ impl Guests {
 
     /// The server's list has somebody who is not hidden. Answers whether this is a visitor of whom the room has not told: it is to be
     /// seen there by then.
-    pub(crate) fn is_listed(
+    pub(crate) fn found_in_list(
         &mut self,
         identity: &str,
         kind: ParticipantKind,
@@ -337,7 +337,7 @@ mod tests {
     fn who_stands_in_the_list_is_a_visitor_and_is_given_up_unless_the_room_sees_it() {
         let (mut guests, now) = (guests(), Instant::now());
         let until = now + Duration::from_secs(10);
-        let mut listed = |name: &str, kind, issued| guests.is_listed(name, kind, issued, Time::default(), until);
+        let mut listed = |name: &str, kind, issued| guests.found_in_list(name, kind, issued, Time::default(), until);
         for name in ["a", "b"] {
             assert!(listed(name, ParticipantKind::Standard, false));
             assert!(!listed(name, ParticipantKind::Standard, false), "it is known");

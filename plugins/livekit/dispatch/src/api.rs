@@ -59,10 +59,8 @@ impl Api {
     /// # Errors
     /// As [`create_room`](Api::create_room).
     pub async fn find_room(&self, room: &str) -> Result<Option<proto::Room>> {
-        let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
-        let request = proto::ListRoomsRequest { names: vec![room.to_owned()] };
-        let found: proto::ListRoomsResponse = self.ask(grants, "RoomService", "ListRooms", &request).await?;
-        Ok(found.rooms.into_iter().find(|found| found.name == room))
+        let found = self.rooms(vec![room.to_owned()]).await?;
+        Ok(found.into_iter().find(|found| found.name == room))
     }
 
     /// All rooms there are.
@@ -70,8 +68,13 @@ impl Api {
     /// # Errors
     /// As [`create_room`](Api::create_room).
     pub async fn list_rooms(&self) -> Result<Vec<proto::Room>> {
+        self.rooms(Vec::new()).await
+    }
+
+    /// Those with these names; all, where none is named.
+    async fn rooms(&self, names: Vec<String>) -> Result<Vec<proto::Room>> {
         let grants = VideoGrants { room_list: true, ..VideoGrants::default() };
-        let request = proto::ListRoomsRequest { names: Vec::new() };
+        let request = proto::ListRoomsRequest { names };
         let found: proto::ListRoomsResponse = self.ask(grants, "RoomService", "ListRooms", &request).await?;
         Ok(found.rooms)
     }

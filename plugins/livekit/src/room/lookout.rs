@@ -51,7 +51,7 @@ impl Keeper {
         let is_ours = found.identity == self.post.identity || self.avatars.is_invited(&found.identity);
         let is_seen = self.session.is_some() && self.reconnect_until.is_none();
         let until = Instant::now() + if is_seen { SEEN_WITHIN } else { UNSEEN_WITHIN };
-        if self.guests.is_listed(&found.identity, found.kind, is_ours, arrived, until) {
+        if self.guests.found_in_list(&found.identity, found.kind, is_ours, arrived, until) {
             tracing::debug!("a visitor is in the server's list before the room tells of one");
             self.open_visits();
         }

@@ -4,6 +4,7 @@
 //! know, and watches over them as well, with more patience.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,10 +101,10 @@ impl Watches {
     }
 
     fn over(&self, api: Api, room: String, vigil: Vigil, given_here: bool) {
-        if self.rooms.lock().contains_key(&room) {
-            return;
-        }
-        self.rooms.lock().insert(room.clone(), given_here);
+        match self.rooms.lock().entry(room.clone()) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(place) => place.insert(given_here),
+        };
         let watched = Watched { room, all: Arc::clone(&self.rooms) };
         let round = Round { api, agent_name: self.agent_name.clone(), tally: Arc::clone(&self.tally) };
         let mut tasks = self.tasks.lock();
